@@ -1,0 +1,142 @@
+"""What the runs of `convergence` say, in sentences, a table and a figure; all of it computed from the runs."""
+
+from itertools import product
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .convergence import SATURATING, Config
+from .convergence_verdicts import FASTER, PUBLISHED, SIX, ratio, steps_to
+from .result import Runs, Story, Table
+from .statistics import Interval, median_interval, ratio_interval, verdict
+from .style import canvas, legend, listed, named, whiskers
+
+
+def tell(config: Config, runs: Runs) -> Story:
+    """Findings, comparison with the source, practice, caption and table."""
+    return Story(
+        findings=_findings(config, runs),
+        compared=_compared(config, runs),
+        practice=_practice(config, runs),
+        caption=_caption(config),
+        tables=[_table(config, runs)],
+    )
+
+
+def figure(config: Config, runs: Runs) -> Figure:
+    """Steps, and steps relative to ReLU, against the training error to be reached."""
+    picture, axes = canvas(2, len(config.depths), 4.5 * max(2, len(config.depths)), 6.2)
+    places = np.arange(len(config.thresholds))
+    for column, depth in enumerate(config.depths):
+        top, bottom = axes[0][column], axes[1][column]
+        for index, name in enumerate(config.activations):
+            shift = places + (index - (len(config.activations) - 1) / 2) * 0.13
+            taken = [median_interval(steps_to(config, runs, depth, name, t), config.confidence) for t in config.thresholds]
+            whiskers(top, shift, taken, name)
+            if "relu" in config.activations and name != "relu":
+                whiskers(bottom, shift, [ratio(config, runs, depth, name, "relu", t) for t in config.thresholds], name)
+        top.set_title(f"{depth} hidden layers")
+        top.set_ylabel("steps (log)")
+        bottom.set_ylabel("steps / ReLU's steps (log)")
+        bottom.axhspan(*SIX, color="#f3e3c3", zorder=0)
+        bottom.axhline(1, color="#444444", linestyle="--", linewidth=1)
+        bottom.text(places[-1] + 0.45, 6, "the notes' 6x", ha="right", va="center", fontsize=9, color="#7a5a10")
+        for one in (top, bottom):
+            one.set_yscale("log")
+            one.set_xticks(places, [f"{threshold:.0%}" for threshold in config.thresholds])
+            one.set_xlim(-0.5, places[-1] + 0.5)
+            one.set_xlabel("training error reached")
+    legend(picture, axes[0][0], len(config.activations))
+    return picture
+
+
+def _findings(config: Config, runs: Runs) -> list[str]:
+    """How many steps everybody took, and who never arrived."""
+    sentences = []
+    for depth in config.depths:
+        times = {name: np.median(steps_to(config, runs, depth, name, config.threshold)) for name in config.activations}
+        order = listed([f"{named(name)} {_count(times[name])}" for name in sorted(times, key=lambda name: times[name])])
+        sentences.append(
+            f"Median steps to {config.threshold:.0%} training error with {depth} hidden layers, fastest first: {order}."
+        )
+    own = [run for run in runs if run["setting"] == "its own"]
+    never = sum(np.isinf(run["steps"][config.thresholds.index(config.threshold)]) for run in own)
+    blown = sum(run["diverged"] for run in own)
+    sentences.append(f"Of {len(own)} tuned runs {never} never got there and {blown} blew up; both count as never.")
+    outside = sorted({(run["activation"], run["depth"]) for run in own if not run["interior"]})
+    if outside:
+        where = listed([f"{named(name)} with {depth} hidden layers" for name, depth in outside])
+        sentences.append(f"Tuning ended at the border of its window for {where}: faster settings may exist there.")
+    return sentences
+
+
+def _compared(config: Config, runs: Runs) -> list[str]:
+    """The published factor beside ours."""
+    if not {"relu", "tanh"} <= set(config.activations):
+        return []
+    ours = [ratio(config, runs, depth, "tanh", "relu", max(config.thresholds)) for depth in config.depths]
+    values = listed([f"{one.value:.2f} ({depth} hidden layers)" for one, depth in zip(ours, config.depths, strict=True)])
+    return [
+        PUBLISHED,
+        f"Ours, tanh against ReLU to {max(config.thresholds):.0%} training error: {values}.",
+        "What differs: theirs is a convolutional net on colour photographs, of one size and initialisation; ours are "
+        "fully connected nets on small digits, and each activation gets its best initial gain as well as its best "
+        "learning rate. Their caption says itself that the size of the effect varies with the architecture. The notes "
+        "say sigmoid as well as tanh; sigmoid is not in their figure.",
+    ]
+
+
+def _practice(config: Config, runs: Runs) -> list[str]:
+    """What to do, as far as the intervals say it."""
+    sentences = []
+    for slow, depth in product([name for name in SATURATING if name in config.activations], config.depths):
+        if "relu" not in config.activations:
+            break
+        tuned = ratio(config, runs, depth, slow, "relu", config.threshold)
+        kept = steps_to(config, runs, depth, slow, config.threshold, "ReLU's")
+        own = steps_to(config, runs, depth, slow, config.threshold)
+        price = ratio_interval(kept, own, config.confidence)
+        words = {
+            "SUPPORTED": f"takes {_times(tuned)} the steps of ReLU",
+            "REFUTED": f"is no slower than ReLU ({_times(tuned)} the steps)",
+            "INCONCLUSIVE": f"cannot be told from ReLU in speed ({_times(tuned)} the steps)",
+        }[verdict(tuned, *FASTER)]
+        sentences.append(
+            f"With {depth} hidden layers a tuned {named(slow)} {words}; keeping the rate and gain that suit ReLU, "
+            f"it takes {_times(price)} the steps of a tuned one."
+        )
+    return sentences
+
+
+def _times(interval: Interval) -> str:
+    return "infinitely often" if np.isinf(interval.value) else f"{interval.value:.2f} times"
+
+
+def _count(steps: float) -> str:
+    return "never" if np.isinf(steps) else f"{steps:g}"
+
+
+def _caption(config: Config) -> str:
+    return (
+        f"Top: median steps until a net errs on so many of its training examples; bars are {config.confidence:.0%} "
+        f"intervals over {config.seeds} fresh seeds. Bottom: the same divided by ReLU's steps. The shaded band is "
+        "where 'six times faster' would put a saturating activation; above the dashed line ReLU is faster. "
+        f"Verdicts are taken at {config.threshold:.0%}."
+    )
+
+
+def _table(config: Config, runs: Runs) -> Table:
+    """Settings and steps of every group, those with borrowed settings included."""
+    header = ["hidden layers", "activation", "rate and gain", "rate", "gain"]
+    header += [f"steps to {threshold:.0%}" for threshold in config.thresholds] + ["blew up"]
+    groups = list(dict.fromkeys((run["depth"], run["activation"], run["setting"]) for run in runs))
+    rows = []
+    for depth, name, setting in groups:
+        one = [run for run in runs if (run["depth"], run["activation"], run["setting"]) == (depth, name, setting)]
+        medians = [
+            _count(median_interval(steps_to(config, runs, depth, name, threshold, setting), config.confidence).value)
+            for threshold in config.thresholds
+        ]
+        chosen = [f"{one[0]['rate']:.4g}", f"{one[0]['gain']:.3g}"]
+        rows.append([str(depth), named(name), setting, *chosen, *medians, str(sum(run["diverged"] for run in one))])
+    return Table("Median steps at every threshold", header, rows)

@@ -1,0 +1,101 @@
+"""Intervals and verdicts: how sure the runs make us, and what may then be said."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+SUPPORTED, REFUTED, INCONCLUSIVE = "SUPPORTED", "REFUTED", "INCONCLUSIVE"
+RESAMPLES = 10_000
+
+
+class Interval(NamedTuple):
+    """A measured value and the confidence interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interquartile_mean(runs: ArrayLike) -> float:
+    """The mean of the middle half of the runs: steadier than the mean, less wasteful than the median."""
+    return float(stats.trim_mean(np.asarray(runs, float), 0.25))
+
+
+def mean_interval(runs: ArrayLike, confidence: float) -> Interval:
+    """The mean of runs with Student's t interval: right for few runs, where a bootstrap of a mean is too narrow.
+
+    Runs that all agree give an interval of no width; runs with a NaN give no information.
+    """
+    runs = np.asarray(runs, float)
+    if len(runs) < 2 or not np.isfinite(runs).all():
+        return Interval(float(np.mean(runs)) if len(runs) else math.nan, -math.inf, math.inf)
+    mean, error = runs.mean(), stats.sem(runs)
+    reach = stats.t.ppf((1 + confidence) / 2, len(runs) - 1) * error
+    return Interval(float(mean), float(mean - reach), float(mean + reach))
+
+
+def median_interval(runs: ArrayLike, confidence: float) -> Interval:
+    """The median of runs, +inf for a run that never got there, with a bootstrap interval."""
+    runs = np.asarray(runs, float)
+    return _percentiles(_middle(runs), _resampled_medians(runs, 0), confidence)
+
+
+def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Interval:
+    """The median of `above` divided by the median of `below`, with a bootstrap interval.
+
+    A run that never reached its threshold is +inf and stays one: never dropped, never averaged. Where both
+    medians of a resample are infinite the ratio could be anything, and the interval widens at both ends.
+    """
+    above, below = np.asarray(above, float), np.asarray(below, float)
+    with np.errstate(invalid="ignore"):
+        ratios = _resampled_medians(above, 1) / _resampled_medians(below, 2)
+        value = np.divide(_middle(above), _middle(below))
+    return _percentiles(float(value), ratios, confidence)
+
+
+def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:
+    """A proportion with Wilson's interval, which stays right near 0 and 1; no trials say nothing."""
+    if trials == 0:
+        return Interval(math.nan, 0.0, 1.0)
+    interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return Interval(successes / trials, float(interval.low), float(interval.high))
+
+
+def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) -> str:
+    """What may be said of the claim that the value lies between `low` and `high`.
+
+    SUPPORTED if the whole interval does, REFUTED if none of it does, INCONCLUSIVE if it straddles a border
+    or could not be measured.
+    """
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return INCONCLUSIVE
+    if low < interval.low and interval.high < high:
+        return SUPPORTED
+    if interval.high < low or interval.low > high:
+        return REFUTED
+    return INCONCLUSIVE
+
+
+def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    """The median, except that halfway between a number and infinity is infinity without a warning."""
+    ordered = np.sort(runs, axis=axis)
+    size = runs.shape[axis]
+    lower, upper = (ordered.take(index, axis=axis) for index in ((size - 1) // 2, size // 2))
+    return lower / 2 + upper / 2
+
+
+def _resampled_medians(runs: NDArray[np.float64], stream: int) -> NDArray[np.float64]:
+    picks = np.random.default_rng(stream).integers(len(runs), size=(RESAMPLES, len(runs)))
+    return _middle(runs[picks])
+
+
+def _percentiles(value: float, resamples: NDArray[np.float64], confidence: float) -> Interval:
+    """Ends that are values which occurred: interpolating towards an infinity would give NaN."""
+    tail = (1 - confidence) / 2
+    unknown = np.isnan(resamples)
+    low = np.quantile(np.where(unknown, 0, resamples), tail, method="lower")
+    high = np.quantile(np.where(unknown, np.inf, resamples), 1 - tail, method="higher")
+    return Interval(float(value), float(low), float(high))

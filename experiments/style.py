@@ -1,0 +1,101 @@
+"""How figures look: one palette, one canvas, SVG text."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from .statistics import Interval
+
+COLORS = {
+    "relu": "#0072B2",
+    "leaky_relu": "#56B4E9",
+    "elu": "#009E73",
+    "prelu": "#CC79A7",
+    "maxout": "#7A5195",
+    "tanh": "#D55E00",
+    "sigmoid": "#B8860B",
+    "identity": "#777777",
+}
+"""Okabe and Ito's palette, told apart by colour-blind readers; other activations share SPARE."""
+
+SPARE = "#444444"
+
+NAMES = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "prelu": "PReLU", "maxout": "Maxout"}
+"""How activations are written in sentences, where that differs from their name."""
+
+SETTINGS = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "svg.hashsalt": "jaxact",
+}
+
+
+def named(activation: str) -> str:
+    """The activation as written in a sentence."""
+    return NAMES.get(activation, activation)
+
+
+def color(activation: str) -> str:
+    """The same colour for the same activation in every figure."""
+    return COLORS.get(activation, SPARE)
+
+
+def canvas(rows: int, columns: int, width: float = 9.0, height: float = 4.0) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with its axes, row by row, without pyplot's global state."""
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [list(row) for row in axes]
+
+
+def legend(figure: Figure, axes: Axes, columns: int) -> None:
+    """One legend below all panels, where it covers nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an SVG element: text as outlines, so that it looks the same everywhere."""
+    text = io.StringIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as in a sentence: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def whiskers(axes: Axes, places: ArrayLike, intervals: Sequence[Interval], activation: str) -> None:
+    """Values with their intervals; a value that is infinite has no point, an end that is has no cap."""
+    values, low, high = (np.array(ends) for ends in zip(*intervals, strict=True))
+    shown = np.isfinite(values)
+    high = np.where(np.isfinite(high), high, values * 1e3)
+    below, above = values - low, high - values
+    axes.errorbar(
+        np.asarray(places)[shown],
+        values[shown],
+        yerr=[below[shown], above[shown]],
+        fmt="o-",
+        capsize=2.5,
+        elinewidth=1.2,
+        linewidth=1,
+        color=color(activation),
+        label=named(activation),
+    )

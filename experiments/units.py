@@ -1,0 +1,54 @@
+"""What became of the units of a net: which ones learning can no longer reach."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from .training import MAXOUT_PIECES, Net, Recipe, State, activate, forward
+
+
+class Fate(NamedTuple):
+    """One array (net, unit) per hidden layer in every field, judged on all examples given."""
+
+    dead: list[Array]
+    """The unit's own slope is 0 on every example. For ReLU: the pre-activation is never positive."""
+    stuck: list[Array]
+    """The pre-activation is never positive, whatever the activation makes of that."""
+    cut_off: list[Array]
+    """No gradient arrives from the output on any example."""
+
+
+@partial(jax.jit, static_argnums=0)
+def fate(recipe: Recipe, state: State, x: Array) -> Fate:
+    """What became of every unit of every net.
+
+    The gradient sent back starts from random numbers at the output, not from the loss, whose own gradient
+    can vanish when every example is fitted.
+    """
+    sent = jax.random.normal(jax.random.key(0), (len(x), recipe.sizes[-1]))
+
+    def one(net: Net) -> Fate:
+        _, before = forward(recipe, net, x)
+        taps = [jnp.zeros_like(z) for z in before]
+        arriving = jax.grad(lambda taps: jnp.sum(sent * forward(recipe, net, x, taps)[0]))(taps)
+        own = [_slope(recipe, z, layer.slope) for z, layer in zip(before, net, strict=False)]
+        return Fate(
+            [~_ever(recipe, slope != 0) for slope in own],
+            [~_ever(recipe, z > 0) for z in before],
+            [~_ever(recipe, gradient != 0) for gradient in arriving],
+        )
+
+    return jax.lax.map(one, state.net)
+
+
+def _slope(recipe: Recipe, z: Array, learnt: Array | None) -> Array:
+    return jax.grad(lambda z: jnp.sum(activate(recipe.activation, z, learnt)))(z)
+
+
+def _ever(recipe: Recipe, true: Array) -> Array:
+    """Whether it is true of a unit on any example; of a maxout unit, in any of its pieces."""
+    ever = true.any(0)
+    return ever.reshape(-1, MAXOUT_PIECES).any(-1) if recipe.activation == "maxout" else ever

@@ -1,0 +1,109 @@
+"""One rule for types: floats keep theirs, integers and bools become the default float, parameters change nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from measure import ELEMENTWISE, in_float64, orders, patterns, ulp
+
+from jaxact import CATALOGUE, Facts
+
+FLOATS = ["float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz", "bfloat16", "float16", "float32"]
+INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
+functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
+elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+
+
+def required(facts: Facts) -> dict[str, float]:
+    return {name: 0.25 for name, default in facts.parameters.items() if not isinstance(default, float)}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@functions
+def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtype: str) -> None:
+    x = jnp.asarray([0.5, -1.0, 2.0, 0.0], dtype)
+
+    def f(x: jax.Array) -> jax.Array:
+        return facts.function(x, **required(facts))
+
+    y, pull = jax.vjp(f, x)
+    assert y.dtype == x.dtype
+    assert pull(y)[0].dtype == x.dtype
+    assert jax.jvp(f, (x,), (x,))[1].dtype == x.dtype
+    with jax.enable_x64(True):
+        assert f(jnp.asarray(x, "float64")).dtype == "float64"
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@functions
+def test_integers_and_bools_become_the_default_float(facts: Facts, dtype: str) -> None:
+    numbers = np.asarray([1, 0, 1, 0]).astype(dtype)
+    for x in (numbers, jnp.asarray(numbers)):
+        y = facts.function(x, **required(facts))
+        assert y.dtype == "float32"
+        np.testing.assert_array_equal(y, facts.function(numbers.astype("float32"), **required(facts)))
+
+
+@elementwise
+def test_integers_are_not_computed_as_integers(facts: Facts) -> None:
+    """int8 has no +128 and uint8 no -1: jax.nn.log_sigmoid(uint8 1) is -255."""
+    for dtype, number in (("int8", -128), ("uint8", 255), ("int32", -(2**31))):
+        got = facts.function(jnp.asarray(number, dtype), **required(facts))
+        assert got == facts.function(float(number), **required(facts))
+
+
+@elementwise
+def test_python_numbers_stay_weakly_typed(facts: Facts) -> None:
+    for x in (1.0, 1, True):
+        y = facts.function(x, **required(facts))
+        assert jax.typeof(y).weak_type == jax.typeof(jnp.sin(x)).weak_type
+        assert (y + jnp.ones((), "bfloat16")).dtype == "bfloat16" or not jax.typeof(y).weak_type
+    assert not jax.typeof(facts.function(jnp.float32(1), **required(facts))).weak_type
+    assert facts.function(np.float32(1), **required(facts)).dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@elementwise
+def test_a_parameter_never_changes_the_type_of_x(facts: Facts, dtype: str) -> None:
+    x = jnp.asarray([-1.0, 2.0], dtype)
+    for name in facts.parameters:
+        for parameter in (jnp.float32(0.25), jnp.bfloat16(0.25), np.float32(0.25), 1, jnp.full((2,), 0.25, "float16")):
+            given = required(facts) | {name: parameter}
+            assert facts.function(x, **given).dtype == dtype
+
+
+@elementwise
+def test_a_parameter_s_gradient_has_its_own_type_and_is_summed_there(facts: Facts) -> None:
+    x = jnp.full((4096,), -1.0, "bfloat16")
+    for name in facts.parameters:
+        gradient = jax.grad(lambda p: facts.function(x, **{name: p}).astype("float32").sum())(jnp.float32(0.5))  # noqa: B023
+        one = jax.grad(lambda p: facts.function(-1.0, **{name: p}))(jnp.float32(0.5))  # noqa: B023
+        assert gradient.dtype == "float32"
+        np.testing.assert_allclose(gradient, 4096 * one, rtol=2**-8)  # the slope is rounded to bfloat16, the sum is not
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz", "float8_e4m3fnuz", "float8_e5m2fnuz"])
+@elementwise
+def test_every_8_bit_number_is_rounded_once(facts: Facts, dtype: str) -> None:
+    x = patterns(dtype)
+    for f in orders(facts, required(facts)):
+        truth = in_float64(f, x)
+        got = np.asarray(f(jnp.asarray(x))).astype("float64")
+        inside = np.abs(truth) <= float(jnp.finfo(dtype).max)
+        assert (np.abs(got - truth)[inside] <= 0.51 * ulp(truth[inside], dtype)).all()
+
+
+@functions
+def test_complex_numbers_are_refused(facts: Facts) -> None:
+    for x in (1j, jnp.ones(4, "complex64")):
+        with pytest.raises(TypeError, match=f"{facts.name} was called with x of type complex.*expected real numbers"):
+            facts.function(x, **required(facts))
+
+
+@functions
+def test_shapes_are_kept(facts: Facts) -> None:
+    for shape in ((), (0,), (3, 0), (2, 3, 4)):
+        if not facts.elementwise and len(shape) == 0:
+            continue
+        expected = shape if facts.name not in _GROUPING else (*shape[:-1], shape[-1] // 2)
+        assert facts.function(jnp.zeros(shape), **required(facts)).shape == expected
