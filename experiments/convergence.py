@@ -29,6 +29,7 @@ from .training import Lanes, Recipe, grid, score, train
 from .tuning import Setting, tune
 
 SATURATING = ("tanh", "sigmoid")
+TUNING_CHECK = 4  # steps between looks while tuning: looking costs more than a step
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 
 
@@ -71,7 +72,8 @@ class Config:
         """Say in one sentence what cannot be run."""
         checks.activations(self.activations)
         checks.not_empty(activations=self.activations, depths=self.depths, thresholds=self.thresholds)
-        checks.at_least(1, depths=self.depths, width=self.width, steps=self.steps, batch=self.batch)
+        checks.at_least(1, depths=self.depths, width=self.width, batch=self.batch)
+        checks.at_least(TUNING_CHECK, steps=self.steps)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
@@ -82,9 +84,7 @@ class Config:
 
 def quick() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(
-        ("relu", "tanh"), (1,), 16, (0.5, 0.25), 0.25, 3, 1, steps=60, rates=3, gains=1, windows=2
-    )
+    return Config(("relu", "tanh"), (1,), 16, (0.5, 0.25), 0.25, 3, 1, steps=60, rates=3, gains=1, windows=2)
 
 
 def run(config: Config, progress: Progress) -> Runs:
@@ -117,7 +117,7 @@ def _tuned(config: Config, recipe: Recipe, data: Split) -> Setting:
         return bool((arrived.mean(1) > 0.5).any())
 
     def cost(lanes: Lanes) -> np.ndarray:
-        reached, error, _, last = _race(config, recipe, lanes, data, 2, won)
+        reached, error, _, last = _race(config, recipe, lanes, data, TUNING_CHECK, won)
         return np.minimum(reached[:, column], last + 1) + error
 
     seeds = range(config.tuning_seeds)
@@ -147,7 +147,8 @@ def _race(
     done: Callable[[np.ndarray], bool],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """The first step at which each net (row) was at each threshold (column), +inf for never; then the final
-    training errors and losses and the last step."""
+    training errors and losses and the last step.
+    """
     thresholds = np.asarray(config.thresholds)
     reached = np.full((len(lanes.seed), len(thresholds)), np.inf)
     step, error, loss = 0, np.ones(len(reached)), np.zeros(len(reached))

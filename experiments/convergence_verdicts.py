@@ -72,6 +72,6 @@ def steps_to(
 
 
 def ratio(config: Config, runs: Runs, depth: int, slow: str, fast: str, threshold: float) -> Interval:
-    return ratio_interval(
-        steps_to(config, runs, depth, slow, threshold), steps_to(config, runs, depth, fast, threshold), config.confidence
-    )
+    """Median steps of one activation over those of another, each at its own tuned setting."""
+    above, below = (steps_to(config, runs, depth, name, threshold) for name in (slow, fast))
+    return ratio_interval(above, below, config.confidence)

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+PART = 360  # examples for validation and for test each: one size, so that jit compiles their evaluation once
+
 
 class Split(NamedTuple):
     """Examples and their labels."""
@@ -21,11 +23,6 @@ class Digits(NamedTuple):
     validation: Split
     test: Split
 
-    @property
-    def chance(self) -> float:
-        """The test accuracy of always answering the most frequent digit."""
-        return float(np.bincount(self.test.y).max() / len(self.test.y))
-
 
 def digits() -> Digits:
     """60 % training, 20 % validation, 20 % test, every digit equally frequent in each (always the same split).
@@ -35,18 +32,16 @@ def digits() -> Digits:
     """
     x, y = load_digits(return_X_y=True)
     x, y = x.astype(np.float32), y.astype(np.int32)
-    x_train, x_rest, y_train, y_rest = train_test_split(x, y, test_size=0.4, stratify=y, random_state=0)
-    x_validation, x_test, y_validation, y_test = train_test_split(
-        x_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=0
-    )
-    mean, deviation = x_train.mean(0), x_train.std(0)
+    rest, train = _parts(y, np.arange(len(y)), 2 * PART)
+    test, validation = _parts(y, rest, PART)
+    mean, deviation = x[train].mean(0), x[train].std(0)
     scale = np.where(deviation > 0, deviation, 1)
 
-    def standardise(part: np.ndarray) -> np.ndarray:
-        return np.where(deviation > 0, (part - mean) / scale, 0).astype(np.float32)
+    x = np.where(deviation > 0, (x - mean) / scale, 0).astype(np.float32)
+    return Digits(*(Split(x[part], y[part]) for part in (train, validation, test)))
 
-    return Digits(
-        Split(standardise(x_train), y_train),
-        Split(standardise(x_validation), y_validation),
-        Split(standardise(x_test), y_test),
-    )
+
+def _parts(y: np.ndarray, indices: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """`size` of the indices and the others, with the same share of every digit."""
+    others, chosen = train_test_split(indices, test_size=size, stratify=y[indices], random_state=0)
+    return np.asarray(chosen), np.asarray(others)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .dying_relu import OPTIMIZERS, FRESH, Config, tuned_rate
+from .dying_relu import FRESH, OPTIMIZERS, Config, tuned_rate
 from .result import Claim, Runs
 from .statistics import (
     INCONCLUSIVE,
@@ -15,7 +15,6 @@ from .statistics import (
     verdict,
     wilson_interval,
 )
-from .style import named
 
 MANY, FEW = 0.20, 0.05  # "a large fraction" is dead above the one, next to none below the other
 ENOUGH_DEAD = 30  # fewer dead units are no evidence that none comes back
@@ -27,7 +26,9 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     claims = []
     for optimizer in OPTIMIZERS:
         claims.append(_many_die(config, runs, optimizer))
-        claims += [_for_ever(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")]
+        claims += [
+            _for_ever(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
+        ]
         claims.append(_positive_bias(config, runs, optimizer))
         claims += [_will_not_die(config, runs, optimizer, cure) for cure in config.cures if cure in CURES]
     return claims
@@ -103,10 +104,8 @@ def _for_ever(config: Config, runs: Runs, optimizer: str, phase: str) -> Claim:
     layers = slice(None) if phase == "after a high rate" else slice(1)
     dead, revived = (sum(sum(row[kind][layers]) for row in rows) for kind in ("dead", "revived"))
     interval = wilson_interval(revived, dead, config.confidence)
-    if interval.low > 0:
-        outcome = REFUTED
-    else:
-        outcome = SUPPORTED if revived == 0 and dead >= ENOUGH_DEAD else INCONCLUSIVE
+    proven = revived == 0 and dead >= ENOUGH_DEAD
+    outcome = REFUTED if interval.low > 0 else SUPPORTED if proven else INCONCLUSIVE
     where = "a unit killed by a high rate" if phase == "after a high rate" else "a first-layer unit killed by b << 0"
     return Claim(
         id="B16",
@@ -162,7 +161,11 @@ def _will_not_die(config: Config, runs: Runs, optimizer: str, cure: str) -> Clai
         text=text,
         source=source,
         scope=_scope(config, optimizer),
-        measure=(f"test accuracy at rate {rate:g}, the lowest where ReLU nets guess; " if rate else "no rate where ReLU nets guess; ")
+        measure=(
+            f"test accuracy at rate {rate:g}, the lowest where ReLU nets guess; "
+            if rate
+            else "no rate where ReLU nets guess; "
+        )
         + f"over all rates {cut_off:,} units get no gradient ({stuck:,} are stuck)",
         rule="supported if no unit at any rate is without gradient and the accuracy's interval lies above "
         f"{config.at_chance:.0%}; refuted if some unit is, or the accuracy lies below",

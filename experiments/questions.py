@@ -1,16 +1,65 @@
-"""The list of questions, and what it takes to answer one: measure, judge, tell."""
+"""The list of questions, and what answering one takes: measure, judge, tell, draw."""
 
-import dataclasses
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from . import collapse, collapse_story, collapse_verdicts
-from . import convergence, convergence_story, convergence_verdicts
-from . import dying_relu, dying_relu_story, dying_relu_verdicts
+from . import (
+    collapse,
+    collapse_story,
+    collapse_verdicts,
+    convergence,
+    convergence_story,
+    convergence_verdicts,
+    dying_relu,
+    dying_relu_story,
+    dying_relu_verdicts,
+)
 from .progress import Progress
 from .result import Claim, Result, Runs, Story
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its parts; each of them takes the question's own Config first."""
+
+    name: str
+    title: str
+    asked: str
+    config: type
+    quick: Callable[[], Any]
+    run: Callable[[Any, Progress], Runs]
+    judge: Callable[[Any, Runs], list[Claim]]
+    tell: Callable[[Any, Runs], Story]
+    figure: Callable[[Any, Runs], Figure]
+
+    def answer(self, config: Any, progress: Progress, stamp: Callable[[], dict[str, Any]]) -> tuple[Result, Figure]:
+        """Run the question; `stamp` is called when the runs are done, to add versions and the time they took."""
+        runs = self.run(config, progress)
+        claims, story = self.judge(config, runs), self.tell(config, runs)
+        settings = asdict(config)
+        return Result(self.name, self.title, self.asked, settings, claims, story, stamp(), runs), self.figure(
+            config, runs
+        )
+
+
+def _question(name: str, title: str, question: Any, verdicts: Any, story: Any) -> Question:
+    asked = (inspect.getdoc(question) or "").split("\n\n", 1)[1]
+    return Question(
+        name, title, asked, question.Config, question.quick, question.run, verdicts.judge, story.tell, story.figure
+    )
+
+
+QUESTIONS = {
+    question.name: question
+    for question in (
+        _question("collapse", "Does a deep linear net collapse?", collapse, collapse_verdicts, collapse_story),
+        _question(
+            "convergence", "Does ReLU learn six times faster?", convergence, convergence_verdicts, convergence_story
+        ),
+        _question("dying_relu", "Do ReLU units die?", dying_relu, dying_relu_verdicts, dying_relu_story),
+    )
+}

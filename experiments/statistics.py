@@ -40,7 +40,7 @@ def mean_interval(runs: ArrayLike, confidence: float) -> Interval:
 def median_interval(runs: ArrayLike, confidence: float) -> Interval:
     """The median of runs, +inf for a run that never got there, with a bootstrap interval."""
     runs = np.asarray(runs, float)
-    return _percentiles(_middle(runs), _resampled_medians(runs, 0), confidence)
+    return _percentiles(float(_middle(runs)), _resampled_medians(runs, 0), confidence)
 
 
 def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Interval:
@@ -72,7 +72,9 @@ def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) 
     """
     if math.isnan(interval.low) or math.isnan(interval.high):
         return INCONCLUSIVE
-    if low < interval.low and interval.high < high:
+    above = interval.low > low or low == -math.inf
+    below = interval.high < high or high == math.inf
+    if above and below:
         return SUPPORTED
     if interval.high < low or interval.low > high:
         return REFUTED

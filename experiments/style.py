@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
 from .statistics import Interval
@@ -28,11 +30,8 @@ SPARE = "#444444"
 NAMES = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "prelu": "PReLU", "maxout": "Maxout"}
 """How activations are written in sentences, where that differs from their name."""
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -55,12 +54,26 @@ def color(activation: str) -> str:
     return COLORS.get(activation, SPARE)
 
 
-def canvas(rows: int, columns: int, width: float = 9.0, height: float = 4.0) -> tuple[Figure, list[list[Axes]]]:
+def canvas(rows: int, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, list[list[Axes]]]:
     """A figure with its axes, row by row, without pyplot's global state."""
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, **share)
     return figure, [list(row) for row in axes]
+
+
+def title(axes: Axes, text: str) -> None:
+    """What a panel shows, above its left edge."""
+    axes.set_title(text, loc="left", fontsize=11, fontweight="bold")
+
+
+def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
+    """A logarithmic scale with these numbers written out, as far as they are in sight."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_yticks([number for number in numbers if low <= number <= high])
+    axes.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
@@ -82,20 +95,28 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def whiskers(axes: Axes, places: ArrayLike, intervals: Sequence[Interval], activation: str) -> None:
-    """Values with their intervals; a value that is infinite has no point, an end that is has no cap."""
-    values, low, high = (np.array(ends) for ends in zip(*intervals, strict=True))
-    shown = np.isfinite(values)
-    high = np.where(np.isfinite(high), high, values * 1e3)
-    below, above = values - low, high - values
+def whiskers(
+    axes: Axes,
+    places: ArrayLike,
+    intervals: Sequence[Interval],
+    activation: str,
+    label: str = "",
+    borrowed: bool = False,
+) -> None:
+    """Values with their intervals; what is infinite has no point, or no upper cap in sight."""
+    shown = [(place, one) for place, one in zip(np.asarray(places), intervals, strict=True) if np.isfinite(one.value)]
+    values = np.array([one.value for _, one in shown])
+    below = values - np.array([one.low for _, one in shown])
+    above = np.array([one.high if np.isfinite(one.high) else 1e3 * one.value for _, one in shown]) - values
     axes.errorbar(
-        np.asarray(places)[shown],
-        values[shown],
-        yerr=[below[shown], above[shown]],
-        fmt="o-",
+        [place for place, _ in shown],
+        values,
+        yerr=[below, above],
+        fmt="o:" if borrowed else "o-",
+        markerfacecolor="white" if borrowed else color(activation),
         capsize=2.5,
         elinewidth=1.2,
-        linewidth=1,
+        linewidth=1.2,
         color=color(activation),
-        label=named(activation),
+        label=label or named(activation),
     )

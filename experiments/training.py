@@ -6,15 +6,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jaxact
 import numpy as np
 import optax
 from jax import Array
 from numpy.typing import ArrayLike
 
+import jaxact
+
 from .data import Split
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Any] = {
     "sgd": optax.identity(),
     "clipped_sgd": optax.clip_by_global_norm(1.0),
     "adam": optax.scale_by_adam(),
@@ -75,7 +76,8 @@ class State(NamedTuple):
 def grid(seeds: ArrayLike, rates: ArrayLike, gains: ArrayLike = (1.0,), bias: float = 0.0) -> Lanes:
     """One net for every combination; the seed varies fastest."""
     rate, gain, seed = (axis.ravel() for axis in np.meshgrid(rates, gains, seeds, indexing="ij"))
-    return Lanes(seed.astype(np.int32), *(np.float32(axis) for axis in (rate, gain, np.full(rate.shape, bias))))
+    rest = (axis.astype(np.float32) for axis in (rate, gain, np.full(rate.shape, bias)))
+    return Lanes(seed.astype(np.int32), *rest)
 
 
 def forward(recipe: Recipe, net: Net, x: Array, taps: list[Array] | None = None) -> tuple[Array, list[Array]]:
@@ -135,6 +137,7 @@ def score(recipe: Recipe, state: State, x: Array, y: Array) -> tuple[Array, Arra
 
 
 def activate(name: str, z: Array, slope: Array | None) -> Array:
+    """The activation of that name; `slope` is what PReLU has learnt, None for all others."""
     if slope is not None:
         return jaxact.prelu(z, slope)
     if name == "maxout":

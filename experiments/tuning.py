@@ -34,16 +34,16 @@ def tune(
     window moves there and is searched again, at most `windows` times: everybody starts from the same place and
     nobody is held back by where a grid happens to end. A gain window of one setting leaves the gain alone.
     """
-    for window in range(1, windows + 1):
+    interior, window = False, 0
+    while not interior and window < windows:
+        window += 1
         lanes = grid(seeds, rate * _around(rates), gain * _around(gains))
         costs = np.median(cost(lanes).reshape(rates, gains, len(seeds)), axis=-1)
         best_rate, best_gain = np.unravel_index(np.argmin(costs), costs.shape)
         rate *= float(_around(rates)[best_rate])
         gain *= float(_around(gains)[best_gain])
-        interior = 0 < best_rate < rates - 1 and (gains == 1 or 0 < best_gain < gains - 1)
-        if interior:
-            break
-    return Setting(rate, gain, bool(interior), window)
+        interior = bool(0 < best_rate < rates - 1 and (gains == 1 or 0 < best_gain < gains - 1))
+    return Setting(rate, gain, interior, window)
 
 
 def _around(count: int) -> np.ndarray:

@@ -5,22 +5,24 @@
 `jax.jit(jax.custom_jvp(...))`: it pickles, compares, hovers and prints as written, an eager call is one dispatch, and
 every jaxpr names it.
 
-The signature says how each parameter is treated. `ArrayLike`: an array, traced, differentiated, computed in the
-precision of x. `ArrayLike | None`: a mask, traced, not differentiated. Anything else: static.
+The signature says how each parameter is treated: `ArrayLike` is an array, traced and differentiated; `ArrayLike |
+None` a mask, traced only; anything else a constant.
 """
 
 import functools
 import inspect
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from typing import cast as cast_type
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
+
+from ._arguments import Parameters, cast, check_call, computation_dtype, promote, widen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,13 +52,13 @@ class Facts:
 
     @property
     def elementwise(self) -> bool:
-        return hasattr(self.function, "__slopes__")
+        return getattr(self.function, "__slopes__", None) is not None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters beside x that are arrays, with their defaults (`inspect.Parameter.empty` for none)."""
         signature = inspect.signature(self.function)
-        arrays = _Parameters.of(self.function).arrays[1:]
+        arrays = Parameters.of(self.function).arrays[1:]
         return {name: signature.parameters[name].default for name in arrays}
 
 
@@ -90,27 +92,25 @@ def derivative(**slopes: Callable[..., Any]) -> Callable[[F], F]:
     """
 
     def decorate(body: F) -> F:
-        parameters = _Parameters.of(body)
-        if tuple(slopes) != parameters.arrays:
+        arrays = Parameters.of(body).arrays
+        if tuple(slopes) != arrays:
             raise TypeError(
                 f"derivative was called for {body.__name__} with slopes for ({', '.join(slopes)}); "
-                f"expected one for each array parameter of its signature: ({', '.join(parameters.arrays)})."
+                f"expected one for each array parameter of its signature: ({', '.join(arrays)})."
             )
-        public = {
-            name: slope if hasattr(slope, "__core__") else _publish(slope, parameters, _autodiff(slope))
-            for name, slope in slopes.items()
+        public: dict[str, Any] = {
+            wrt: rule if hasattr(rule, "__core__") else _slope_function(rule, body, wrt) for wrt, rule in slopes.items()
         }
-        cores = [slope.__core__ for slope in public.values()]
+        cores = [function.__core__ for function in public.values()]
 
-        def pushforward(primals: tuple[Any, ...], tangents: dict[int, Array], static: dict[str, Any]) -> Array:
+        def push(primals: tuple[Any, ...], tangents: dict[int, Array], static: dict[str, Any]) -> Array:
             # Multiplied in the tangent's own type: a float32 parameter of a bfloat16 x sums its gradient in float32.
             terms = [cores[i](*primals, **static).astype(t.dtype) * t for i, t in tangents.items()]
-            dtype = primals[0].dtype
-            return functools.reduce(jnp.add, [term.astype(dtype) for term in terms])
+            return functools.reduce(jnp.add, [cast(term, primals[0].dtype) for term in terms])
 
-        function = _publish(body, parameters, pushforward)
+        function = _publish(body, push, body)
         function.__slopes__ = public
-        return typing.cast(F, function)
+        return cast_type(F, function)
 
     return decorate
 
@@ -119,12 +119,17 @@ def pushforward(rule: Callable[..., Array]) -> Callable[[F], F]:
     """Give a function over an axis its derivative as a linear map, `rule(tangent, x, *rest)`, computed as wide as x."""
 
     def decorate(body: F) -> F:
+        names = list(inspect.signature(body).parameters)
+        operand_names = [name for name in names if name not in Parameters.of(body).static]
+
         def push(primals: tuple[Any, ...], tangents: dict[int, Array], static: dict[str, Any]) -> Array:
             dtype = primals[0].dtype
-            wide = [_widen(operand, dtype) for operand in (tangents[0], *primals)]
-            return _cast(rule(*wide, **static), dtype)
+            values = dict(zip(operand_names, (widen(primal, dtype) for primal in primals), strict=True)) | static
+            return cast(rule(widen(tangents[0], dtype), *(values[name] for name in names)), dtype)
 
-        return typing.cast(F, _publish(body, _Parameters.of(body), push))
+        function = _publish(body, push, body)
+        function.__slopes__ = None
+        return cast_type(F, function)
 
     return decorate
 
@@ -147,157 +152,95 @@ def slope(function: Callable[..., Array], wrt: str = "x") -> Callable[..., Array
     if isinstance(function, functools.partial):
         return functools.partial(slope(function.func, wrt), *function.args, **function.keywords)
     name = getattr(function, "__name__", repr(function))
-    if hasattr(function, "__core__") and not hasattr(function, "__slopes__"):
+
+    def by_jvp(x: ArrayLike, *args: Any, **kwargs: Any) -> Array:
+        x, _ = promote(f"the slope of {name}", "x", x)
+        return jax.jvp(lambda v: function(v, *args, **kwargs), (x,), (jnp.ones_like(x),))[1]
+
+    slopes = getattr(function, "__slopes__", {"x": by_jvp})
+    if slopes is None:
         raise TypeError(f"slope was called with {name}; expected an elementwise function (use jax.jacobian).")
-    slopes = getattr(function, "__slopes__", {"x": functools.partial(_slope_by_jvp, function)})
     if wrt not in slopes:
         raise ValueError(f"slope was called with wrt={wrt!r} for {name}; expected one of {', '.join(slopes)}.")
     return slopes[wrt]
 
 
-def _slope_by_jvp(function: Callable[..., Array], x: ArrayLike, *args: Any, **kwargs: Any) -> Array:
-    x = jnp.asarray(x)
-    return jax.jvp(lambda v: function(v, *args, **kwargs), (x,), (jnp.ones_like(x),))[1]
+def _slope_function(rule: Callable[..., Any], of: Callable[..., Any], wrt: str) -> Any:
+    """A slope that JAX may differentiate by itself, with the parameters of the function it belongs to."""
 
+    @functools.wraps(of)
+    def template() -> None: ...
 
-@dataclass(frozen=True)
-class _Parameters:
-    """The names of a function's parameters by treatment; see the module's docstring."""
-
-    arrays: tuple[str, ...]
-    masks: tuple[str, ...]
-    static: tuple[str, ...]
-
-    @staticmethod
-    def of(function: Callable[..., Any]) -> "_Parameters":
-        hints = typing.get_type_hints(function)
-        names = tuple(inspect.signature(function).parameters)
-        arrays = tuple(name for name in names if hints[name] == ArrayLike)
-        masks = tuple(name for name in names if hints[name] == ArrayLike | None)
-        return _Parameters(arrays, masks, tuple(name for name in names if name not in arrays + masks))
-
-
-def _cast(value: Array, dtype: Any) -> Array:
-    return value if value.dtype == dtype else value.astype(dtype)
-
-
-def _computation_dtype(dtype: Any) -> Any:
-    """float32 for anything narrower: computed there and rounded once, 16-bit results are within 0.51 ulp."""
-    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
-
-
-def _widen(operand: Array | None, dtype: Any) -> Array | None:
-    inexact = operand is not None and jnp.issubdtype(operand.dtype, jnp.floating)
-    return _cast(operand, _computation_dtype(dtype)) if inexact else operand
-
-
-def _rounded(body: Callable[..., Any], *operands: Any, **static: Any) -> Array:
-    """The body at the precision of the computation, rounded once to the type of x."""
-    dtype = operands[0].dtype
-    return _cast(body(*(_widen(operand, dtype) for operand in operands), **static), dtype)
-
-
-def _autodiff(body: Callable[..., Any]) -> Callable[..., Array]:
-    """The pushforward of a body that JAX differentiates as accurately as a rule of ours would."""
+    template.__name__ = template.__qualname__ = f"{of.__name__}_slope" + (f"_by_{wrt}" if wrt != "x" else "")
+    template.__doc__ = f"The derivative of {of.__name__} by {wrt}."
 
     def push(primals: tuple[Any, ...], tangents: dict[int, Array], static: dict[str, Any]) -> Array:
         def of_differentiated(*values: Array) -> Array:
             moved = dict(zip(tangents, values, strict=True))
-            return _rounded(body, *(moved.get(i, primal) for i, primal in enumerate(primals)), **static)
+            return function.__body__(*(moved.get(i, primal) for i, primal in enumerate(primals)), **static)
 
         return jax.jvp(of_differentiated, [primals[i] for i in tangents], list(tangents.values()))[1]
 
-    return push
+    function = _publish(rule, push, template)
+    return function
 
 
-def _publish(body: Callable[..., Any], parameters: _Parameters, push: Callable[..., Array]) -> Any:
-    """A plain function around jit(custom_jvp(body)); `push(primals, tangents by position, static)` is its derivative."""
-    signature = inspect.signature(body)
+def _publish(body: Callable[..., Any], push: Callable[..., Array], template: Callable[..., Any]) -> Any:
+    """A plain function around jit(custom_jvp(body)), with the name, signature and docstring of the template.
+
+    `push(primals, tangents by position, static)` is its derivative.
+    """
+    signature, parameters, name = inspect.signature(template), Parameters.of(template), template.__name__
     operand_names = [name for name in signature.parameters if name not in parameters.static]
     static_defaults = {name: signature.parameters[name].default for name in parameters.static}
 
-    def by_position(*operands: Any, **static: Any) -> Array:
-        return body(**dict(zip(operand_names, operands, strict=True)), **static)
+    def rounded(*operands: Any, **static: Any) -> Array:
+        """The body at the precision of the computation, rounded once to the type of x."""
+        dtype = operands[0].dtype
+        values = dict(zip(operand_names, (widen(operand, dtype) for operand in operands), strict=True)) | static
+        return cast(body(*(values[name] for name in signature.parameters)), dtype)
 
     def core(*operands: Any, **given_static: Any) -> Array:
         static = static_defaults | given_static
 
         def primal(*operands: Any) -> Array:
-            return _rounded(by_position, *operands, **static)
-
-        primal.__name__ = body.__name__
+            return rounded(*operands, **static)
 
         def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
             y = call(*primals)
             given = {i: t for i, t in enumerate(tangents) if not (t is None or isinstance(t, SymbolicZero))}
             return y, jnp.broadcast_to(push(primals, given, static), y.shape) if given else jnp.zeros_like(y)
 
-        rule.__name__ = f"{body.__name__}_jvp"
+        primal.__name__, rule.__name__ = name, f"{name}_jvp"
         call = jax.custom_jvp(primal)
         call.defjvp(rule, symbolic_zeros=True)
         return call(*operands)
 
     @functools.partial(jax.jit, static_argnames=parameters.static)
-    @functools.wraps(body)
+    @functools.wraps(template)
     def traced(*args: Any, **kwargs: Any) -> Array:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         values = bound.arguments
-        x, weak = _promote(body.__name__, operand_names[0], values[operand_names[0]])
+        x, weak = promote(name, operand_names[0], values[operand_names[0]])
         rest = [
-            values[name]
-            if name in parameters.masks
-            else _cast(_promote(body.__name__, name, values[name])[0], _computation_dtype(x.dtype))
-            for name in operand_names[1:]
+            values[operand]
+            if operand in parameters.masks
+            else cast(promote(name, operand, values[operand])[0], computation_dtype(x.dtype))
+            for operand in operand_names[1:]
         ]
-        y = core(x, *rest, **{name: values[name] for name in parameters.static})
+        y = core(x, *rest, **{static: values[static] for static in parameters.static})
         # What came as a Python number goes on as one: weakly typed, so that it takes the type of what it meets.
         return lax.convert_element_type_p.bind(y, new_dtype=y.dtype, weak_type=True, sharding=None) if weak else y
 
-    @functools.wraps(body)
+    @functools.wraps(template)
     def function(*args: Any, **kwargs: Any) -> Array:
         try:
             return traced(*args, **kwargs)
         except (TypeError, ValueError):
-            _check_call(signature, body.__name__, parameters, args, kwargs)
+            check_call(signature, name, parameters, args, kwargs)
             raise
 
     published: Any = function
-    published.__core__ = core
+    published.__core__, published.__body__ = core, rounded
     return published
-
-
-def _promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
-    """The value as an array of floats, integers and bools becoming JAX's default float, and whether it is weakly typed."""
-    _check_array(function, name, value)
-    value = jnp.asarray(value)
-    inexact = jnp.issubdtype(value.dtype, jnp.floating)
-    return value if inexact else value.astype(jnp.result_type(value, float)), jax.typeof(value).weak_type
-
-
-def _check_array(function: str, name: str, value: Any) -> None:
-    number = isinstance(value, bool | int | float | complex)
-    dtype = jnp.result_type(value) if number else getattr(value, "dtype", None)
-    if dtype is None:
-        raise TypeError(
-            f"{function} was called with {name} = {value!r:.60} of type {type(value).__name__}; "
-            f"expected an array or a number."
-        )
-    if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
-        raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers.")
-
-
-def _check_call(
-    signature: inspect.Signature, name: str, parameters: _Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Say in a sentence what is wrong with a call that JAX refused before it came to the checks above."""
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        usage = ", ".join(str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in signature.parameters.values())
-        raise TypeError(f"{name} was called with other arguments than {name}({usage}): {error}.") from None
-    for parameter, value in bound.arguments.items():
-        if parameter in parameters.arrays:
-            _check_array(name, parameter, value)
-        elif parameter in parameters.static and type(value).__hash__ is None:
-            raise TypeError(f"{name} was called with {parameter} = {value!r:.60}; expected a hashable constant.")

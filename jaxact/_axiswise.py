@@ -4,7 +4,7 @@ import operator
 from math import inf
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import activation, pushforward
@@ -30,9 +30,10 @@ def _axes(name: str, x: Array, axis: Axis) -> tuple[int, ...]:
     return normal
 
 
-def _mask(name: str, x: Array, where: Array | None) -> Array:
+def _mask(name: str, x: Array, where: ArrayLike | None) -> Array:
     if where is None:
-        return jnp.ones((), bool)
+        return jnp.ones(x.shape, bool)
+    where = jnp.asarray(where)
     if where.dtype != jnp.bool_:
         raise TypeError(f"{name} was called with where of type {where.dtype}; expected an array of bools.")
     try:
@@ -44,7 +45,7 @@ def _mask(name: str, x: Array, where: Array | None) -> Array:
 
 
 def _below_top(x: Array, kept: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """x - max(x) along a row, its exponential, and the sum of the exponentials without the largest, which is 1.
+    """X - max(x) along a row, its exponential, and the sum of the exponentials without the largest, which is 1.
 
     That sum is what a confident row keeps its digits in. A row with nothing in it has exponentials 0.
     """
@@ -64,14 +65,14 @@ def _below_top(x: Array, kept: Array, axes: tuple[int, ...]) -> tuple[Array, Arr
 
 
 def _centred(dx: Array, p: Array, kept: Array, axes: tuple[int, ...]) -> Array:
-    """dx - sum(p * dx), which keeps its digits where one p is nearly 1: then dx counts from that element's."""
+    """Dx - sum(p * dx), which keeps its digits where one p is nearly 1: then dx counts from that element's."""
     major = p > 0.5
     dx = jnp.where(kept, dx, 0)
     d = jnp.where(major, 0, dx - jnp.sum(jnp.where(major, dx, 0), axes, keepdims=True))
     return d - jnp.sum(p * d, axes, keepdims=True)
 
 
-def _softmax_push(dx: Array, x: Array, where: Array | None, axis: Axis) -> Array:
+def _softmax_push(dx: Array, x: Array, axis: Axis, where: ArrayLike | None) -> Array:
     axes = _axes("softmax", x, axis)
     p = softmax(x, axis, where)
     return p * _centred(dx, p, _mask("softmax", x, where), axes)
@@ -95,12 +96,13 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
         TypeError: for complex or non-numeric input, or a mask that is not bool.
         ValueError: for an axis that x does not have, or a mask that does not broadcast.
     """
+    x = jnp.asarray(x)
     axes, kept = _axes("softmax", x, axis), _mask("softmax", x, where)
     _, power, others = _below_top(x, kept, axes)
     return power / (1 + others)
 
 
-def _log_softmax_push(dx: Array, x: Array, where: Array | None, axis: Axis) -> Array:
+def _log_softmax_push(dx: Array, x: Array, axis: Axis, where: ArrayLike | None) -> Array:
     axes, kept = _axes("log_softmax", x, axis), _mask("log_softmax", x, where)
     return jnp.where(kept, _centred(dx, softmax(x, axis, where), kept, axes), 0)
 
@@ -121,13 +123,14 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
         TypeError: for complex or non-numeric input, or a mask that is not bool.
         ValueError: for an axis that x does not have, or a mask that does not broadcast.
     """
+    x = jnp.asarray(x)
     axes, kept = _axes("log_softmax", x, axis), _mask("log_softmax", x, where)
     shift, _, others = _below_top(x, kept, axes)
     return jnp.where(kept & (x != -jnp.inf), shift - log1p_nonnegative(others), -jnp.inf)
 
 
 def _pieces_last(x: Array, pieces: int, axis: int) -> tuple[Array, Array]:
-    """x with `axis` split and the pieces of each output moved last, and which piece is the first largest."""
+    """X with `axis` split and the pieces of each output moved last, and which piece is the first largest."""
     if not isinstance(axis, int):
         raise TypeError(f"maxout was called with axis = {axis!r}; expected an int.")
     (axis,) = _axes("maxout", x, axis)
@@ -139,7 +142,8 @@ def _pieces_last(x: Array, pieces: int, axis: int) -> tuple[Array, Array]:
         )
     split = jnp.reshape(x, (*x.shape[:axis], size // pieces, pieces, *x.shape[axis + 1 :]))
     split = jnp.moveaxis(split, axis + 1, -1)
-    return split, jnp.argmax(split, -1, keepdims=True) == jnp.arange(pieces)
+    first_largest = jnp.argmax(split, -1, keepdims=True)
+    return split, lax.broadcasted_iota(first_largest.dtype, split.shape, split.ndim - 1) == first_largest
 
 
 def _maxout_push(dx: Array, x: Array, pieces: int, axis: int) -> Array:
@@ -164,4 +168,4 @@ def maxout(x: ArrayLike, pieces: int = 2, axis: int = -1) -> Array:
         TypeError: for complex or non-numeric input.
         ValueError: for an axis that x does not have, or pieces that do not divide it.
     """
-    return jnp.max(_pieces_last(x, pieces, axis)[0], -1)
+    return jnp.max(_pieces_last(jnp.asarray(x), pieces, axis)[0], -1)

@@ -10,7 +10,7 @@ from ._activation import activation, derivative
 from ._numerics import exp_nonpositive, expm1_nonpositive
 
 
-def _nonpositive(x: ArrayLike) -> Array:
+def _nonpositive(x: Array) -> Array:
     return jnp.where(x > 0, 0, x)  # not jnp.minimum, whose slope at 0 is a half
 
 
@@ -32,4 +32,5 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
+    x = jnp.asarray(x)
     return jnp.where(x > 0, x, alpha * expm1_nonpositive(_nonpositive(x)))

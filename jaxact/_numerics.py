@@ -64,7 +64,8 @@ def _exp_split(x: Array) -> tuple[Array, Array]:
 
 class Exp(NamedTuple):
     """exp(x) = s * (w + w_low): a power of two and a number near 1 with its rounding error, so that no product with
-    a tiny s is formed before the last step (XLA flushes subnormal products, and with them their digits)."""
+    a tiny s is formed before the last step (XLA flushes subnormal products, and with them their digits).
+    """
 
     s: Array
     w: Array
@@ -98,7 +99,7 @@ expm1_nonpositive.defjvps(lambda dx, y, x: exp_nonpositive(x) * dx)
 
 
 def logistic_parts(a: Array) -> tuple[Exp, Array, Array]:
-    """e = exp(-a), then d = 1 + e as a rounded sum and its rounding error, for a >= 0."""
+    """E = exp(-a), then d = 1 + e as a rounded sum and its rounding error, for a >= 0."""
     e = exp_parts(-a)
     d = 1 + e.s * e.w
     return e, d, ((1 - d) + e.s * e.w) + e.s * e.w_low

@@ -50,6 +50,7 @@ def step(x: ArrayLike, surrogate: Callable[[Array], Array] = _zero) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
+    x = jnp.asarray(x)
     return jnp.where(x > 0, 1, jnp.where(x <= 0, 0, x))
 
 
@@ -67,6 +68,7 @@ def relu(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
+    x = jnp.asarray(x)
     return jnp.where(x <= 0, 0, x)
 
 
@@ -89,10 +91,12 @@ def relu6(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
+    x = jnp.asarray(x)
     return jnp.where(x <= 0, 0, jnp.where(x >= 6, 6, x))
 
 
 def _leak(x: ArrayLike, factor: ArrayLike) -> Array:
+    x = jnp.asarray(x)
     return jnp.where(x > 0, x, factor * x)
 
 
@@ -111,8 +115,8 @@ def _negative_part(x: Array, factor: Array) -> Array:
     source="https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf",
 )
 @derivative(
-    x=lambda x, negative_slope: _leak_slope(x, negative_slope),
-    negative_slope=lambda x, negative_slope: _negative_part(x, negative_slope),
+    x=_leak_slope,
+    negative_slope=_negative_part,
 )
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """leaky_relu(x, negative_slope) = x if x > 0 else negative_slope * x

@@ -12,11 +12,11 @@ from ._activation import activation, derivative
 from ._numerics import expm1_nonpositive, logistic_parts, tanh_nonnegative
 
 
-def _magnitude(x: ArrayLike) -> Array:
+def _magnitude(x: Array) -> Array:
     return jnp.where(x >= 0, x, -x)  # not jnp.abs, whose slope at 0 is 0: third derivatives would see it
 
 
-def _logistic(x: ArrayLike) -> Array:
+def _logistic(x: Array) -> Array:
     e, d, d_low = logistic_parts(_magnitude(x))
     right = x >= 0
     n, n_low = jnp.where(right, 1, e.w), jnp.where(right, 0, e.w_low)
@@ -25,15 +25,15 @@ def _logistic(x: ArrayLike) -> Array:
     return jnp.where(right, 1, e.s) * (y + (n_low - y * d_low) * q)  # 1.8 ulp; plain n / d gives 2.3
 
 
-def _logistic_slope(x: ArrayLike) -> Array:
-    """e / d**2"""
+def _logistic_slope(x: Array) -> Array:
+    """E / d**2"""
     e, d, d_low = logistic_parts(_magnitude(x))
     q = 1 / (d * d)
     y = e.w * q
     return e.s * (y + (e.w_low - 2 * y * d_low * d) * q)  # 2.4 ulp; plain e / d**2 gives 3.9
 
 
-def _logistic_curvature(x: ArrayLike) -> Array:
+def _logistic_curvature(x: Array) -> Array:
     """-sign(x) * e * (1 - e) / d**3"""
     a = _magnitude(x)
     e, d, d_low = logistic_parts(a)
@@ -47,7 +47,7 @@ def _logistic_curvature(x: ArrayLike) -> Array:
 @derivative(x=_logistic_curvature)
 def sigmoid_slope(x: ArrayLike) -> Array:
     """sigmoid'(x) = exp(-x) / (1 + exp(-x))**2"""
-    return _logistic_slope(x)
+    return _logistic_slope(jnp.asarray(x))
 
 
 @activation(bounds=(0, 1), tails=(0, 0), source="https://en.wikipedia.org/wiki/Logistic_function")
@@ -64,13 +64,13 @@ def sigmoid(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
-    return _logistic(x)
+    return _logistic(jnp.asarray(x))
 
 
 @derivative(x=lambda x: 8 * _logistic_curvature(2 * x))
 def tanh_slope(x: ArrayLike) -> Array:
     """tanh'(x) = 4 * exp(-2*x) / (1 + exp(-2*x))**2"""
-    return 4 * _logistic_slope(2 * x)
+    return 4 * _logistic_slope(2 * jnp.asarray(x))
 
 
 @activation(bounds=(-1, 1), tails=(0, 0), source="https://en.wikipedia.org/wiki/Hyperbolic_functions")
@@ -87,4 +87,5 @@ def tanh(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
+    x = jnp.asarray(x)
     return jnp.copysign(tanh_nonnegative(_magnitude(x)), x)

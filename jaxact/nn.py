@@ -34,10 +34,17 @@ class PReLU(eqx.Module):
     channel_axis: int = eqx.field(static=True)
 
     def __init__(
-        self, num_parameters: int | None = None, *, channel_axis: int = 0, init: float = 0.25, dtype: jnp.dtype | None = None
+        self,
+        num_parameters: int | None = None,
+        *,
+        channel_axis: int = 0,
+        init: float = 0.25,
+        dtype: jnp.dtype | None = None,
     ):
         if num_parameters is not None and (not isinstance(num_parameters, int) or num_parameters < 1):
-            raise ValueError(f"PReLU was called with num_parameters = {num_parameters!r}; expected None or an int >= 1.")
+            raise ValueError(
+                f"PReLU was called with num_parameters = {num_parameters!r}; expected None or an int >= 1."
+            )
         self.alpha = jnp.full(() if num_parameters is None else (num_parameters,), init, dtype)
         self.num_parameters = num_parameters
         self.channel_axis = channel_axis
@@ -72,7 +79,8 @@ class Maxout(eqx.Module):
         key: for the initial values, uniform in +-1/sqrt(in_features) like those of eqx.nn.Linear.
 
     Raises:
-        ValueError: for sizes below 1, or called with anything but a vector of size in_features (use jax.vmap for a batch).
+        ValueError: for sizes below 1, or called with anything but a vector of size in_features (use jax.vmap
+            for a batch).
 
     Reference: https://arxiv.org/abs/1302.4389
     """

@@ -4,8 +4,9 @@ Derivatives come from Taylor series of that same formula, so nothing here knows 
 and `max` are Python's own, which at a tie take the first: `max(0, x)` says that the kink belongs to the constant.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import factorial
+from types import MappingProxyType
 from typing import Any
 
 from flint import arb, arb_series, ctx
@@ -91,15 +92,13 @@ def _evaluate(facts: Facts, variables: dict[str, Any]) -> list[arb]:
     raise ArithmeticError(f"{facts.formula} is not certain at {variables}")
 
 
-def exact(facts: Facts, x: float, wrt: str = "x", **parameters: float) -> list[arb]:
+def exact(facts: Facts, x: float, parameters: Mapping[str, float] = MappingProxyType({}), wrt: str = "x") -> list[arb]:
     """Value, f', f'' and f''' of an elementwise activation with respect to x or one of its parameters."""
     point = {"x": x, **parameters}
     return _evaluate(facts, {name: Series(v, 1) if name == wrt else Series(v) for name, v in point.items()})
 
 
-def exact_row(
-    facts: Facts, row: Sequence[float], direction: Sequence[float], index: int, **static: Any
-) -> list[arb]:
+def exact_row(facts: Facts, row: Sequence[float], direction: Sequence[float], index: int, **static: Any) -> list[arb]:
     """Component `index` of a function over an axis, and its derivatives along a direction."""
     x = [Series(v, t) for v, t in zip(row, direction, strict=True)]
     return _evaluate(facts, {"x": x, "i": index, **static})

@@ -1,13 +1,10 @@
 """How far a result is from the truth, in units in the last place of its own type, and at which inputs to look."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 from exact import exact
 from flint import arb
@@ -36,12 +33,16 @@ CASES = [(facts, given) for facts in ELEMENTWISE for given in settings(facts)]
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
 
 
+def value_of(function: Callable[..., jax.Array], given: dict[str, float]) -> Callable[[jax.Array], jax.Array]:
+    return lambda x: function(x, **given)
+
+
 def value(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], jax.Array]:
-    return lambda x: facts.function(x, **given)
+    return value_of(facts.function, given)
 
 
 def reverse(f: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
-    """f' of an elementwise function, as jax.grad gives it."""
+    """F' of an elementwise function, as jax.grad gives it."""
 
     def slope(x: jax.Array) -> jax.Array:
         y, pull = jax.vjp(f, x)
@@ -51,7 +52,7 @@ def reverse(f: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Ar
 
 
 def forward(f: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
-    """f' of an elementwise function, as jax.jvp gives it."""
+    """F' of an elementwise function, as jax.jvp gives it."""
     return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
 
@@ -77,7 +78,9 @@ def sample(dtype: str, count: int, facts: Facts, rng: np.random.Generator) -> np
     near = rng.uniform(-20, 20, count // 4).astype(dtype)
     far = rng.uniform(-1, 1, count // 4).astype(dtype) * np.asarray(-np.log(info.tiny), dtype)
     steps = np.arange(-64, 65)
-    kinks = [np.array(kink, dtype) + steps.astype(dtype) * max(info.tiny, abs(kink) * info.eps) for kink in (0, *facts.kinks)]
+    kinks = [
+        np.array(kink, dtype) + steps.astype(dtype) * max(info.tiny, abs(kink) * info.eps) for kink in (0, *facts.kinks)
+    ]
     return np.concatenate([even, -even, near, far, *kinks]).astype(dtype)
 
 
@@ -122,7 +125,9 @@ def worst(x: np.ndarray, got: np.ndarray, truth: np.ndarray, dtype: str) -> Erro
     return Error(float(error[at]), float(x[at]), float(got[at]), float(truth[at]), int(bad.sum()))
 
 
-def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: np.ndarray, order: int, wrt: str = "x") -> Error:
+def worst_exactly(
+    facts: Facts, given: dict[str, float], x: np.ndarray, got: np.ndarray, order: int, wrt: str = "x"
+) -> Error:
     """The worst point against arbitrary precision, for any type; the only way to judge float64."""
     dtype = str(got.dtype)
     tiny = float(jnp.finfo(dtype).tiny)
@@ -131,7 +136,7 @@ def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: np.
     for point, result in zip(x.astype("float64").tolist(), got.astype("float64").tolist(), strict=True):
         if 0 < abs(point) < tiny:
             continue
-        truth = exact(facts, point, wrt, **given, **defaults)[order]
+        truth = exact(facts, point, defaults | given, wrt)[order]
         nearest = float(truth.mid())
         if abs(nearest) < tiny or (abs(nearest) < 256 * tiny and result == 0):
             continue
@@ -145,6 +150,6 @@ def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: np.
 
 
 def in_float64(f: Callable[[jax.Array], jax.Array], x: np.ndarray) -> np.ndarray:
-    """f at the same points in float64, itself within a few ulp of float64 of the truth (test_float64.py)."""
+    """F at the same points in float64, itself within a few ulp of float64 of the truth (test_float64.py)."""
     with jax.enable_x64(True):
         return np.asarray(f(jnp.asarray(x.astype("float64"))))

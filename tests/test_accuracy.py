@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from measure import BOUNDS, CASE_IDS, CASES, in_float64, orders, patterns, sample, worst, worst_exactly
 
-from jaxact import Facts, slope
+from jaxact import Facts
 
 ORDERS = [0, 1, 2]
 cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)

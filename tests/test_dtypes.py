@@ -57,7 +57,7 @@ def test_python_numbers_stay_weakly_typed(facts: Facts) -> None:
     for x in (1.0, 1, True):
         y = facts.function(x, **required(facts))
         assert jax.typeof(y).weak_type == jax.typeof(jnp.sin(x)).weak_type
-        assert (y + jnp.ones((), "bfloat16")).dtype == "bfloat16" or not jax.typeof(y).weak_type
+    assert (facts.function(1.0, **required(facts)) + jnp.ones((), "bfloat16")).dtype == "bfloat16"
     assert not jax.typeof(facts.function(jnp.float32(1), **required(facts))).weak_type
     assert facts.function(np.float32(1), **required(facts)).dtype == "float32"
 
@@ -82,7 +82,9 @@ def test_a_parameter_s_gradient_has_its_own_type_and_is_summed_there(facts: Fact
         np.testing.assert_allclose(gradient, 4096 * one, rtol=2**-8)  # the slope is rounded to bfloat16, the sum is not
 
 
-@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz", "float8_e4m3fnuz", "float8_e5m2fnuz"])
+@pytest.mark.parametrize(
+    "dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz", "float8_e4m3fnuz", "float8_e5m2fnuz"]
+)
 @elementwise
 def test_every_8_bit_number_is_rounded_once(facts: Facts, dtype: str) -> None:
     x = patterns(dtype)
@@ -100,10 +102,7 @@ def test_complex_numbers_are_refused(facts: Facts) -> None:
             facts.function(x, **required(facts))
 
 
-@functions
+@elementwise
 def test_shapes_are_kept(facts: Facts) -> None:
     for shape in ((), (0,), (3, 0), (2, 3, 4)):
-        if not facts.elementwise and len(shape) == 0:
-            continue
-        expected = shape if facts.name not in _GROUPING else (*shape[:-1], shape[-1] // 2)
-        assert facts.function(jnp.zeros(shape), **required(facts)).shape == expected
+        assert facts.function(jnp.zeros(shape), **required(facts)).shape == shape

@@ -1,0 +1,159 @@
+"""Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?
+
+The notes say that "compositions of linear functions are still linear, the whole network collapses to regression"
+(A1), and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra, so
+they are checked as algebra and then looked for where algebra promises nothing: in what training arrives at.
+
+Exactly: random stacks of linear layers in float64 against the product of their matrices. On XOR, which no linear
+function gets below a mean squared error of 0.25: trained linear and ReLU nets. On digits: nets of linear layers
+against a single linear layer, and against ReLU nets of the same shape, each with its own tuned learning rate, trained
+for the same number of epochs; accuracy differences are taken seed by seed on the test part.
+
+Rules, fixed before the run:
+the stack "is one linear map" is SUPPORTED if the largest relative difference is below 1e-12, else REFUTED;
+"only linear relations" on XOR is SUPPORTED if no linear net ends below 0.25 (less rounding) and the Wilson interval
+of the share of ReLU nets that end below 0.01 lies above 0, REFUTED if a linear net ends below 0.25;
+"collapses to regression" in training is SUPPORTED if the interval of the difference to one layer lies within 2 points
+of 0, REFUTED if outside;
+"the power is due to the non-linearity" is SUPPORTED if the interval of ReLU minus linear lies above 10 points,
+REFUTED if below; anything else is INCONCLUSIVE.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+import jaxact
+
+from . import checks
+from .data import Digits, Split, digits
+from .progress import Progress
+from .result import Runs
+from .training import Recipe, State, grid, score, train
+from .tuning import tune
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+GAINS = {"identity": 1.0, "relu": 2.0**0.5}  # LeCun's and He's: each keeps its signal's size from layer to layer
+XOR = Split(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([[0], [1], [1], [0]], "float32"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?"""
+
+    depths: tuple[int, ...] = (2, 4)
+    """Numbers of layers compared with a single one on digits."""
+    width: int = 64
+    """Units per hidden layer."""
+    seeds: int = 10
+    """Fresh seeds reported per net on digits."""
+    tuning_seeds: int = 2
+    """Seeds, never reported, on which the learning rate is chosen by validation loss."""
+    epochs: int = 20
+    """Passes over the training part."""
+    batch: int = 32
+    """Examples per step on digits."""
+    rate: float = 0.125
+    """Learning rate in the middle of the first tuning window."""
+    rates: int = 7
+    """Learning rates per tuning window, a factor 2 apart."""
+    windows: int = 4
+    """Most tuning windows; a window moves until its best setting lies inside."""
+    stacks: int = 100
+    """Random stacks compared with the product of their matrices, at each depth from 2 to 8."""
+    xor_seeds: int = 40
+    """Nets of each kind trained on XOR."""
+    xor_steps: int = 2000
+    """Steps of Adam on XOR."""
+    xor_width: int = 8
+    """Units in each of the two hidden layers on XOR."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.not_empty(depths=self.depths)
+        checks.at_least(2, depths=self.depths, seeds=self.seeds)
+        checks.at_least(1, width=self.width, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch)
+        checks.at_least(1, windows=self.windows, stacks=self.stacks, xor_seeds=self.xor_seeds)
+        checks.at_least(1, xor_steps=self.xor_steps, xor_width=self.xor_width)
+        checks.at_least(3, rates=self.rates)
+        checks.between(0, np.inf, rate=self.rate)
+        checks.between(0, 1, confidence=self.confidence)
+
+
+def quick() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config((2,), 8, 3, 1, 1, rates=3, windows=1, stacks=3, xor_seeds=3, xor_steps=50)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """The exact comparison, XOR, then digits."""
+    progress(0.0, "random linear stacks")
+    runs = _exact(config)
+    for name in ("identity", "relu"):
+        progress(0.05, f"XOR, {name}")
+        runs += _xor(config, name)
+    nets = [("identity", 1), *((name, depth) for depth in config.depths for name in ("identity", "relu"))]
+    for index, (name, depth) in enumerate(nets):
+        progress(0.2 + 0.8 * index / len(nets), f"digits, {depth} layers, {name}")
+        runs += _digits(config, digits(), name, depth)
+    progress(1.0, "done")
+    return runs
+
+
+def _exact(config: Config) -> Runs:
+    """A stack applied layer by layer against its product applied once, both in float64."""
+    rng = np.random.default_rng(0)
+    runs = []
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        for depth in range(2, 9):
+            for stack in range(config.stacks):
+                matrices = rng.standard_normal((depth, 16, 16)) / 4
+                x = rng.standard_normal((32, 16))
+                y = jax.numpy.asarray(x)
+                for matrix in matrices:
+                    y = jaxact.identity(y @ matrix)
+                once = x @ np.linalg.multi_dot(matrices)
+                difference = float(np.abs(np.asarray(y) - once).max() / np.abs(once).max())
+                runs.append({"part": "exact", "depth": depth, "seed": stack, "difference": difference})
+    return runs
+
+
+def _xor(config: Config, name: str) -> Runs:
+    """Final mean squared error of nets with two hidden layers."""
+    recipe = Recipe((2, config.xor_width, config.xor_width, 1), name, "adam", 4, "squared_error")
+    lanes = grid(range(FRESH, FRESH + config.xor_seeds), [0.01], [GAINS[name]])
+    *_, (_, state) = train(recipe, lanes, XOR, config.xor_steps, config.xor_steps)
+    _, loss = score(recipe, state, *XOR)
+    return [
+        {"part": "xor", "activation": name, "seed": int(seed), "mse": float(mse)}
+        for seed, mse in zip(lanes.seed, np.asarray(loss), strict=True)
+    ]
+
+
+def _digits(config: Config, data: Digits, name: str, depth: int) -> Runs:
+    """Tune the learning rate by validation loss, then train on fresh seeds; one row per net."""
+    recipe = Recipe((data.train.x.shape[1], *[config.width] * (depth - 1), 10), name, "sgd", config.batch)
+    per_epoch = max(1, len(data.train.y) // config.batch)
+
+    def trained(lanes: Any) -> State:
+        *_, (_, state) = train(recipe, lanes, data.train, config.epochs * per_epoch, per_epoch)
+        return state
+
+    def cost(lanes: Any) -> np.ndarray:
+        _, loss = score(recipe, trained(lanes), *data.validation)
+        return np.nan_to_num(np.asarray(loss), nan=np.inf)
+
+    seeds = range(config.tuning_seeds)
+    chosen = tune(cost, seeds, config.rate, GAINS[name], config.rates, 1, config.windows)
+    lanes = grid(range(FRESH, FRESH + config.seeds), [chosen.rate], [chosen.gain])
+    state = trained(lanes)
+    error, loss = score(recipe, state, *data.test)
+    shared = {"part": "digits", "activation": name, "depth": depth} | chosen._asdict()
+    return [
+        shared | {"seed": int(seed), "accuracy": 1 - float(wrong), "diverged": not np.isfinite(value)}
+        for seed, wrong, value in zip(lanes.seed, np.asarray(error), np.asarray(loss), strict=True)
+    ]

@@ -1,0 +1,140 @@
+"""The report: one self-contained HTML page and one table for the terminal, both from the answers that are there."""
+
+import html
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from .result import Claim, Result, Table
+
+STYLE = """
+:root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1d1d1f;--soft:#62626a;--line:#dedbd3;--card:#fff;
+--yes:#12693f;--yes-bg:#dff2e6;--no:#9c2317;--no-bg:#fbe4e0;--open:#73530a;--open-bg:#f8edcf;--link:#0b5cad}
+@media(prefers-color-scheme:dark){:root{--paper:#16171a;--ink:#e9e8e4;--soft:#a2a2ab;--line:#34363c;--card:#1e2024;
+--yes:#8fe0b2;--yes-bg:#143d29;--no:#ffb3a8;--no-bg:#4c1d17;--open:#f0d58a;--open-bg:#443610;--link:#8cc2ff}}
+*{box-sizing:border-box}
+body{margin:0 auto;padding:2rem 1.2rem 5rem;max-width:62rem;background:var(--paper);color:var(--ink);
+font:17px/1.6 ui-serif,Georgia,"Times New Roman",serif;overflow-wrap:break-word}
+h1{font-size:2.1rem;line-height:1.2;margin:.5rem 0 1rem}h2{font-size:1.6rem;line-height:1.25;margin:4rem 0 .6rem;
+border-top:1px solid var(--line);padding-top:2rem}h3{font-size:1.1rem;margin:2rem 0 .4rem}
+p{margin:.6rem 0;max-width:46rem}ul{padding-left:1.2rem;max-width:46rem}li{margin:.35rem 0}a{color:var(--link)}
+.lead{font-size:1.15rem}.soft,figcaption,td small{color:var(--soft)}
+table,code,pre,.badge,figcaption,summary{font-family:ui-sans-serif,system-ui,sans-serif;font-size:.84rem;line-height:1.45}
+code,pre{font-family:ui-monospace,Menlo,Consolas,monospace}
+.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+th{text-align:left;font-weight:600;color:var(--soft)}th,td{padding:.45rem .7rem .45rem 0;vertical-align:top;
+border-bottom:1px solid var(--line)}td small{display:block;font-size:.78rem}.num{white-space:nowrap}
+.badge{display:inline-block;padding:.1rem .55rem;border-radius:1rem;font-weight:650;font-size:.74rem;letter-spacing:.02em}
+.SUPPORTED{color:var(--yes);background:var(--yes-bg)}.REFUTED{color:var(--no);background:var(--no-bg)}
+.INCONCLUSIVE{color:var(--open);background:var(--open-bg)}
+figure{margin:1.6rem 0}.plot{background:#fff;border:1px solid var(--line);border-radius:.6rem;padding:.6rem;overflow-x:auto}
+.plot svg{display:block;width:100%;height:auto;min-width:34rem}
+pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem;overflow-x:auto;
+white-space:pre-wrap}
+details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
+@media(max-width:40rem){body{font-size:16px;padding-top:1rem}
+.claims thead{display:none}.claims tr{display:block;padding:.8rem 0;border-bottom:1px solid var(--line)}
+.claims td{display:block;border:0;padding:.12rem 0}}
+@media print{:root{--paper:#fff;--ink:#000;--card:#fff}body{max-width:none;font-size:11pt;padding:0}
+figure,tr,pre{break-inside:avoid}.plot svg{min-width:0}h2{break-before:page}.wide,.plot{overflow:visible}}
+"""
+
+
+def page(answers: Sequence[tuple[Result, str]]) -> str:
+    """The whole report: verdicts first, then question by question what is behind them."""
+    claims = [claim for result, _ in answers for claim in result.claims]
+    tally = ", ".join(f"{count} {word.lower()}" for word, count in _tally(claims))
+    verdicts = "".join(
+        f'<h3><a href="#{result.name}">{_text(result.title)}</a></h3>{_claims(result.claims, short=True)}'
+        for result, _ in answers
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Activation functions, tested</title>'
+        f"<style>{STYLE}</style></head><body><h1>What lecture notes say about activation functions, tested</h1>"
+        f'<p class="lead">{len(claims)} claims on {len(answers)} questions: {_text(tally)}.</p>'
+        "<p>Every claim was measured by training real nets on scikit-learn's 1,797 handwritten digits, with jaxact's "
+        "activations. Each verdict follows a rule that was written down before the run. An interval that straddles the "
+        "rule's limit decides nothing and is called inconclusive. Because many claims are judged at once, intervals "
+        "are wide on purpose. A verdict holds for the data and nets it names, not for all nets. Claims are numbered "
+        "A where algebra decides and B where only an experiment can.</p>"
+        f"{verdicts}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
+    )
+
+
+def show(results: Sequence[Result], console: Console) -> None:
+    """The verdicts, for the terminal."""
+    table = RichTable(
+        title=f"{sum(len(result.claims) for result in results)} claims of the notes", title_justify="left"
+    )
+    table.add_column("claim")
+    table.add_column("value [interval]", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    colors = {"SUPPORTED": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow"}
+    for result in results:
+        for index, claim in enumerate(result.claims):
+            text = f"{claim.id}  {claim.text} ({claim.scope})"
+            last = index == len(result.claims) - 1
+            table.add_row(
+                text, claim.shown.replace("[", r"\["), f"[{colors[claim.verdict]}]{claim.verdict}", end_section=last
+            )
+    console.print(table)
+
+
+def _question(result: Result, figure: str) -> str:
+    story = result.story
+    asked = "".join(f"<p>{_text(' '.join(paragraph.split()))}</p>" for paragraph in result.asked.split("\n\n"))
+    facts = " · ".join(f"{name} {value}" for name, value in result.stamp["versions"].items())
+    settings = "".join(
+        f"<tr><td>{_text(name)}</td><td>{_text(value)}</td></tr>" for name, value in result.config.items()
+    )
+    return (
+        f'<section id="{result.name}"><h2>{_text(result.title)}</h2>'
+        f"<h3>What the notes say, and how it was tested</h3>{asked}"
+        f"<h3>What came out</h3>{_list(story.findings)}"
+        f'<figure><div class="plot" role="img" aria-label="{_text(story.caption)}">{figure}</div>'
+        f"<figcaption>{_text(story.caption)}</figcaption></figure>"
+        f"<h3>Verdicts and their rules</h3>{_claims(result.claims, short=False)}"
+        f"<h3>The published value and ours</h3>{_list(story.compared)}"
+        f"<h3>In practice</h3>{_list(story.practice)}"
+        f"<details open><summary>Numbers</summary>{''.join(_table(table) for table in story.tables)}</details>"
+        f"<details><summary>Settings</summary><div class=wide><table>{settings}</table></div></details>"
+        f"<h3>Repeat it</h3><pre>{_text(result.stamp['command'])}</pre>"
+        f"<p class=soft>{len(result.runs):,} runs in {result.stamp['seconds']:.0f} s on {_text(result.stamp['device'])}; "
+        f"all of them are in {result.name}.json. {_text(facts)}</p></section>"
+    )
+
+
+def _claims(claims: Sequence[Claim], short: bool) -> str:
+    head = "<thead><tr><th>claim<th>measured, with interval<th>verdict</tr></thead>"
+    rows = []
+    for claim in claims:
+        details = [claim.scope] if short else [f"{claim.measure}.", f"Rule: {claim.rule}."]
+        details += [f"Published: {claim.published}"] if claim.published and not short else []
+        small = "".join(f"<small>{_text(detail)}</small>" for detail in details)
+        source = "" if short else f" <span class=soft>({_text(claim.source)})</span>"
+        rows.append(
+            f"<tr><td>{claim.id} {_text(claim.text)}{source}{small}<td class=num>{_text(claim.shown)}"
+            f'<td><span class="badge {claim.verdict}">{claim.verdict}</span></tr>'
+        )
+    return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{_text(name)}" for name in table.header)
+    rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}" for cell in row) + "</tr>" for row in table.rows)
+    return f"<h3>{_text(table.title)}</h3><div class=wide><table><thead><tr>{head}</tr></thead>{rows}</table></div>"
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
+
+
+def _tally(claims: Sequence[Claim]) -> list[tuple[str, int]]:
+    words = [claim.verdict for claim in claims]
+    return [(word, words.count(word)) for word in ("SUPPORTED", "REFUTED", "INCONCLUSIVE")]
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))

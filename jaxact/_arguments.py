@@ -1,0 +1,85 @@
+"""What comes in: which parameters are arrays, how their types are promoted, and what to say when they make no sense."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The names of a function's parameters by treatment, which their annotations decide."""
+
+    arrays: tuple[str, ...]
+    """`ArrayLike`: traced, differentiated, computed in the precision of x, the first of them."""
+    masks: tuple[str, ...]
+    """`ArrayLike | None`: traced, not differentiated."""
+    static: tuple[str, ...]
+    """Anything else: a constant to jit."""
+
+    @staticmethod
+    def of(function: Callable[..., Any]) -> "Parameters":
+        hints = typing.get_type_hints(function)
+        names = tuple(inspect.signature(function).parameters)
+        arrays = tuple(name for name in names if hints[name] == ArrayLike)
+        masks = tuple(name for name in names if hints[name] == ArrayLike | None)
+        return Parameters(arrays, masks, tuple(name for name in names if name not in arrays + masks))
+
+
+def cast(value: Array, dtype: Any) -> Array:
+    return value if value.dtype == dtype else value.astype(dtype)
+
+
+def computation_dtype(dtype: Any) -> Any:
+    """float32 for anything narrower: computed there and rounded once, 16-bit results are within 0.51 ulp."""
+    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
+
+
+def widen(operand: Array | None, dtype: Any) -> Array | None:
+    """A float operand in the precision that results of this type are computed in; masks stay as they are."""
+    if operand is None or not jnp.issubdtype(operand.dtype, jnp.floating):
+        return operand
+    return cast(operand, computation_dtype(dtype))
+
+
+def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
+    """The value as floats, JAX's default float for integers and bools, and whether it is weakly typed."""
+    _check_array(function, name, value)
+    value = jnp.asarray(value)
+    inexact = jnp.issubdtype(value.dtype, jnp.floating)
+    return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type
+
+
+def _check_array(function: str, name: str, value: Any) -> None:
+    number = isinstance(value, bool | int | float | complex)
+    dtype = jnp.result_type(value) if number else getattr(value, "dtype", None)
+    if dtype is None:
+        raise TypeError(
+            f"{function} was called with {name} = {value!r:.60} of type {type(value).__name__}; "
+            f"expected an array or a number."
+        )
+    if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
+        raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers.")
+
+
+def check_call(
+    signature: inspect.Signature, name: str, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Say in a sentence what is wrong with a call that JAX refused before it came to the checks above."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        plain = (parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values())
+        usage = ", ".join(map(str, plain))
+        raise TypeError(f"{name} was called with other arguments than {name}({usage}): {error}.") from None
+    for parameter, value in bound.arguments.items():
+        if parameter in parameters.arrays:
+            _check_array(name, parameter, value)
+        elif parameter in parameters.static and type(value).__hash__ is None:
+            raise TypeError(f"{name} was called with {parameter} = {value!r:.60}; expected a hashable constant.")

@@ -1,0 +1,446 @@
+"""The experiments run, resume, survive interruption and refuse nonsense; and the training under them is sound."""
+
+import dataclasses
+import html
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from experiments import collapse_verdicts, convergence_verdicts, dying_relu_verdicts
+from experiments.__main__ import main
+from experiments.data import Split, digits
+from experiments.questions import QUESTIONS
+from experiments.result import load, write
+from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.training import Recipe, begin, forward, grid, losses, score, train
+from experiments.tuning import tune
+from experiments.units import fate
+
+ROOT = Path(__file__).parent.parent
+TINY = [
+    "collapse",
+    "--depths",
+    "2",
+    "--width",
+    "8",
+    "--seeds",
+    "2",
+    "--tuning-seeds",
+    "1",
+    "--epochs",
+    "1",
+    "--rates",
+    "3",
+    "--windows",
+    "1",
+    "--stacks",
+    "1",
+    "--xor-seeds",
+    "2",
+    "--xor-steps",
+    "10",
+]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Compilations are shared between the runs of this file and with nothing else."""
+    cache = str(tmp_path_factory.mktemp("compilations"))
+    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+
+
+def _run(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "experiments", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the answers to all questions, on the smallest settings."""
+    out = tmp_path_factory.mktemp("answers") / "nested" / "results"
+    printed = _run(environment, "--quick", "--out", str(out))
+    assert printed.count("finished in") == len(QUESTIONS)
+    return out
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_answer_is_complete(name: str, answered: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    stored = json.loads((answered / f"{name}.json").read_text("utf-8"), parse_constant=refuse)
+    assert stored["config"] == json.loads(json.dumps(dataclasses.asdict(QUESTIONS[name].quick())))
+    assert stored["runs"]
+    assert stored["claims"]
+    for claim in stored["claims"]:
+        assert claim["verdict"] in (SUPPORTED, REFUTED, INCONCLUSIVE)
+        assert all(claim[part] for part in ("id", "text", "source", "scope", "measure", "rule"))
+        assert len(claim["interval"]) == 3
+    assert {"python", "jax", "jaxlib", "equinox", "optax", "jaxact", "numpy"} <= set(stored["stamp"]["versions"])
+    assert stored["stamp"]["seconds"] > 0
+    assert stored["stamp"]["device"]
+    assert stored["stamp"]["command"].startswith(f"python -m experiments {name} --")
+    assert (answered / f"{name}.svg").read_text("utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_seed_asked_for_is_kept(name: str, answered: Path) -> None:
+    config = QUESTIONS[name].quick()
+    kept = load(name, answered)
+    assert kept is not None
+    fresh = {run["seed"] for run in kept[0].runs if run.get("part") in (None, "digits") and run["seed"] >= 1000}
+    assert len(fresh) == config.seeds
+
+
+def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
+    kept = load("collapse", answered)
+    assert kept is not None
+    words = kept[0].stamp["command"].split()
+    assert words[:4] == ["python", "-m", "experiments", "collapse"]
+    assert {"--epochs", "--xor-steps"} <= set(words)
+
+
+def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
+    page = (answered / "report.html").read_text("utf-8")
+    for name in QUESTIONS:
+        kept = load(name, answered)
+        assert kept is not None
+        for claim in kept[0].claims:
+            assert html.escape(claim.text) in page
+            assert html.escape(claim.rule) in page
+        assert html.escape(kept[0].stamp["command"]) in page
+    assert page.count("<svg") == len(QUESTIONS)
+    loading = r"<script|<link|<img|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#)[\w/.]|url\((?![\"']?#)"
+    assert not re.findall(loading, page)
+
+
+def test_a_second_run_runs_nothing(environment: dict[str, str], answered: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
+    printed = _run(environment, "--quick", "--out", str(answered))
+    assert printed.count("not run again") == len(QUESTIONS)
+    assert before == {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
+
+
+def test_other_settings_a_damaged_answer_and_fresh_are_run(
+    environment: dict[str, str], answered: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(answered, out)
+    tiny = [*TINY, "--out", str(out)]
+    assert "finished in" in _run(environment, *tiny)
+    assert "not run again" in _run(environment, *tiny)
+    (out / "collapse.json").write_text((out / "collapse.json").read_text("utf-8")[:1000], "utf-8")
+    printed = _run(environment, *tiny)
+    assert "collapse.json cannot be read" in printed
+    assert "finished in" in printed
+    assert "finished in" in _run(environment, *tiny, "--fresh")
+    page = (out / "report.html").read_text("utf-8")
+    assert all(f'id="{name}"' in page for name in QUESTIONS)
+
+
+def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_path: Path) -> None:
+    # exec resets a signal that is handled to its default; one that a background shell ignores would stay ignored.
+    launch = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "os.execv(sys.executable, sys.argv[1:])"
+    )
+    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [sys.executable, "-c", launch, *command],
+        cwd=ROOT,
+        env=environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if line.startswith("convergence: started"):
+                break
+        process.send_signal(signal.SIGINT)
+        printed, problem = process.stdout.read(), process.stderr.read()
+        assert process.wait(60) == 130, problem
+    assert "Interrupted" in printed
+    assert "collapse" in printed
+    assert "Traceback" not in problem
+    assert load("collapse", tmp_path) is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["collapse.json", "collapse.svg", "report.html"]
+
+
+def test_the_general_help_is_friendly(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["--help"])
+    assert not leaving.value.code
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in (*QUESTIONS, "--out", "--fresh", "--quick", "report.html"))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_help_explains_every_setting(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as leaving:
+        main([name, "--help"])
+    assert not leaving.value.code
+    printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+    source = Path(sys.modules[f"experiments.{name}"].__file__ or "").read_text("utf-8")
+    for field in dataclasses.fields(QUESTIONS[name].config()):
+        explained = re.search(rf'^    {field.name}: .*\n    """(.+)"""$', source, re.MULTILINE)
+        assert explained, f"{field.name} has no docstring of one line"
+        assert f"--{field.name.replace('_', '-')}" in printed
+        assert explained.group(1) in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "expected"),
+    [
+        ("collapse --seeds 0", "seeds is 0", "at least 2"),
+        ("collapse --width -3", "width is -3", "at least 1"),
+        ("collapse --confidence 1.5", "confidence is 1.5", "below 1"),
+        ("collapse --rate nan", "rate is nan", "above 0"),
+        ("collapse --seeds many", "'many'", "int"),
+        ("collapse --depths", "depths", "at least one"),
+        ("convergence --activations relu nonsense", "'nonsense'", "elementwise function of jaxact"),
+        ("convergence --activations softmax_of_doom", "'softmax_of_doom'", "elementwise function of jaxact"),
+        ("convergence --threshold 0.5", "threshold is 0.5", "one of"),
+        ("convergence --thresholds 0.5 0.5", "thresholds is", "none twice"),
+        ("dying_relu --widths 10 0", "widths is 0", "at least 1"),
+        ("dying_relu --negative-bias 1", "negative-bias", "above 0"),
+        ("dying_relu --sgd-rates -1", "sgd-rates is -1", "above 0"),
+        ("dying_relu --colour red", "--colour", "nrecognized"),
+        ("gravity", "'gravity'", "collapse"),
+        ("--quick --out README.md", "README.md", "folder"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(
+    arguments: str, given: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    try:
+        code = main(arguments.split())
+    except SystemExit as leaving:
+        code = leaving.code
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert code == 2
+    assert given in printed
+    assert expected in printed
+    assert "Traceback" not in printed
+
+
+def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answer.json"
+    write(path, "old")
+
+    def fails(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(KeyboardInterrupt):
+        write(path, "new")
+    assert path.read_text("utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_digits_are_standardised_by_the_training_part_and_disjoint() -> None:
+    data = digits()
+    changing = data.train.x.std(0) > 0
+    assert np.allclose(data.train.x[:, changing].mean(0), 0, atol=1e-5)
+    assert np.allclose(data.train.x[:, changing].std(0), 1, atol=1e-4)
+    assert all((part.x[:, ~changing] == 0).all() for part in data)
+    assert [len(part.y) for part in data] == [1077, 360, 360]
+    for part in data:
+        assert np.ptp(np.bincount(part.y) / len(part.y)) < 0.01
+
+
+def test_one_step_is_gradient_descent_by_hand() -> None:
+    x, y = digits().train.x[:50], digits().train.y[:50]
+    recipe = Recipe((64, 10), "identity", batch=50)
+    lanes = grid([3], [0.5])
+    weight = np.asarray(begin(recipe, lanes).net[0].weight)[0].astype(float)
+    ((_, state),) = train(recipe, lanes, Split(x, y), 1, 1)
+    exponentials = np.exp(x @ weight)
+    surplus = exponentials / exponentials.sum(1, keepdims=True) - np.eye(10)[y]
+    assert np.allclose(state.net[0].weight[0], weight - 0.5 * x.T @ surplus / 50, atol=1e-5)
+    assert np.allclose(state.net[0].bias[0], -0.5 * surplus.mean(0), atol=1e-6)
+
+
+def test_a_trained_layer_does_as_well_as_sklearns_logistic_regression() -> None:
+    data = digits()
+    theirs = LogisticRegression(C=1.0, max_iter=2000).fit(data.train.x, data.train.y).score(data.test.x, data.test.y)
+    recipe = Recipe((64, 10), "identity")
+    *_, (_, state) = train(recipe, grid(range(4), [0.1]), data.train, 660, 330)
+    error, _ = score(recipe, state, *data.test)
+    assert abs(np.mean(1 - np.asarray(error)) - theirs) < 0.02
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "clipped_sgd", "adam"])
+def test_a_net_trained_among_others_is_the_net_trained_alone(optimizer: str) -> None:
+    data, recipe = digits().train, Recipe((64, 8, 10), "tanh", optimizer)
+    (*_, (_, many)) = train(recipe, grid([5, 6], [0.01, 0.1]), data, 20, 10)
+    (*_, (_, one)) = train(recipe, grid([6], [0.1]), data, 20, 20)
+    for together, alone in zip(jax.tree.leaves(many.net), jax.tree.leaves(one.net), strict=True):
+        assert np.allclose(together[3], alone[0], atol=1e-5)
+
+
+def test_a_clipped_step_is_never_longer_than_its_rate() -> None:
+    data, recipe = digits().train, Recipe((64, 8, 10), "relu", "clipped_sgd")
+    lanes = grid(range(3), [7.0], gains=[30.0])
+    before = begin(recipe, lanes)
+    ((_, after),) = train(recipe, lanes, data, 1, 1)
+    moves = [b - a for a, b in zip(jax.tree.leaves(before.net), jax.tree.leaves(after.net), strict=True)]
+    length = jnp.sqrt(sum(jnp.sum(move**2, axis=tuple(range(1, move.ndim))) for move in moves))
+    assert np.allclose(length, 7.0, rtol=1e-4)
+
+
+def test_activations_share_initial_weights_and_seeds_do_not() -> None:
+    lanes = grid([1, 2], [0.1], gains=[1.0, 2.0])
+    relu, tanh = (begin(Recipe((64, 16, 10), name), lanes).net[0].weight for name in ("relu", "tanh"))
+    assert np.array_equal(relu, tanh)
+    assert np.allclose(2 * relu[0], relu[2])
+    assert not np.allclose(relu[0], relu[1])
+    assert abs(float(jnp.std(relu[:2])) - 1 / 8) < 0.01
+
+
+def test_tuning_moves_until_the_best_lies_inside() -> None:
+    def cost(lanes: Any) -> np.ndarray:
+        return np.abs(np.log2(lanes.rate / 32)) + np.abs(np.log2(lanes.gain / 4)) + 0.01 * lanes.seed
+
+    found = tune(cost, range(3), rate=0.25, gain=1.0, rates=5, gains=3, windows=6)
+    assert (found.rate, found.gain, found.interior) == (32.0, 4.0, True)
+    assert not tune(cost, range(3), rate=0.25, gain=1.0, rates=5, gains=3, windows=2).interior
+
+
+@pytest.mark.parametrize(
+    ("activation", "dead", "stuck", "cut_off"),
+    [
+        ("relu", 1, 1, 1),
+        ("leaky_relu", 0, 1, 0),
+        ("prelu", 0, 1, 0),
+        ("elu", 1, 1, 1),
+        ("tanh", 1, 1, 1),
+        ("maxout", 0, 0, 0),
+    ],
+)
+def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: int, cut_off: int) -> None:
+    recipe, data = Recipe((64, 6, 10), activation), digits().train
+    state = begin(recipe, grid([0], [0.1]))
+    hidden, output = state.net
+    state = state._replace(net=(hidden._replace(bias=hidden.bias.at[0, 0].set(-500.0)), output))
+    counts = [int(units[0][0].sum()) for units in fate(recipe, state, jnp.asarray(data.x))]
+    assert counts == [dead, stuck, cut_off]
+
+
+def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
+    recipe, data = Recipe((64, 6, 10), "tanh"), digits().train
+    net = jax.tree.map(lambda leaf: leaf[0], begin(recipe, grid([0], [0.1])).net)
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    _, (z,) = forward(recipe, net, x)
+    taps = jax.grad(lambda taps: jnp.sum(losses(recipe, net, x, y, taps)))([jnp.zeros_like(z)])
+    weights = jax.grad(lambda net: jnp.sum(losses(recipe, net, x, y)))(net)
+    assert np.allclose(data.x.T @ taps[0], weights[0].weight, atol=1e-2)
+
+
+def _convergence_runs(steps: dict[str, float]) -> list[dict[str, Any]]:
+    config = QUESTIONS["convergence"].config()
+    return [
+        {"depth": depth, "activation": name, "setting": "its own", "seed": seed, "diverged": False}
+        | {"steps": [taken * (1 + seed / 100)] * len(config.thresholds)}
+        for depth in config.depths
+        for name, taken in steps.items()
+        for seed in range(config.seeds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tanh", "six", "faster"),
+    [(60.0, SUPPORTED, SUPPORTED), (20.0, REFUTED, SUPPORTED), (5.0, REFUTED, REFUTED), (math.inf, REFUTED, SUPPORTED)],
+)
+def test_the_six_is_judged_by_its_rule(tanh: float, six: str, faster: str) -> None:
+    runs = _convergence_runs({"relu": 10.0, "tanh": tanh, "sigmoid": 90.0, "elu": 10.0, "leaky_relu": 10.0})
+    claims = convergence_verdicts.judge(QUESTIONS["convergence"].config(), runs)
+    about = {claim.text: claim.verdict for claim in claims}
+    assert about["ReLU converges six times faster than tanh"] == six
+    assert about["ReLU converges faster than tanh"] == faster
+
+
+def _dying_runs(dead: float, revived: int, cut_off: int) -> list[dict[str, Any]]:
+    """Nets with so many dead units above the tuned rate of 0.001, and none below."""
+    config = QUESTIONS["dying_relu"].config()
+    runs: list[dict[str, Any]] = []
+    for optimizer in ("adam", "clipped_sgd"):
+        for (name, bias), rate, seed in (
+            (variant, rate, seed)
+            for variant in config.variants()
+            for rate in config.rates(optimizer)
+            for seed in [0, 1, *range(1000, 1000 + config.seeds)]
+        ):
+            high = rate > 0.9
+            units = [int(100 * dead) if high and name == "relu" and not bias else 0] * 3
+            guesses = high and name == "relu"
+            accuracy = 0.1 if guesses else 0.9
+            runs.append(
+                {"phase": "sweep", "optimizer": optimizer, "activation": name, "bias": bias, "rate": rate, "seed": seed}
+                | {"diverged": False, "accuracy": accuracy, "validation": accuracy, "dead": units, "stuck": units}
+                | {"cut_off": [cut_off, 0, 0]}
+            )
+        runs += [
+            {"phase": phase, "optimizer": optimizer, "seed": 1000, "rate": 1.0, "diverged": False}
+            | {"dead": [50, 50, 50], "revived": [0, 0, revived]}
+            for phase in ("after a high rate", "after a negative bias")
+        ]
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("dead", "revived", "cut_off", "expected"),
+    [
+        (0.5, 0, 0, {"B15": SUPPORTED, "B16": SUPPORTED, "B19": SUPPORTED, "B20": SUPPORTED, "B21": SUPPORTED}),
+        (0.1, 20, 1, {"B15": REFUTED, "B16": REFUTED, "B19": SUPPORTED, "B20": REFUTED, "B21": REFUTED}),
+        (0.0, 0, 0, {"B15": REFUTED, "B16": SUPPORTED, "B19": INCONCLUSIVE, "B20": SUPPORTED, "B21": SUPPORTED}),
+    ],
+)
+def test_death_is_judged_by_its_rule(dead: float, revived: int, cut_off: int, expected: dict[str, str]) -> None:
+    claims = dying_relu_verdicts.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
+    found = {claim.id: claim.verdict for claim in claims if "first-layer" not in claim.text}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("deep", "relu", "collapses", "buys"),
+    [(0.90, 0.97, SUPPORTED, REFUTED), (0.90, 0.99, SUPPORTED, REFUTED), (0.80, 0.97, REFUTED, SUPPORTED)],
+)
+def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str, buys: str) -> None:
+    config = QUESTIONS["collapse"].config()
+    nets = (
+        {("identity", 1): 0.90}
+        | {("identity", d): deep for d in config.depths}
+        | {("relu", d): relu for d in config.depths}
+    )
+    runs: list[dict[str, Any]] = [
+        {"part": "digits", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
+        for (name, depth), accuracy in nets.items()
+        for seed in range(config.seeds)
+    ]
+    runs += [{"part": "exact", "difference": 1e-15}]
+    runs += [{"part": "xor", "activation": name, "mse": mse} for name, mse in (("identity", 0.25), ("relu", 1e-6))] * 20
+    exact, xor, *trained = collapse_verdicts.judge(config, runs)
+    assert (exact.verdict, xor.verdict) == (SUPPORTED, SUPPORTED)
+    assert {claim.verdict for claim in trained[::2]} == {collapses}
+    assert {claim.verdict for claim in trained[1::2]} == {buys}

@@ -1,0 +1,115 @@
+"""An activation is a plain Python function: typed, documented, comparable, picklable, and one dispatch when called."""
+
+import copy
+import functools
+import inspect
+import pickle
+import typing
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_dtypes import required
+
+import jaxact
+from jaxact import CATALOGUE, Facts, slope
+
+functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
+
+
+@functions
+def test_it_is_a_plain_function_found_where_users_find_it(facts: Facts) -> None:
+    function = facts.function
+    assert inspect.isfunction(function)
+    assert getattr(jaxact, facts.name) is function
+    assert (function.__module__, function.__name__, function.__qualname__) == ("jaxact", facts.name, facts.name)
+    assert repr(function).startswith(f"<function {facts.name} ")
+    assert all(typing.get_type_hints(function).values())
+
+
+@functions
+def test_pickle_copy_and_compare(facts: Facts) -> None:
+    function = facts.function
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.deepcopy(function) is copy.copy(function) is function
+    partial = pickle.loads(pickle.dumps(functools.partial(function, **required(facts))))
+    np.testing.assert_array_equal(partial(jnp.arange(4.0)), function(jnp.arange(4.0), **required(facts)))
+
+
+@functions
+def test_a_model_that_holds_it_pickles_and_equals_its_copy(facts: Facts) -> None:
+    # Equinox's own default for final_activation is a lambda, which does not pickle.
+    linear = functools.partial(eqx.nn.MLP, 2, 2, 4, 1, final_activation=jaxact.identity)
+    model = linear(activation=facts.function, key=jax.random.key(0))
+    assert eqx.tree_equal(pickle.loads(pickle.dumps(model)), model)
+    assert eqx.tree_equal(copy.deepcopy(model), model)
+
+
+@functions
+def test_docstring_has_the_formula_and_every_parameter(facts: Facts) -> None:
+    doc = inspect.getdoc(facts.function) or ""
+    assert doc.splitlines()[0].startswith(f"{facts.name}(")
+    assert "Raises:" in doc
+    for parameter in inspect.signature(facts.function).parameters:
+        assert f"\n    {parameter}: " in doc, f"{facts.name}'s docstring does not explain {parameter}"
+    assert facts.source.startswith("https://")
+
+
+@functions
+def test_an_eager_call_compiles_once_and_dispatches_once(facts: Facts) -> None:
+    x = jnp.arange(4.0)
+    equations = jax.make_jaxpr(lambda x: facts.function(x, **required(facts)))(x).eqns
+    assert [(equation.primitive.name, equation.params["name"]) for equation in equations] == [("jit", facts.name)]
+
+
+@functions
+def test_name_agrees_with_jax_nn_where_jax_nn_has_it(facts: Facts) -> None:
+    """Same argument names, order and defaults, so that `import jaxact as nn` is a drop-in."""
+    if (theirs := getattr(jax.nn, facts.name, None)) is None:
+        pytest.skip("not in jax.nn")
+    ours = inspect.signature(facts.function).parameters.values()
+    parameters = inspect.signature(theirs).parameters.values()
+    assert [(p.name, p.default) for p in ours] == [(p.name, p.default) for p in parameters]
+    x = jnp.linspace(-5, 5, 64).reshape(8, 8)
+    np.testing.assert_allclose(facts.function(x), theirs(x), rtol=1e-5, atol=1e-6)
+
+
+def test_every_public_name_is_documented_and_nothing_else_is_public() -> None:
+    public = {name for name in vars(jaxact) if not name.startswith("_")}
+    assert public == {*CATALOGUE, "CATALOGUE", "Facts", "slope", "nn"}
+
+
+@functions
+def test_slope_is_differentiable_picklable_and_takes_the_same_parameters(facts: Facts) -> None:
+    if not facts.elementwise:
+        with pytest.raises(TypeError, match=f"slope was called with {facts.name}; expected an elementwise function"):
+            slope(facts.function)
+        return
+    x = jnp.linspace(-3, 3, 13)
+    given = required(facts)
+    derivative = slope(facts.function)
+    np.testing.assert_array_equal(derivative(x, **given), jax.vmap(jax.grad(lambda v: facts.function(v, **given)))(x))
+    twice = slope(derivative)(x, **given)
+    np.testing.assert_array_equal(twice, jax.vmap(jax.grad(lambda v: derivative(v, **given)))(x))
+    partial = functools.partial(facts.function, **given)
+    np.testing.assert_array_equal(slope(partial)(x), derivative(x, **given))
+
+
+def test_slope_of_other_functions_is_jax_s() -> None:
+    x = jnp.linspace(-3, 3, 13)
+    np.testing.assert_array_equal(slope(jnp.sin)(x), jnp.cos(x))
+    np.testing.assert_array_equal(slope(slope(jnp.sin))(x), -jnp.sin(x))
+    with pytest.raises(ValueError, match="slope was called with wrt='beta' for elu; expected one of x, alpha"):
+        slope(jaxact.elu, "beta")
+
+
+def test_surrogate_stands_for_the_slope_of_a_step() -> None:
+    x = jnp.linspace(-3, 3, 13)
+    surrogate = slope(jaxact.sigmoid)
+    unit = functools.partial(jaxact.step, surrogate=surrogate)
+    np.testing.assert_array_equal(unit(x), jaxact.step(x))
+    np.testing.assert_array_equal(jax.vmap(jax.grad(unit))(x), surrogate(x))
+    np.testing.assert_array_equal(jax.vmap(jax.grad(jax.grad(unit)))(x), slope(surrogate)(x))
+    assert not jax.vmap(jax.grad(jaxact.step))(x).any()
