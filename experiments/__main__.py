@@ -64,11 +64,10 @@ def main(arguments: list[str]) -> int:
     todo, output = _asked_for(arguments)
     if output.out.exists() and not output.out.is_dir():
         return _refuse(f"out is {output.out}, which is a file, but a folder is expected.")
-    jax.config.update("jax_default_matmul_precision", "highest")  # else GPUs and TPUs round factors to 10 or 8 bits
-    _remember_compilations()
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
-        results = [_answered(question, config, output, console) for question, config in todo]
+        with jax.default_matmul_precision("highest"):  # else GPUs and TPUs round factors to 10 or 8 bits
+            results = [_answered(question, config, output, console) for question, config in todo]
     except KeyboardInterrupt:
         kept = [name for name in QUESTIONS if (output.out / f"{name}.json").exists()]
         console.print(f"Interrupted. {listed(kept) if kept else 'Nothing'} is kept in {output.out}.")
@@ -161,4 +160,5 @@ def _refuse(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    _remember_compilations()
     sys.exit(main(sys.argv[1:]))

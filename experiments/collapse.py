@@ -9,14 +9,14 @@ function gets below a mean squared error of 0.25: trained linear and ReLU nets. 
 against a single linear layer, and against ReLU nets of the same shape, each with its own tuned learning rate, trained
 for the same number of epochs; accuracy differences are taken seed by seed on the test part.
 
-Rules, fixed before the run:
-the stack "is one linear map" is SUPPORTED if the largest relative difference is below 1e-12, else REFUTED;
-"only linear relations" on XOR is SUPPORTED if no linear net ends below 0.25 (less rounding) and the Wilson interval
-of the share of ReLU nets that end below 0.01 lies above 0, REFUTED if a linear net ends below 0.25;
-"collapses to regression" in training is SUPPORTED if the interval of the difference to one layer lies within 2 points
-of 0, REFUTED if outside;
-"the power is due to the non-linearity" is SUPPORTED if the interval of ReLU minus linear lies above 10 points,
-REFUTED if below; anything else is INCONCLUSIVE.
+Rules, fixed before the run; anything else is INCONCLUSIVE:
+- The stack "is one linear map" is SUPPORTED if the largest relative difference is below 1e-12, else REFUTED.
+- "Only linear relations" on XOR is SUPPORTED if no linear net ends below 0.25 (less rounding) and the Wilson interval
+of the share of ReLU nets that end below 0.01 lies above 0, REFUTED if a linear net ends below 0.25.
+- "Collapses to regression" in training is SUPPORTED if the interval of the difference to one layer lies within 2 points
+of 0, REFUTED if outside.
+- "The power is due to the non-linearity" is SUPPORTED if the interval of ReLU minus linear lies above 10 points,
+REFUTED if below.
 """
 
 from dataclasses import dataclass

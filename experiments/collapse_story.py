@@ -34,11 +34,11 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     blown = sum(run["diverged"] for run in runs if run["part"] == "digits")
     border = [run for run in runs if run["part"] == "digits" and not run["interior"]]
     sentences = [
-        f"Stacks of linear layers agree with the product of their matrices to {worst:.1e}, relative to the largest output.",
+        f"Stacks of linear layers agree with the product of their matrices to {worst:.1e} of the largest output.",
         f"On XOR, linear nets end between {linear.min():.4f} and {linear.max():.4f} mean squared error; "
         f"{int((relu < XOR_SOLVED).sum())} of {len(relu)} ReLU nets end below {XOR_SOLVED:g}.",
-        f"A single linear layer already reads {one:.1f} % of the test digits, so at most {100 - one:.1f} points were left "
-        "for any non-linearity to gain.",
+        f"A single linear layer already reads {one:.1f} % of the test digits, so at most {100 - one:.1f} points "
+        "were left for any non-linearity to gain.",
         f"{blown} nets blew up on digits.",
     ]
     if border:
@@ -69,7 +69,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
             "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "changes nothing that can be told from chance"
         )
         sentences.append(
-            f"With {depth} layers ReLU {effect} on digits: {gain.value:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]."
+            f"With {depth} layers ReLU {effect} on digits: "
+            f"{gain.value:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]."
         )
     solved = (errors(runs, "relu") < XOR_SOLVED).any() and not (errors(runs, "identity") < XOR_SOLVED).any()
     if solved:
@@ -82,9 +83,10 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 
 def _caption(config: Config) -> str:
     return (
-        f"Left: relative difference between linear stacks and the product of their matrices, {config.stacks} stacks per "
-        f"depth; the dashed line is the limit of the rule. Middle: final error of {config.xor_seeds} nets of each kind on "
-        f"XOR; the dashed line is the best a linear function can do. Right: test accuracy on digits, one dot per seed, "
+        f"Left: relative difference between linear stacks and the product of their matrices, {config.stacks} stacks "
+        f"per depth; the dashed line is the limit of the rule. Middle: final error of {config.xor_seeds} nets of each "
+        f"kind on XOR, drawn at 1e-16 if below; the dashed line is the best a linear function can do. Right: "
+        f"test accuracy on digits, one dot per seed, "
         f"with the mean and its {config.confidence:.0%} interval."
     )
 

@@ -141,9 +141,9 @@ def _caption(config: Config) -> str:
     return (
         f"Top: median steps until a net errs on so many of its training examples; bars are {config.confidence:.0%} "
         f"intervals over {config.seeds} fresh seeds. Bottom: the same divided by ReLU's steps. The shaded band is "
-        "where 'six times faster' would put a saturating activation; above the dashed line ReLU is faster. Hollow dots: "
-        "not tuned, but trained at the rate and gain that were tuned for ReLU. Where a line ends early, most runs never "
-        "got further. "
+        "where 'six times faster' would put a saturating activation; above the dashed line ReLU is faster. Hollow "
+        "dots: not tuned, but trained at the rate and gain that were tuned for ReLU. Where a line ends early, most "
+        "runs never got further. "
         f"Verdicts are taken at {config.threshold:.0%}."
     )
 

@@ -49,7 +49,7 @@ def _claim(
     return [
         Claim(
             id=row,
-            text=f"{named(fast)} converges {words} than {named(slow)}",
+            text=f"{named(fast)} converges {words} than {named(slow)} ({depth} hidden layers)",
             source=source,
             scope=f"digits, {depth} hidden layers of {config.width}, SGD, rate and gain tuned for each",
             measure=f"steps of {named(slow)} / steps of {named(fast)} to {config.threshold:.0%} training error",

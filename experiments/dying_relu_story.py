@@ -43,7 +43,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         sentences.append(
             f"{written}: at the tuned rate {tuned:g} ReLU nets have {_dead(config, runs, optimizer, tuned):.1f} % dead "
             f"units and {_accuracy(runs, optimizer, tuned):.1f} % test accuracy; at {top:g} they have "
-            f"{_dead(config, runs, optimizer, top):.1f} % dead units and {_accuracy(runs, optimizer, top):.1f} % accuracy."
+            f"{_dead(config, runs, optimizer, top):.1f} % dead units and "
+            f"{_accuracy(runs, optimizer, top):.1f} % accuracy."
         )
         rate = guessing(config, runs, optimizer)
         if rate is not None and config.cures:
@@ -62,8 +63,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
         worst.append(f"{_dead(config, runs, optimizer, rate):.0f} % ({written} at {rate:g})")
     return [
         f"{PUBLISHED}. Ours at the worst rate: {' and '.join(worst)}.",
-        "What differs: CS231n names no data, net, optimiser or rate, so theirs is an order of magnitude and not a value "
-        "to reproduce. Ours counts a unit as dead only if it is off for every training example, over all hidden layers.",
+        "What differs: CS231n names no data, net, optimiser or rate, so theirs is an order of magnitude and not a "
+        "value to reproduce. Ours counts a unit as dead only if it is off for every training example, over all layers.",
     ]
 
 
@@ -96,8 +97,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 def _caption(config: Config) -> str:
     return (
         f"Top: mean share of hidden units whose slope is 0 on every training example, over {config.seeds} fresh seeds, "
-        f"with {config.confidence:.0%} intervals for ReLU; the dotted line is CS231n's 40 %. Bottom: mean test accuracy "
-        "of the same nets; the dashed line is guessing. Vertical lines mark the rate tuned for ReLU."
+        f"with {config.confidence:.0%} intervals for ReLU; the dotted line is CS231n's 40 %. Bottom: mean test "
+        "accuracy of the same nets; the dashed line is guessing. Vertical lines mark the rate tuned for ReLU."
     )
 
 
@@ -168,7 +169,9 @@ def figure(config: Config, runs: Runs) -> Figure:
         )
         top.fill_between(rates, low, high, color=color("relu"), alpha=0.2, linewidth=0)
         top.axhline(40, color="#444444", linestyle=":", linewidth=1.2)
+        top.text(rates[0], 41.5, "CS231n's 40 %", fontsize=9, color="#444444")
         bottom.axhline(10, color="#444444", linestyle="--", linewidth=1)
+        bottom.text(rates[0], 11.5, "guessing", fontsize=9, color="#444444")
         for one in (top, bottom):
             one.axvline(tuned_rate(runs, optimizer), color="#999999", linewidth=1)
             one.set(xscale="log", ylim=(-4, 104))

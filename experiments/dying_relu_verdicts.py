@@ -90,8 +90,8 @@ def _many_die(config: Config, runs: Runs, optimizer: str) -> Claim:
         scope=_scope(config, optimizer),
         measure=f"mean share of dead units at rate {rates[worst]:g}; at the tuned rate {tuned:g} it is "
         f"{100 * calm.value:.1f} % [{100 * calm.low:.1f}, {100 * calm.high:.1f}]",
-        rule=f"supported if at some rate the interval (at {wide:.2%}, for {len(rates)} rates) lies above {MANY:.0%} and "
-        f"at the tuned rate below {FEW:.0%}; refuted if at every rate it lies below {MANY:.0%}",
+        rule=f"supported if at some rate the interval (at {wide:.2%}, for {len(rates)} rates) lies above {MANY:.0%} "
+        f"and at the tuned rate below {FEW:.0%}; refuted if at every rate it lies below {MANY:.0%}",
         unit="%",
         interval=_percent(dead[worst]),
         verdict=outcome,

@@ -25,10 +25,12 @@ code,pre{font-family:ui-monospace,Menlo,Consolas,monospace}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:600;color:var(--soft)}th,td{padding:.45rem .7rem .45rem 0;vertical-align:top;
 border-bottom:1px solid var(--line)}td small{display:block;font-size:.78rem}.num{white-space:nowrap}
-.badge{display:inline-block;padding:.1rem .55rem;border-radius:1rem;font-weight:650;font-size:.74rem;letter-spacing:.02em}
+.badge{display:inline-block;padding:.1rem .55rem;border-radius:1rem;font-weight:650;font-size:.74rem}
+.id{color:var(--soft);font-weight:650;margin-right:.35rem}
 .SUPPORTED{color:var(--yes);background:var(--yes-bg)}.REFUTED{color:var(--no);background:var(--no-bg)}
 .INCONCLUSIVE{color:var(--open);background:var(--open-bg)}
-figure{margin:1.6rem 0}.plot{background:#fff;border:1px solid var(--line);border-radius:.6rem;padding:.6rem;overflow-x:auto}
+figure{margin:1.6rem 0}.plot{background:#fff;border:1px solid var(--line);border-radius:.6rem;padding:.6rem;
+overflow-x:auto}
 .plot svg{display:block;width:100%;height:auto;min-width:34rem}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem;overflow-x:auto;
 white-space:pre-wrap}
@@ -54,11 +56,11 @@ def page(answers: Sequence[tuple[Result, str]]) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Activation functions, tested</title>'
         f"<style>{STYLE}</style></head><body><h1>What lecture notes say about activation functions, tested</h1>"
         f'<p class="lead">{len(claims)} claims on {len(answers)} questions: {_text(tally)}.</p>'
-        "<p>Every claim was measured by training real nets on scikit-learn's 1,797 handwritten digits, with jaxact's "
-        "activations. Each verdict follows a rule that was written down before the run. An interval that straddles the "
-        "rule's limit decides nothing and is called inconclusive. Because many claims are judged at once, intervals "
-        "are wide on purpose. A verdict holds for the data and nets it names, not for all nets. Claims are numbered "
-        "A where algebra decides and B where only an experiment can.</p>"
+        "<p>Every claim was measured, most of them by training nets with jaxact's activations on scikit-learn's 1,797 "
+        "handwritten digits. Each verdict follows a rule that was written down before the run. An interval that "
+        "straddles the rule's limit decides nothing and is called inconclusive. Because many claims are judged at "
+        "once, intervals are wide on purpose. A verdict holds for the data and nets it names, not for all nets. "
+        "Claims are numbered A where algebra decides and B where only an experiment can.</p>"
         f"{verdicts}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
     )
 
@@ -84,7 +86,7 @@ def show(results: Sequence[Result], console: Console) -> None:
 
 def _question(result: Result, figure: str) -> str:
     story = result.story
-    asked = "".join(f"<p>{_text(' '.join(paragraph.split()))}</p>" for paragraph in result.asked.split("\n\n"))
+    asked = "".join(_paragraph(paragraph) for paragraph in result.asked.split("\n\n"))
     facts = " · ".join(f"{name} {value}" for name, value in result.stamp["versions"].items())
     settings = "".join(
         f"<tr><td>{_text(name)}</td><td>{_text(value)}</td></tr>" for name, value in result.config.items()
@@ -101,8 +103,8 @@ def _question(result: Result, figure: str) -> str:
         f"<details open><summary>Numbers</summary>{''.join(_table(table) for table in story.tables)}</details>"
         f"<details><summary>Settings</summary><div class=wide><table>{settings}</table></div></details>"
         f"<h3>Repeat it</h3><pre>{_text(result.stamp['command'])}</pre>"
-        f"<p class=soft>{len(result.runs):,} runs in {result.stamp['seconds']:.0f} s on {_text(result.stamp['device'])}; "
-        f"all of them are in {result.name}.json. {_text(facts)}</p></section>"
+        f"<p class=soft>{len(result.runs):,} runs in {result.stamp['seconds']:.0f} s on "
+        f"{_text(result.stamp['device'])}; all of them are in {result.name}.json. {_text(facts)}</p></section>"
     )
 
 
@@ -110,12 +112,12 @@ def _claims(claims: Sequence[Claim], short: bool) -> str:
     head = "<thead><tr><th>claim<th>measured, with interval<th>verdict</tr></thead>"
     rows = []
     for claim in claims:
-        details = [claim.scope] if short else [f"{claim.measure}.", f"Rule: {claim.rule}."]
+        details = [claim.scope] if short else [f"Rule: {claim.rule}.", f"In the notes: {claim.source}."]
         details += [f"Published: {claim.published}"] if claim.published and not short else []
         small = "".join(f"<small>{_text(detail)}</small>" for detail in details)
-        source = "" if short else f" <span class=soft>({_text(claim.source)})</span>"
         rows.append(
-            f"<tr><td>{claim.id} {_text(claim.text)}{source}{small}<td class=num>{_text(claim.shown)}"
+            f"<tr><td><span class=id>{claim.id}</span>{_text(claim.text)}{small}"
+            f"<td><span class=num>{_text(claim.shown)}</span><small>{_text(claim.measure)}</small>"
             f'<td><span class="badge {claim.verdict}">{claim.verdict}</span></tr>'
         )
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>'
@@ -125,6 +127,12 @@ def _table(table: Table) -> str:
     head = "".join(f"<th>{_text(name)}" for name in table.header)
     rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}" for cell in row) + "</tr>" for row in table.rows)
     return f"<h3>{_text(table.title)}</h3><div class=wide><table><thead><tr>{head}</tr></thead>{rows}</table></div>"
+
+
+def _paragraph(text: str) -> str:
+    """A paragraph of a docstring; lines that start with a dash are the items of a list."""
+    first, *items = text.split("\n- ")
+    return f"<p>{_text(' '.join(first.split()))}</p>{_list([' '.join(item.split()) for item in items])}"
 
 
 def _list(sentences: Sequence[str]) -> str:

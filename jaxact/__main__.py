@@ -26,7 +26,9 @@ def renew(text: str) -> str:
 
 
 def _row(facts: Facts) -> str:
-    defaults = [f"{name} = {_number(value)}" for name, value in facts.parameters.items() if value is not Parameter.empty]
+    defaults = [
+        f"{name} = {_number(value)}" for name, value in facts.parameters.items() if value is not Parameter.empty
+    ]
     formula = f"`{facts.formula}`" + (f", {', '.join(defaults)}" if defaults else "")
     low, high = map(_number, facts.bounds)
     tails = ", ".join(map(_number, facts.tails)) if facts.tails else ""

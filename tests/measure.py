@@ -1,7 +1,9 @@
 """How far a result is from the truth, in units in the last place of its own type, and at which inputs to look."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -57,9 +59,24 @@ def forward(f: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Ar
 
 
 def orders(facts: Facts, given: dict[str, float]) -> list[Callable[[jax.Array], jax.Array]]:
-    """f, f' by reverse mode, f'' by forward over reverse, as users get them, compiled."""
-    f = value(facts, given)
+    """f, f' by reverse mode, f'' by forward over reverse, as users get them, each compiled."""
+    return _orders(facts, tuple(given.items()))
+
+
+@functools.cache
+def _orders(facts: Facts, given: tuple[tuple[str, float], ...]) -> list[Callable[[jax.Array], jax.Array]]:
+    f = value(facts, dict(given))
     return [jax.jit(f), jax.jit(reverse(f)), jax.jit(forward(reverse(f)))]
+
+
+def together(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], list[jax.Array]]:
+    """The same three in one compilation."""
+    return _together(facts, tuple(given.items()))
+
+
+@functools.cache
+def _together(facts: Facts, given: tuple[tuple[str, float], ...]) -> Callable[[jax.Array], list[jax.Array]]:
+    return jax.jit(lambda x: [f(x) for f in _orders(facts, given)])
 
 
 def patterns(dtype: str) -> np.ndarray:
@@ -125,31 +142,29 @@ def worst(x: np.ndarray, got: np.ndarray, truth: np.ndarray, dtype: str) -> Erro
     return Error(float(error[at]), float(x[at]), float(got[at]), float(truth[at]), int(bad.sum()))
 
 
-def worst_exactly(
-    facts: Facts, given: dict[str, float], x: np.ndarray, got: np.ndarray, order: int, wrt: str = "x"
-) -> Error:
-    """The worst point against arbitrary precision, for any type; the only way to judge float64."""
-    dtype = str(got.dtype)
+def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: list[np.ndarray]) -> list[Error]:
+    """The worst point of value, f' and f'' against arbitrary precision: the only way to judge float64."""
+    dtype = str(got[0].dtype)
     tiny = float(jnp.finfo(dtype).tiny)
-    found = Error(0.0, 0.0, 0.0, 0.0, 0)
-    defaults = {k: v for k, v in facts.parameters.items() if k not in given}
-    for point, result in zip(x.astype("float64").tolist(), got.astype("float64").tolist(), strict=True):
+    found = [Error(0.0, 0.0, 0.0, 0.0, 0) for _ in got]
+    for i, point in enumerate(x.astype("float64").tolist()):
         if 0 < abs(point) < tiny:
             continue
-        truth = exact(facts, point, defaults | given, wrt)[order]
-        nearest = float(truth.mid())
-        if abs(nearest) < tiny or (abs(nearest) < 256 * tiny and result == 0):
-            continue
-        if not np.isfinite(result):
-            found.bad += 1
-            continue
-        error = abs(float((arb(result) - truth).mid())) / float(ulp(np.array(nearest), dtype))
-        if error > found.ulps:
-            found = Error(error, point, result, nearest, found.bad)
+        truths = exact(facts, point, facts.parameters | given)
+        for order, results in enumerate(got):
+            result, nearest = float(results[i]), float(truths[order].mid())
+            if abs(nearest) < tiny or (abs(nearest) < 256 * tiny and result == 0):
+                continue
+            if not np.isfinite(result):
+                found[order].bad += 1
+                continue
+            error = abs(float((arb(result) - truths[order]).mid())) / float(ulp(np.array(nearest), dtype))
+            if error > found[order].ulps:
+                found[order] = Error(error, point, result, nearest, found[order].bad)
     return found
 
 
-def in_float64(f: Callable[[jax.Array], jax.Array], x: np.ndarray) -> np.ndarray:
+def in_float64(f: Callable[[jax.Array], Any], x: np.ndarray) -> Any:
     """F at the same points in float64, itself within a few ulp of float64 of the truth (test_float64.py)."""
     with jax.enable_x64(True):
-        return np.asarray(f(jnp.asarray(x.astype("float64"))))
+        return jax.tree.map(np.asarray, f(jnp.asarray(x.astype("float64"))))

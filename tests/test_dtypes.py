@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import ELEMENTWISE, in_float64, orders, patterns, ulp
+from measure import ELEMENTWISE, in_float64, patterns, together, ulp
 
 from jaxact import CATALOGUE, Facts
 
@@ -26,12 +26,15 @@ def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtyp
     def f(x: jax.Array) -> jax.Array:
         return facts.function(x, **required(facts))
 
-    y, pull = jax.vjp(f, x)
-    assert y.dtype == x.dtype
-    assert pull(y)[0].dtype == x.dtype
-    assert jax.jvp(f, (x,), (x,))[1].dtype == x.dtype
+    def derivatives(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        y, pull = jax.vjp(f, x)
+        return y, pull(y)[0], jax.jvp(f, (x,), (x,))[1]
+
+    assert {made.dtype for made in jax.eval_shape(derivatives, x)} == {x.dtype}
+    assert f(x).dtype == x.dtype
     with jax.enable_x64(True):
-        assert f(jnp.asarray(x, "float64")).dtype == "float64"
+        wide = jnp.asarray(x, "float64")
+        assert {made.dtype for made in jax.eval_shape(derivatives, wide)} == {wide.dtype}
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)
@@ -88,9 +91,9 @@ def test_a_parameter_s_gradient_has_its_own_type_and_is_summed_there(facts: Fact
 @elementwise
 def test_every_8_bit_number_is_rounded_once(facts: Facts, dtype: str) -> None:
     x = patterns(dtype)
-    for f in orders(facts, required(facts)):
-        truth = in_float64(f, x)
-        got = np.asarray(f(jnp.asarray(x))).astype("float64")
+    f = together(facts, required(facts))
+    for result, truth in zip(f(jnp.asarray(x)), in_float64(f, x), strict=True):
+        got = np.asarray(result).astype("float64")
         inside = np.abs(truth) <= float(jnp.finfo(dtype).max)
         assert (np.abs(got - truth)[inside] <= 0.51 * ulp(truth[inside], dtype)).all()
 

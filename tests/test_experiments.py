@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,26 +57,44 @@ TINY = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _usual_promotion() -> Iterator[None]:
+    """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of pytest-xdist see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def environment(shared: Path) -> dict[str, str]:
     """Compilations are shared between the runs of this file and with nothing else."""
-    cache = str(tmp_path_factory.mktemp("compilations"))
-    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
-
-
-def _run(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "experiments", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    as_a_user_has_it = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    return as_a_user_has_it | {"JAX_COMPILATION_CACHE_DIR": str(shared / "compilations"), "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture(scope="session")
-def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the answers to all questions, on the smallest settings."""
-    out = tmp_path_factory.mktemp("answers") / "nested" / "results"
-    printed = _run(environment, "--quick", "--out", str(out))
-    assert printed.count("finished in") == len(QUESTIONS)
+def answered(environment: dict[str, str], shared: Path) -> Path:
+    """A folder with the answers to all questions, on the smallest settings; made by the first worker that asks."""
+    out, done = shared / "nested" / "answers", shared / "answers-done"
+    try:
+        (shared / "answers-lock").mkdir()
+    except FileExistsError:
+        for _ in range(3000):
+            if done.exists():
+                return out
+            time.sleep(0.1)
+        raise
+    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(out)]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    done.touch()
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("finished in") == len(QUESTIONS)
     return out
 
 
@@ -129,26 +149,30 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
     assert not re.findall(loading, page)
 
 
-def test_a_second_run_runs_nothing(environment: dict[str, str], answered: Path) -> None:
+def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
-    printed = _run(environment, "--quick", "--out", str(answered))
-    assert printed.count("not run again") == len(QUESTIONS)
+    assert _main(capsys, "--quick", "--out", str(answered)).count("not run again") == len(QUESTIONS)
     assert before == {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
 
 
 def test_other_settings_a_damaged_answer_and_fresh_are_run(
-    environment: dict[str, str], answered: Path, tmp_path: Path
+    answered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "copy"
     shutil.copytree(answered, out)
     tiny = [*TINY, "--out", str(out)]
-    assert "finished in" in _run(environment, *tiny)
-    assert "not run again" in _run(environment, *tiny)
+    assert "finished in" in _main(capsys, *tiny)
+    assert "not run again" in _main(capsys, *tiny)
     (out / "collapse.json").write_text((out / "collapse.json").read_text("utf-8")[:1000], "utf-8")
-    printed = _run(environment, *tiny)
+    printed = _main(capsys, *tiny)
     assert "collapse.json cannot be read" in printed
     assert "finished in" in printed
-    assert "finished in" in _run(environment, *tiny, "--fresh")
+    assert "finished in" in _main(capsys, *tiny, "--fresh")
     page = (out / "report.html").read_text("utf-8")
     assert all(f'id="{name}"' in page for name in QUESTIONS)
 
@@ -332,9 +356,7 @@ def test_tuning_moves_until_the_best_lies_inside() -> None:
     [
         ("relu", 1, 1, 1),
         ("leaky_relu", 0, 1, 0),
-        ("prelu", 0, 1, 0),
         ("elu", 1, 1, 1),
-        ("tanh", 1, 1, 1),
         ("maxout", 0, 0, 0),
     ],
 )
@@ -376,8 +398,8 @@ def test_the_six_is_judged_by_its_rule(tanh: float, six: str, faster: str) -> No
     runs = _convergence_runs({"relu": 10.0, "tanh": tanh, "sigmoid": 90.0, "elu": 10.0, "leaky_relu": 10.0})
     claims = convergence_verdicts.judge(QUESTIONS["convergence"].config(), runs)
     about = {claim.text: claim.verdict for claim in claims}
-    assert about["ReLU converges six times faster than tanh"] == six
-    assert about["ReLU converges faster than tanh"] == faster
+    assert about["ReLU converges six times faster than tanh (2 hidden layers)"] == six
+    assert about["ReLU converges faster than tanh (4 hidden layers)"] == faster
 
 
 def _dying_runs(dead: float, revived: int, cut_off: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The README says what is so: its code runs and prints what it says, its table is fresh, its commands are well formed."""
+"""The README says what is so: its code prints what it says, its table is fresh, its commands are well formed."""
 
 import doctest
 import re
