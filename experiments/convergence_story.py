@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from .convergence import SATURATING, Config
 from .convergence_verdicts import FASTER, PUBLISHED, SIX, ratio, steps_to
 from .result import Runs, Story, Table
-from .statistics import Interval, median_interval, ratio_interval, verdict
+from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, median_interval, ratio_interval, verdict
 from .style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
 
@@ -109,28 +109,32 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     """What to do, as far as the intervals say it."""
+    pairs = product([name for name in SATURATING if {name, "relu"} <= set(config.activations)], config.depths)
     sentences = []
-    for slow, depth in product([name for name in SATURATING if name in config.activations], config.depths):
-        if "relu" not in config.activations:
-            break
+    for slow, depth in pairs:
         tuned = ratio(config, runs, depth, slow, "relu", config.threshold)
-        kept = steps_to(config, runs, depth, slow, config.threshold, "ReLU's")
-        own = steps_to(config, runs, depth, slow, config.threshold)
-        price = ratio_interval(kept, own, config.confidence)
         words = {
-            "SUPPORTED": f"takes {_times(tuned)} the steps of ReLU",
-            "REFUTED": f"is no slower than ReLU ({_times(tuned)} the steps)",
-            "INCONCLUSIVE": f"cannot be told from ReLU in speed ({_times(tuned)} the steps)",
+            SUPPORTED: "is slower than ReLU",
+            REFUTED: "is faster than ReLU",
+            INCONCLUSIVE: "cannot be told from ReLU in speed",
         }[verdict(tuned, *FASTER)]
+        relu = steps_to(config, runs, depth, "relu", config.threshold)
+        borrowed = ratio_interval(
+            steps_to(config, runs, depth, slow, config.threshold, "ReLU's"), relu, config.confidence
+        )
         sentences.append(
-            f"With {depth} hidden layers a tuned {named(slow)} {words}; keeping the rate and gain that suit ReLU, "
-            f"it takes {_times(price)} the steps of a tuned one."
+            f"With {depth} hidden layers a tuned {named(slow)} {words}: it takes {_times(tuned)} the steps. "
+            f"At the rate and gain tuned for ReLU it takes {_times(borrowed)} the steps of ReLU."
+        )
+    if sentences:
+        sentences.append(
+            "Whoever swaps activations and keeps the rest compares settings as much as activations: tune each of them."
         )
     return sentences
 
 
 def _times(interval: Interval) -> str:
-    return "infinitely often" if np.isinf(interval.value) else f"{interval.value:.2f} times"
+    return "infinitely many times" if np.isinf(interval.value) else f"{interval.value:.2f} times"
 
 
 def _count(steps: float) -> str:

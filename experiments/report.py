@@ -8,6 +8,11 @@ from rich.table import Table as RichTable
 
 from .result import Claim, Result, Table
 
+NOTES = (
+    "The notes: S0 The Truth of Sisyphus and S1 ML_101 (two GitBooks), S2 a course page on activation functions, S3 a "
+    "tutorial on sigmoid, tanh and ReLU, S4 Deep Learning: Activation Function (NIT Sikkim)."
+)
+
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1d1d1f;--soft:#62626a;--line:#dedbd3;--card:#fff;
 --yes:#12693f;--yes-bg:#dff2e6;--no:#9c2317;--no-bg:#fbe4e0;--open:#73530a;--open-bg:#f8edcf;--link:#0b5cad}
@@ -61,6 +66,7 @@ def page(answers: Sequence[tuple[Result, str]]) -> str:
         "straddles the rule's limit decides nothing and is called inconclusive. Because many claims are judged at "
         "once, intervals are wide on purpose. A verdict holds for the data and nets it names, not for all nets. "
         "Claims are numbered A where algebra decides and B where only an experiment can.</p>"
+        f"<p class=soft>{_text(NOTES)}</p>"
         f"{verdicts}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
     )
 

@@ -165,6 +165,6 @@ def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: lis
 
 
 def in_float64(f: Callable[[jax.Array], Any], x: np.ndarray) -> Any:
-    """F at the same points in float64, itself within a few ulp of float64 of the truth (test_float64.py)."""
+    """The function at the same points in float64, which test_accuracy.py holds within a few ulp of the truth."""
     with jax.enable_x64(True):
         return jax.tree.map(np.asarray, f(jnp.asarray(x.astype("float64"))))
