@@ -143,7 +143,9 @@ def _rebuild_report(folder: Path) -> None:
             answers.append(load(name, folder))
         except ValueError:
             continue
-    write(folder / "report.html", report.page([answer for answer in answers if answer]))
+    answered = [answer for answer in answers if answer]
+    write(folder / "report.html", report.page(answered))
+    write(folder / "report.md", report.markdown(answered))
 
 
 def _remember_compilations() -> None:

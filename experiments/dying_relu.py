@@ -57,7 +57,7 @@ class Config:
     """The initial bias that is to keep units alive."""
     negative_bias: float = -6.0
     """The initial bias that makes units dead from the start."""
-    steps: int = 300
+    steps: int = 200
     """Training steps, and steps again for dead units to come back."""
     batch: int = 32
     """Examples per step."""

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page and one table for the terminal, both from the answers that are there."""
+"""The report: one self-contained HTML page, and a table for the terminal or a README, from the answers there are."""
 
 import html
 from collections.abc import Sequence
@@ -69,6 +69,16 @@ def page(answers: Sequence[tuple[Result, str]]) -> str:
         f"<p class=soft>{_text(NOTES)}</p>"
         f"{verdicts}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
     )
+
+
+def markdown(answers: Sequence[tuple[Result, str]]) -> str:
+    """The verdicts as a Markdown table, for a README."""
+    rows = ["| claim | tested on | measured, with interval | verdict |", "| --- | --- | --- | --- |"]
+    for result, _ in answers:
+        for claim in result.claims:
+            measured = f"{claim.shown}: {claim.measure}".replace("|", "\\|")
+            rows.append(f"| {claim.id} {claim.text} | {claim.scope} | {measured} | {claim.verdict} |")
+    return "\n".join(rows) + "\n"
 
 
 def show(results: Sequence[Result], console: Console) -> None:

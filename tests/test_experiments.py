@@ -204,7 +204,12 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
     assert "collapse" in printed
     assert "Traceback" not in problem
     assert load("collapse", tmp_path) is not None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["collapse.json", "collapse.svg", "report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "collapse.json",
+        "collapse.svg",
+        "report.html",
+        "report.md",
+    ]
 
 
 def test_the_general_help_is_friendly(capsys: pytest.CaptureFixture[str]) -> None:
