@@ -1,7 +1,7 @@
 """Exact building blocks: exp with its rounding error, made of additions and multiplications only.
 
-XLA's own functions are not alike everywhere: its float32 expm1 is off by 5.5 ulp in JAX 0.10 and 0.7 in 0.12, its
-tanh by 4.6 in both. What is written here costs the same time and gives the same digits on every version and backend.
+XLA's own functions are not alike everywhere: on CPU its float32 expm1 is off by 5.5 ulp in JAX 0.10 and by 0.7 in 0.12,
+its tanh by 4.6 in both. What is written here gives the same digits in both, at about the price of XLA's exp.
 """
 
 from decimal import Decimal, localcontext
@@ -30,7 +30,7 @@ class _Format(NamedTuple):
 
 def _format(integer: type, bias: int, high_bits: int, terms: int) -> _Format:
     # ln2_high has so few bits that k * ln2_high is exact for every exponent k; `terms` makes the first Taylor term
-    # left out, (ln2 / 2)**terms / (terms + 1)!, smaller than a sixteenth of an ulp.
+    # left out, (ln2 / 2)**terms / (terms + 1)!, at most an eighth of an ulp.
     high = Decimal(round(_LN2 * 2**high_bits)) / 2**high_bits
     return _Format(
         integer,

@@ -1,0 +1,58 @@
+"""Bad input gets a sentence that says what was called, what came and what was expected."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_dtypes import required
+
+from jaxact import CATALOGUE, Facts, elu, relu
+
+functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
+
+
+@functions
+def test_what_is_no_array(facts: Facts) -> None:
+    x: Any
+    for x in ("a", None, [1.0, 2.0], {"a": 1}):
+        with pytest.raises(
+            TypeError, match=rf"{facts.name} was called with x = .* of type .*; expected an array or a num"
+        ):
+            facts.function(x, **required(facts))
+    for x in (np.array(["a"]), jax.random.key(0)):
+        with pytest.raises(TypeError, match=rf"{facts.name} was called with x of type .*; expected real numbers"):
+            facts.function(x, **required(facts))
+
+
+@functions
+def test_other_arguments_than_it_has(facts: Facts) -> None:
+    for args, kwargs in (((), {}), ((1.0,), {"nonsense": 2}), ((1.0,) * 9, {})):
+        with pytest.raises(
+            TypeError, match=rf"{facts.name} was called with other arguments than {facts.name}\(x.*\): "
+        ):
+            facts.function(*args, **kwargs)
+
+
+@functions
+def test_parameters_that_are_no_numbers(facts: Facts) -> None:
+    for name in facts.parameters:
+        with pytest.raises(
+            TypeError, match=rf"{facts.name} was called with {name} = 'a' of type str; expected an array"
+        ):
+            facts.function(1.0, **{name: "a"})
+        with pytest.raises(TypeError, match=rf"{facts.name} was called with {name} of type complex.*expected real"):
+            facts.function(1.0, **{name: 1j})
+
+
+def test_the_same_sentences_under_jit_and_grad() -> None:
+    with pytest.raises(TypeError, match="relu was called with x of type complex64; expected real numbers"):
+        jax.jit(relu)(jnp.ones(3, "complex64"))
+    with pytest.raises(TypeError, match=r"elu was called with other arguments than elu\(x, alpha=1.0\): .*'beta'"):
+        jax.grad(lambda x: elu(x, beta=2))(1.0)  # pyright: ignore[reportCallIssue]
+
+
+def test_shapes_that_do_not_broadcast_are_jax_s_to_explain() -> None:
+    with pytest.raises((TypeError, ValueError), match="shape"):
+        elu(jnp.ones((2, 3)), jnp.ones((2, 2)))
