@@ -47,7 +47,7 @@ class Config:
     """Training errors whose first time is recorded."""
     threshold: float = 0.05
     """The training error that verdicts and tuning go by; must be one of the thresholds."""
-    seeds: int = 12
+    seeds: int = 8
     """Fresh seeds reported per activation and depth."""
     tuning_seeds: int = 5
     """Seeds, never reported, on which learning rate and initial gain are chosen."""
