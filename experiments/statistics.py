@@ -19,11 +19,6 @@ class Interval(NamedTuple):
     high: float
 
 
-def interquartile_mean(runs: ArrayLike) -> float:
-    """The mean of the middle half of the runs: steadier than the mean, less wasteful than the median."""
-    return float(stats.trim_mean(np.asarray(runs, float), 0.25))
-
-
 def mean_interval(runs: ArrayLike, confidence: float) -> Interval:
     """The mean of runs with Student's t interval: right for few runs, where a bootstrap of a mean is too narrow.
 
