@@ -12,8 +12,8 @@ from ._activation import derivative
 from ._elementary import Exp, bounded, exp, nonpositive, tiny
 from ._facts import activation
 from ._kept import from_output
-from ._numerics import exp_nonpositive, expm1_nonpositive
-from ._pairs import Pair, pair, polynomial
+from ._numerics import exp_nonpositive, exp_of_sum, expm1_nonpositive, expm1_of_sum
+from ._pairs import Pair, Tail, is_single, pair, polynomial
 
 
 @activation(bounds=(-1, inf), tails=(0, 1), kinks=(0,), source="https://arxiv.org/abs/1511.07289")
@@ -49,6 +49,11 @@ def _ratio(x: Array, alpha: Array) -> tuple[Pair, Exp]:
     return z, exp(z)
 
 
+def _rounded_ratio(x: Array, alpha: Array) -> tuple[Array, Tail]:
+    z, z_low = (pair(bounded(nonpositive(x))) / pair(alpha)).rounded
+    return z, 0.0 if is_single() else jnp.where(z > -(2.0**20), z_low, 0)  # the error of -inf is not finite
+
+
 def _celu_curvature(x: Array, alpha: Array) -> Array:
     """exp(z) / alpha"""
     _, e = _ratio(x, alpha)
@@ -65,7 +70,7 @@ def _celu_slope_by_alpha(x: Array, alpha: Array) -> Array:
 def celu_slope(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """The slope of celu by x: exp(x / alpha)"""
     x = jnp.asarray(x)
-    return jnp.where(x > 0, 1, _ratio(x, jnp.asarray(alpha))[1].value)
+    return jnp.where(x > 0, 1, exp_of_sum(*_rounded_ratio(x, jnp.asarray(alpha))))
 
 
 def _from_second_order(z: Pair, far: Pair, weight: Callable[[int], int]) -> Array:
@@ -104,20 +109,19 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """
     x = jnp.asarray(x)
     alpha = jnp.asarray(alpha)
-    z, e = _ratio(x, alpha)
-    return jnp.where((x > 0) | tiny(z.head), x, (e.minus_one * alpha).value)
+    z, z_low = _rounded_ratio(x, alpha)
+    y, y_low = expm1_of_sum(z, z_low)
+    return jnp.where((x > 0) | tiny(z), x, y * alpha if is_single() else y * alpha + y_low * alpha)
 
 
 # The fixed point of mean 0 and variance 1, with the paper's digits.
 _SELU_ALPHA = Decimal("1.6732632423543772848170429916717")
-
-
 _SELU_SCALE = Decimal("1.0507009873554804934193349852946")
+_SELU_LEFT = float(_SELU_SCALE * _SELU_ALPHA)
 
 
 def _selu_left(x: Array) -> Array:
-    e = exp(nonpositive(x))
-    return e.times((e.w * (_SELU_SCALE * _SELU_ALPHA)).value)
+    return _SELU_LEFT * exp_nonpositive(nonpositive(x))
 
 
 @derivative(x=lambda x: jnp.where(x > 0, 0, _selu_left(x)))
@@ -152,9 +156,7 @@ def selu(x: ArrayLike) -> Array:
         TypeError: for complex or non-numeric input.
     """
     x = jnp.asarray(x)
-    left = (exp(nonpositive(x)).minus_one * (_SELU_SCALE * _SELU_ALPHA)).value
-    left = jnp.where(tiny(x), x * float(_SELU_SCALE * _SELU_ALPHA), left)
-    return jnp.where(x > 0, x * float(_SELU_SCALE), left)
+    return jnp.where(x > 0, x * float(_SELU_SCALE), _SELU_LEFT * expm1_nonpositive(nonpositive(x)))
 
 
 def _xielu_left(x: Array) -> tuple[Pair, Exp]:

@@ -20,8 +20,9 @@ from ._elementary import (
     tiny,
 )
 from ._facts import activation
+from ._numerics import gate_slope, gate_value, wide_gate_value
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._pairs import Pair, pair, select
+from ._pairs import Pair, Tail, is_single, pair, plus, select
 
 GELU = Decimal("0.044715")
 
@@ -42,10 +43,10 @@ def _opened(x: Array, g: Logistic) -> Array:
     return jnp.where(g.right, x * gate, g.exp.times(bounded(x) * gate))
 
 
-def _swish_slope(g: Logistic, z: Pair) -> Array:
+def _swish_slope(z: Array, z_low: Tail = 0.0) -> Array:
     """sigmoid(z) + z * sigmoid'(z)"""
-    numerator = g.sided(1 + g.e * (1 + z), g.w * (1 + z + g.e))
-    return g.times_scale((numerator / (g.d * g.d)).value)
+    t = 1 + z
+    return gate_slope(z, z_low, t, plus((1 - t) + z, z_low))
 
 
 def _swish_curvature(g: Logistic) -> Array:
@@ -56,8 +57,7 @@ def _swish_curvature(g: Logistic) -> Array:
 @derivative(x=lambda x: _swish_curvature(_logistic(x)))
 def silu_slope(x: ArrayLike) -> Array:
     """silu'(x) = (1 + exp(-x) + x*exp(-x)) / (1 + exp(-x))**2"""
-    z = pair(bounded(jnp.asarray(x)))
-    return _swish_slope(logistic(z), z)
+    return _swish_slope(bounded(jnp.asarray(x)))
 
 
 @activation(bounds=(-0.2784645427610738, inf), tails=(0, 1), source="https://arxiv.org/abs/1606.08415")
@@ -79,11 +79,17 @@ def silu(x: ArrayLike) -> Array:
         TypeError: for complex or non-numeric input.
     """
     x = jnp.asarray(x)
-    return _opened(x, _logistic(x))
+    return gate_value(x, x)
 
 
 def _scaled_input(x: ArrayLike, beta: ArrayLike) -> Pair:
     return pair(bounded(jnp.asarray(x))) * jnp.asarray(beta)
+
+
+def _scaled(x: ArrayLike, beta: ArrayLike) -> tuple[Array, Tail]:
+    """beta * x and its rounding error."""
+    z, z_low = _scaled_input(x, beta).rounded
+    return z, 0.0 if is_single() else jnp.where(jnp.abs(z) < 2.0**20, z_low, 0)  # the error of inf is not finite
 
 
 def _swish_bend(x: Array, beta: Array) -> Array:
@@ -96,8 +102,7 @@ def _swish_bend(x: Array, beta: Array) -> Array:
 )
 def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """The slope of swish by x: sigmoid(beta*x) + beta*x * sigmoid'(beta*x)"""
-    z = _scaled_input(x, beta)
-    return _swish_slope(logistic(z), z)
+    return _swish_slope(*_scaled(x, beta))
 
 
 def _swish_by_beta(x: Array, beta: Array) -> Array:
@@ -125,18 +130,17 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
-    return _opened(jnp.asarray(x), logistic(_scaled_input(x, beta)))
+    return wide_gate_value(jnp.asarray(x), *_scaled(x, beta))
 
 
 def _quick_input(x: ArrayLike) -> Pair:
-    return pair(bounded(jnp.asarray(x))) * Decimal("1.702")
+    return pair(bounded(jnp.asarray(x), 2.0**16)) * Decimal("1.702")
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(logistic(_quick_input(x))))
 def quick_gelu_slope(x: ArrayLike) -> Array:
     """The slope of quick_gelu."""
-    z = _quick_input(x)
-    return _swish_slope(logistic(z), z)
+    return _swish_slope(*_quick_input(x).rounded)
 
 
 @activation(bounds=(-0.16361018963299698, inf), tails=(0, 1), source="https://github.com/openai/CLIP")
@@ -157,7 +161,7 @@ def quick_gelu(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
-    return _opened(jnp.asarray(x), logistic(_quick_input(x)))
+    return gate_value(jnp.asarray(x), *_quick_input(x).rounded)
 
 
 # gelu by tanh: x * sigmoid(z), z = 2 * sqrt(2 / pi) * (x + 0.044715 * x^3)
@@ -166,8 +170,9 @@ def quick_gelu(x: ArrayLike) -> Array:
 def _cubic(x: ArrayLike) -> tuple[Pair, Pair, Pair]:
     """X without what is far out, z and z' (z'' is 6 * 0.044715 * 2 * sqrt(2 / pi) * x)."""
     p = pair(bounded(jnp.asarray(x), 64))
-    square = p * p * GELU
-    return p, p * (1 + square) * _2_SQRT_2_OVER_PI, (1 + 3 * square) * _2_SQRT_2_OVER_PI
+    square = p * p * (GELU * _2_SQRT_2_OVER_PI)
+    factor = _2_SQRT_2_OVER_PI + square
+    return p, p * factor, factor + square.scaled(2)
 
 
 def _gelu_tanh_curvature(x: Array) -> Array:
@@ -183,15 +188,11 @@ def _gelu_tanh_curvature(x: Array) -> Array:
 def gelu_tanh_slope(x: ArrayLike) -> Array:
     """s + x * z' * s'"""
     p, z, z1 = _cubic(x)
-    g = logistic(z)
-    lift = p * z1
-    numerator = g.sided(g.d + g.e * lift, g.w * (g.d + lift))
-    return g.times_scale((numerator / (g.d * g.d)).value)
+    return gate_slope(*z.rounded, *(1 + p * z1).rounded)
 
 
 def _gelu_tanh(x: ArrayLike) -> Array:
-    x = jnp.asarray(x)
-    return _opened(x, logistic(_cubic(x)[1]))
+    return gate_value(jnp.asarray(x), *_cubic(x)[1].rounded)
 
 
 @activation(bounds=(-0.17004075057081885, inf), tails=(0, 1), source="https://arxiv.org/abs/1606.08415")

@@ -16,8 +16,8 @@ from jax.typing import ArrayLike
 from ._activation import composed, pushforward
 from ._arguments import AsGiven
 from ._facts import activation
-from ._numerics import exp_nonpositive, expm1_nonpositive, log1p_nonnegative
-from ._rows import Axis, axes_of, axis_of, below_top, centred, counted_from, exp_of, iota, like, mask_of
+from ._numerics import exp_nonpositive, exp_of_sum, expm1_nonpositive, log1p_nonnegative
+from ._rows import Axis, axes_of, axis_of, below_top, centred, counted_from, iota, like, mask_of
 from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
@@ -80,7 +80,7 @@ def _missed(x: Array, classes: Array, kept: Array, axis: int) -> Array:
     """1 - softmax(x) at the class of each row: with all its digits also where that is nearly 1."""
     row = below_top(x, kept, (axis,))
     chosen = _at(x, classes, axis)
-    rest = jnp.where(chosen >= row.top, row.others, 1 + (row.others - exp_of(*counted_from(chosen, row.top))))
+    rest = jnp.where(chosen >= row.top, row.others, 1 + (row.others - exp_of_sum(*counted_from(chosen, row.top))))
     return rest / (1 + row.others)
 
 

@@ -86,6 +86,12 @@ class Pair:
     def value(self) -> Array:
         return jnp.asarray(plus(self.head, self.tail))
 
+    @property
+    def rounded(self) -> tuple[Array, Tail]:
+        """The value and its rounding error."""
+        value = self.value
+        return value, 0.0 if is_single() else (self.head - value) + self.tail
+
     def __neg__(self) -> "Pair":
         return self.scaled(-1)
 

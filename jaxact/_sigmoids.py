@@ -25,23 +25,17 @@ from ._elementary import (
 )
 from ._elementary import erf as _erf
 from ._facts import activation
-from ._numerics import expm1_nonpositive, logistic_parts, tanh_nonnegative
-from ._pairs import Pair, once, pair, polynomial
-
-
-def _logistic(x: Array) -> Array:
-    e, d, d_low = logistic_parts(absolute(x))
-    right = x >= 0
-    n, n_low = jnp.where(right, 1, e.w), jnp.where(right, 0, e.w_low)
-    q = 1 / d
-    y = n * q
-    return jnp.where(right, 1, e.s) * (y + (n_low - y * d_low) * q)  # 1.8 ulp; plain n / d gives 2.3
+from ._numerics import expm1_nonpositive, logistic_parts, sigmoid_value, tanh_nonnegative
+from ._pairs import Pair, is_single, once, pair, polynomial
 
 
 def _logistic_slope(x: Array) -> Array:
     """E / d**2"""
     e, d, d_low = logistic_parts(absolute(x))
-    q = 1 / (d * d)
+    square = d * d
+    if is_single():
+        return e.s * (e.w / square)
+    q = 1 / square
     y = e.w * q
     return e.s * (y + (e.w_low - 2 * y * d_low * d) * q)  # 2.4 ulp; plain e / d**2 gives 3.9
 
@@ -83,7 +77,7 @@ def sigmoid(x: ArrayLike) -> Array:
     Raises:
         TypeError: for complex or non-numeric input.
     """
-    return _logistic(jnp.asarray(x))
+    return sigmoid_value(jnp.asarray(x))
 
 
 @derivative(x=lambda x: 8 * _logistic_curvature(2 * x))

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from ._activation import composed, pushforward
 from ._facts import activation
-from ._numerics import log1p_nonnegative
+from ._numerics import exp_of_sum, log1p_nonnegative
 from ._rows import (
     Axis,
     axes_of,
@@ -22,7 +22,6 @@ from ._rows import (
     below_top,
     centred,
     counted_from,
-    exp_of,
     from_top,
     iota,
     mask_of,
@@ -75,7 +74,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
     x = jnp.asarray(x)
     axes, kept = axes_of("softmax", x, axis), mask_of("softmax", x, where)
     row = below_top(x, kept, axes, per_row("softmax", "temperature", temperature, x, axes))
-    return row.power / (1 + row.others)
+    return row.power / jnp.where(row.total > 0, row.total, 1)
 
 
 def _log_softmax_by_x(dx: Array, x: Array, axis: Axis, where: Any, temperature: Array) -> Array:
@@ -115,8 +114,12 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, t
     """
     x = jnp.asarray(x)
     axes, kept = axes_of("log_softmax", x, axis), mask_of("log_softmax", x, where)
-    row = below_top(x, kept, axes, per_row("log_softmax", "temperature", temperature, x, axes))
-    return jnp.where(kept & (x != -jnp.inf), row.shift + (row.low - log1p_nonnegative(row.others)), -jnp.inf)
+    temperature = per_row("log_softmax", "temperature", temperature, x, axes)
+    row = below_top(x, kept, axes, temperature)
+    # XLA would rather keep shifts and their errors from before the sum, five arrays, than count from the top anew.
+    top, log = lax.optimization_barrier((row.top, log1p_nonnegative(row.others)))
+    shift, low = counted_from(x, top, temperature)
+    return jnp.where(kept & (x != -jnp.inf), shift + (low - log), -jnp.inf)
 
 
 @activation(bounds=(0, 1), positive=("temperature",), source="https://docs.pytorch.org/docs/stable/nn.functional.html")
@@ -151,8 +154,8 @@ def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
 def _with_sink(x: Array, sink: Array, temperature: Array, kept: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """The softmax of a row with one logit more, and the probability of that one."""
     top = jnp.maximum(jnp.max(x, axes, keepdims=True, initial=-jnp.inf, where=kept), sink)
-    power = jnp.where(kept & (x != -jnp.inf), exp_of(*counted_from(x, top, temperature)), 0)
-    sunk = jnp.where(sink != -jnp.inf, exp_of(*counted_from(sink, top, temperature)), 0)
+    power = jnp.where(kept & (x != -jnp.inf), exp_of_sum(*counted_from(x, top, temperature)), 0)
+    sunk = jnp.where(sink != -jnp.inf, exp_of_sum(*counted_from(sink, top, temperature)), 0)
     total = sum_of_positive(power, axes) + sunk
     total = jnp.where(total == 0, 1, total)
     return power / total, sunk / total
@@ -232,7 +235,7 @@ def _perturbed(key: Any, logits: Array, axis: int) -> tuple[Array, Array, int]:
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _softmax_of_sum(x: Array, x_low: Array, temperature: Array, axis: int) -> Array:
     row = below_top(x, jnp.ones(x.shape, bool), (axis,), temperature, x_low)
-    return row.power / (1 + row.others)
+    return row.power / jnp.where(row.total > 0, row.total, 1)
 
 
 @_softmax_of_sum.defjvp
