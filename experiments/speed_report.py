@@ -34,8 +34,12 @@ def main(arguments: list[str]) -> int:
         return refuse(problem)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     start = time.perf_counter()
-    with watched("speed", console) as progress:
-        measured = run(config, progress)
+    try:
+        with watched("speed", console) as progress:
+            measured = run(config, progress)
+    except KeyboardInterrupt:
+        console.print("Interrupted: ratios need all programs of a comparison, and nothing is written.")
+        return 130
     facts = origin("speed", config, arguments, time.perf_counter() - start, config.peer)
     if measured.growth:
         write(config.out / "speed.svg", svg(growth(measured)))
@@ -81,11 +85,24 @@ def sentences(measured: Measured) -> list[str]:
             )
     judged = [one for one in measured.times if one.bound is not None]
     if judged:
-        slow = [one for one in judged if not one.within]
-        lines.append(f"{len(judged) - len(slow)} of {len(judged)} times are within their bounds.")
+        counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in ("yes", "NO", "undecided")}
+        lines.append(
+            f"{counts['yes']} of {len(judged)} times are within their bounds, {counts['NO']} above, "
+            f"{counts['undecided']} undecided: their intervals hold the bound."
+        )
         for what in dict.fromkeys((one.what, one.dtype) for one in measured.times if "jax.nn" in one.ratios):
             lines.append(f"{what[0]}, {what[1]}: {measured.mean_ratio(*what):.2f} times jax.nn in the geometric mean.")
     return lines
+
+
+def slow(measured: Measured) -> list[str]:
+    """Each time above its bound, under the reason for it."""
+    misses: dict[str, list[str]] = {}
+    for one in measured.times:
+        if one.bound is not None and one.verdict == "NO":
+            found = f"{one.what} of {one.function}, {one.dtype}: {one.judged[0]:.2f} (bound {one.bound:g})"
+            misses.setdefault(one.reason or "no reason known", []).append(found)
+    return [f"{reason[0].upper()}{reason[1:]}: {'; '.join(found)}." for reason, found in misses.items()]
 
 
 def markdown(measured: Measured, facts: dict[str, Any]) -> str:
@@ -98,7 +115,8 @@ def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     header = ["function", "arithmetic operations", "equations of f", "of f'", "of f''"]
     lines += table(header, [_cost(cost) for cost in measured.costs])
     if measured.times:
-        lines += ["", "## Time", "", "Ratios of medians with their 95 % intervals.", ""]
+        lines += ["", "## Time", "", "Ratios of medians with their 95 % intervals. Above their bounds are:", ""]
+        lines += [f"- {line}" for line in slow(measured)] + [""]
         libraries = list(dict.fromkeys(name for one in measured.times for name in one.ratios))
         header = ["what", "function", "dtype", "ms", *(f"ours / {name}" for name in libraries), "bound", "within"]
         lines += table(header, [_time(one, libraries) for one in measured.times])
@@ -140,5 +158,5 @@ def _time(one: Time, libraries: list[str]) -> list[str]:
     ratios = [one.ratios.get(name) for name in libraries]
     shown = ["" if r is None else f"{r[0]:.2f} [{r[1]:.2f}, {r[2]:.2f}]" for r in ratios]
     bound = "" if one.bound is None else f"{one.bound:g}"
-    within = "" if one.bound is None else "yes" if one.within else "NO"
+    within = "" if one.bound is None else one.verdict
     return [one.what, one.function, one.dtype, f"{one.milliseconds:.3g}", *shown, bound, within]

@@ -20,8 +20,8 @@ from ._elementary import (
     tiny,
 )
 from ._facts import activation
-from ._numerics import gate_slope, gate_value, wide_gate_value
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
+from ._numerics import gate_slope, gate_value, wide_gate_value
 from ._pairs import Pair, Tail, is_single, pair, plus, select
 
 GELU = Decimal("0.044715")

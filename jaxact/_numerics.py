@@ -137,7 +137,10 @@ def _one_plus_exp(x: Array, low: Tail = 0.0, one: float | Array = 1.0, divisor: 
 
 
 def sigmoid_value(x: Array) -> Array:
-    """1 / (1 + exp(-x)), within 1.6 ulp. Not by the sign of x: what is lost in adding 1 to a large exp(-x) is nothing."""
+    """1 / (1 + exp(-x)), within 1.6 ulp.
+
+    Not by the sign of x: what is lost in adding 1 to a large exp(-x) is nothing.
+    """
     return jnp.where(x < -_FORMATS[x.dtype].bias * _LOG2, 0, 1 / _one_plus_exp(-x))
 
 

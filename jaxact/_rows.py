@@ -97,7 +97,8 @@ def counted_from(
     shift = jnp.where(x >= top, 0, x - top)
     if is_single():  # the digits of a sum of 16-bit numbers and of its quotient are enough
         shift = shift if x_low is None else shift + x_low
-        return (shift if temperature is None else shift / jnp.where(temperature > 0, temperature, jnp.nan)), jnp.zeros_like(shift)
+        shift = shift if temperature is None else shift / _positive(temperature)
+        return shift, jnp.zeros_like(shift)
     back = shift - x
     low = _guarded((x - (shift - back)) - (top + back), shift)
     low = low if x_low is None else low + x_low
@@ -164,9 +165,13 @@ def _guarded(low: Array, high: Array) -> Array:
     return jnp.where(jnp.abs(low) <= jnp.finfo(high.dtype).eps * jnp.abs(high), low, 0)
 
 
+def _positive(divisor: Array) -> Array:
+    return jnp.where(divisor > 0, divisor, jnp.nan)
+
+
 def _quotient(high: Array, low: Array, divisor: Array) -> tuple[Array, Array]:
     """(high + low) / divisor as a rounded number and its rounding error; NaN where the divisor is not positive."""
-    divisor = jnp.where(divisor > 0, divisor, jnp.nan)
+    divisor = _positive(divisor)
     q = high / divisor
     (q1, q2), (d1, d2) = _halves(q), _halves(divisor)
     left = ((high - q1 * d1) - q1 * d2 - q2 * d1) - q2 * d2  # each product exact, whether or not it is fused

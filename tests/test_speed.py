@@ -9,6 +9,7 @@ import pytest
 
 from experiments import contests, figures, race, speed, speed_report
 from experiments.__main__ import main
+from experiments.peers import JAX_NN
 from experiments.published import costs
 from experiments.speed import Config, Figure, Measured, Time
 
@@ -59,11 +60,24 @@ def test_every_reason_is_of_a_function_and_a_figure() -> None:
         assert name in speed.CATALOGUE
 
 
-def test_a_time_is_judged_by_the_upper_end_of_its_first_ratio() -> None:
+def test_a_time_is_judged_by_the_interval_of_its_first_ratio() -> None:
     ratios = {"jax.nn": (1.0, 0.9, 1.1), "copy": (9.0, 8.0, 10.0)}
-    assert not Time("forward", "relu", "float32", 1.0, ratios, 1.05).within
-    assert Time("forward", "relu", "float32", 1.0, ratios, 1.1).within
-    assert Time("forward", "relu", "float32", 1.0, ratios, None).within
+    verdicts = {
+        bound: Time("forward", "relu", "float32", 1.0, ratios, bound).verdict for bound in (0.8, 1.05, 1.1, None)
+    }
+    assert verdicts == {0.8: "NO", 1.05: "undecided", 1.1: "yes", None: "yes"}
+
+
+def test_every_time_above_its_bound_is_told_with_a_reason() -> None:
+    ratios = {"jax.nn": (2.0, 1.9, 2.1)}
+    both, eager = "forward and backward", "eager call"
+    times = [Time(both, "silu", "float32", 1.0, ratios, 1.05), Time(eager, "silu", "float32", 1.0, ratios, 1.5)]
+    first, second = speed_report.slow(Measured(times=times))
+    assert first.endswith("forward and backward of silu, float32: 2.00 (bound 1.05).")
+    assert "in the backward pass" in first
+    assert "Python" in second
+    contests_of_all = contests.every(tuple(JAX_NN), 1024, 1024, ())
+    assert all(Time(c.what, c.function, "", 1.0, ratios, c.bound).reason for c in contests_of_all if c.bound)
 
 
 def test_command_writes_tables_and_fails_where_a_bound_is_missed(
