@@ -48,7 +48,7 @@ class Question:
     title: str
     asked: str
     config: type
-    quick: Callable[[], Any]
+    smallest: Callable[[], Any]
     run: Callable[[Any, Progress], Runs]
     judge: Callable[[Any, Runs], list[Claim]]
     tell: Callable[[Any, Runs], Story]
@@ -67,7 +67,7 @@ class Question:
 def _question(name: str, title: str, question: Any, verdicts: Any, story: Any) -> Question:
     asked = (inspect.getdoc(question) or "").split("\n\n", 1)[1]
     return Question(
-        name, title, asked, question.Config, question.quick, question.run, verdicts.judge, story.tell, story.figure
+        name, title, asked, question.Config, question.smallest, question.run, verdicts.judge, story.tell, story.figure
     )
 
 
