@@ -1,7 +1,5 @@
 """Convolutional nets compute what Equinox's layers compute on the same weights, and learn as one by one."""
 
-from itertools import pairwise
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -52,6 +50,6 @@ def test_initial_weights_of_a_convolution_go_by_the_numbers_in_its_window() -> N
 
 def test_a_convolutional_net_learns() -> None:
     recipe, data = _recipe((8, 8, 1), 16), digits().train
-    errors = [score(recipe, state, *data)[0] for _, state in train(recipe, grid(range(2), [0.1]), data, 200, 50)]
-    assert all((late < early).all() for early, late in pairwise(np.asarray(errors)))
-    assert (np.asarray(errors[-1]) < 0.1).all()
+    *_, (_, state) = train(recipe, grid(range(2), [0.1]), data, 200, 200)
+    error, _ = score(recipe, state, *data)
+    assert (np.asarray(error) < 0.1).all()
