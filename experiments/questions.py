@@ -29,6 +29,9 @@ from . import (
     init_scale,
     init_scale_story,
     init_scale_verdicts,
+    soundness,
+    soundness_story,
+    soundness_verdicts,
     vanishing,
     vanishing_story,
     vanishing_verdicts,
@@ -95,5 +98,6 @@ QUESTIONS = {
             zero_centring_verdicts,
             zero_centring_story,
         ),
+        _question("soundness", "Is our training sound?", soundness, soundness_verdicts, soundness_story),
     )
 }

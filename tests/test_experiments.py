@@ -491,7 +491,7 @@ def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str
         | {("relu", d): relu for d in config.depths}
     )
     runs: list[dict[str, Any]] = [
-        {"part": "classes", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
+        {"part": "classes", "data": "digits", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
         for (name, depth), accuracy in nets.items()
         for seed in range(config.seeds)
     ]
