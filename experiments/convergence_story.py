@@ -50,6 +50,8 @@ def _by_threshold(config: Config, runs: Runs) -> Figure:
             one.set_xlim(-0.5, places[-1] + 0.5)
         _compare(bottom)
         bottom.set_xlabel("training error reached")
+    # The bar of a run that never arrives has no upper end.
+    axes[0][0].set_ylim(1, 2 * max(contest.steps for contest in contests))
     plain_log(axes[0][0], [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000])
     axes[0][0].set_ylabel("steps")
     axes[1][0].set_ylabel("steps / ReLU's steps")
@@ -65,9 +67,11 @@ def _by_net(config: Config, runs: Runs) -> Figure:
         contests = [contest for contest in config.contests() if contest.optimizer == optimizer]
         for shift, name in _apart(config.names()):
             there = [place for place, contest in enumerate(contests) if {name, "relu"} <= set(contest.activations)]
-            if name != "relu" and there:
-                ratios = [ratio(config, runs, contests[i], name, "relu", contests[i].threshold) for i in there]
-                whiskers(one, np.array(there) + shift, ratios, name)
+            for convolutional in (False, True):  # no line joins different kinds of nets
+                places = [place for place in there if (contests[place].net == CONVNET) == convolutional]
+                if name != "relu" and places:
+                    found = [ratio(config, runs, contests[i], name, "relu", contests[i].threshold) for i in places]
+                    whiskers(one, np.array(places) + shift, found, name, "_" * convolutional)
         one.set_xticks(range(len(labels)), labels)
         one.set_xlabel("hidden layers, or kind of net")
         title(one, OPTIMIZERS[optimizer])
@@ -157,9 +161,7 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 
 def _kind(contest: Contest) -> str:
-    return (
-        "fully connected nets" if contest.net != CONVNET else "four-layer convolutional nets with strides, not pooling,"
-    )
+    return "four-layer convolutional nets with strides" if contest.net == CONVNET else "fully connected nets"
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
@@ -201,12 +203,15 @@ def _caption(config: Config) -> str:
         f"bars are {config.confidence:.0%} intervals over {config.seeds} fresh seeds. The shaded band is where 'six "
         "times faster' would put a saturating activation; above the dashed line ReLU is faster."
     )
-    goals = listed(list(dict.fromkeys(f"{one.threshold:.0%} with {one.within}" for one in config.contests())))
+    goals = listed(list(dict.fromkeys(f"{one.threshold:.0%} ({_kind(one)})" for one in config.contests())))
     looked = (
         f"Verdicts are taken at {goals}; the error is that of {LOOKED_AT:,} training examples where there are more."
     )
     if len(config.contests()) > READABLE:
-        return f"Median steps divided by ReLU's, at the training error of the verdicts; {shared} {looked}"
+        return (
+            f"Median steps divided by ReLU's, at the training error of the verdicts; {shared} Where a point is "
+            f"missing, most runs never got there. {looked}"
+        )
     return (
         f"Top: median steps until a net errs on so many of its training examples. Bottom: the same divided by ReLU's "
         f"steps; {shared} Hollow dots: not tuned, but trained at the rate and gain that were tuned for ReLU. Where a "
