@@ -46,36 +46,6 @@ OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
 """As sentences name them."""
 
 
-class Contest(NamedTuple):
-    """A net, its data and its optimiser, in which all activations race each other."""
-
-    net: str
-    optimizer: str
-    data: str
-    activations: tuple[str, ...]
-    threshold: float
-    """The training error that verdicts and tuning go by."""
-    steps: int
-    """Most steps."""
-    look: int
-    """Steps between looks at the training error."""
-    tuning_look: int
-    """The same while tuning."""
-    tuning_seeds: int
-
-    @property
-    def short(self) -> str:
-        """The net, and the optimiser unless it is plain SGD."""
-        count = 0 if self.net == CONVNET else layers(self.net)
-        net = f"{count} hidden layer{'s' * (count > 1)}" if count else "convolutional net"
-        return net if self.optimizer == "sgd" else f"{net}, {OPTIMIZERS[self.optimizer]}"
-
-    @property
-    def within(self) -> str:
-        """The same as it stands in a sentence."""
-        return f"a {self.short}" if self.net == CONVNET else self.short
-
-
 @dataclass(frozen=True)
 class Config:
     """Do nets with ReLU learn faster than nets with tanh or sigmoid, and is it six times?"""
@@ -153,7 +123,7 @@ class Config:
         checks.one_of(self.thresholds, threshold=self.threshold)
         checks.one_of(self.thresholds, convnet_threshold=self.convnet_threshold)
 
-    def contests(self) -> list[Contest]:
+    def contests(self) -> "list[Contest]":
         """Every net with every optimiser."""
         return [self._contest(*one) for one in product(self.nets, self.optimizers)]
 
@@ -161,7 +131,7 @@ class Config:
         """Every activation that runs in any contest."""
         return list(dict.fromkeys(name for contest in self.contests() for name in contest.activations))
 
-    def _contest(self, net: str, optimizer: str) -> Contest:
+    def _contest(self, net: str, optimizer: str) -> "Contest":
         if net == CONVNET:
             data = "mnist1d" if self.data == USUAL else self.data
             rest = (self.convnet_activations, self.convnet_threshold, self.convnet_steps)
@@ -171,6 +141,36 @@ class Config:
         return Contest(
             net, optimizer, data, self.activations, self.threshold, self.steps, 1, TUNING_CHECK, self.tuning_seeds
         )
+
+
+class Contest(NamedTuple):
+    """A net, its data and its optimiser, in which all activations race each other."""
+
+    net: str
+    optimizer: str
+    data: str
+    activations: tuple[str, ...]
+    threshold: float
+    """The training error that verdicts and tuning go by."""
+    steps: int
+    """Most steps."""
+    look: int
+    """Steps between looks at the training error."""
+    tuning_look: int
+    """The same while tuning."""
+    tuning_seeds: int
+
+    @property
+    def short(self) -> str:
+        """The net, and the optimiser unless it is plain SGD."""
+        count = 0 if self.net == CONVNET else layers(self.net)
+        net = f"{count} hidden layer{'s' * (count > 1)}" if count else "convolutional net"
+        return net if self.optimizer == "sgd" else f"{net}, {OPTIMIZERS[self.optimizer]}"
+
+    @property
+    def within(self) -> str:
+        """The same as it stands in a sentence."""
+        return f"a {self.short}" if self.net == CONVNET else self.short
 
 
 def smallest() -> Config:
