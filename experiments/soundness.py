@@ -51,14 +51,15 @@ def gru(net: Net, x: Array) -> Array:
     The first two layers hold one array per direction: what the input gives to the reset gate, the update gate and the
     candidate, and what the state gives to them.
     """
+    # The training is on test here: with jaxact's exact sigmoid and tanh a step takes 48 ms on a CPU, with JAX's 7 ms.
     inward, own, last = net
     signals = jnp.stack([x, x[:, ::-1]])  # direction, example, place
     given = signals[..., None] * inward.weight[:, None] + inward.bias[:, None, None]
 
     def step(state: Array, given: Array) -> tuple[Array, Array]:
         kept = state @ own.weight + own.bias[:, None]
-        reset, update = (jaxact.sigmoid(a + b) for a, b in zip(_thirds(given)[:2], _thirds(kept)[:2], strict=True))
-        candidate = jaxact.tanh(_thirds(given)[2] + reset * _thirds(kept)[2])
+        reset, update = (jax.nn.sigmoid(a + b) for a, b in zip(_thirds(given)[:2], _thirds(kept)[:2], strict=True))
+        candidate = jnp.tanh(_thirds(given)[2] + reset * _thirds(kept)[2])
         state = candidate + update * (state - candidate)
         return state, state
 
@@ -117,8 +118,8 @@ class Config:
     """Is our training sound?"""
 
     nets: tuple[str, ...] = ("linear", "mlp")
-    """linear, mlp, cnn or gru; the last two take a minute or two each."""
-    seeds: int = 4
+    """linear, mlp, cnn or gru."""
+    seeds: int = 8
     """Fresh seeds per net."""
     steps: int = 2000
     """Steps of training; the published accuracies took 6000."""
