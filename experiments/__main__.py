@@ -137,7 +137,7 @@ def _asked_for(arguments: list[str]) -> tuple[list[tuple[Question, Any]], Output
     some = arguments[:1] == ["run"]
     about, kind = ABOUT.format(questions=LISTED), Chosen if some else Everything
     output = tyro.cli(kind, args=arguments[some:], prog=PROGRAM + " run" * some, description=about, config=FLAGS)
-    todo = [(question, question.quick() if output.quick else question.config()) for question in QUESTIONS.values()]
+    todo = [(question, question.smallest() if output.quick else question.config()) for question in QUESTIONS.values()]
     return todo, output
 
 

@@ -96,7 +96,7 @@ class Config:
         return {"narrow": (self.narrow,) * self.hidden, "ordinary": self.ordinary}
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config((2, 3), 4, 500, 3, 20, (0.01,), 10, (-1.0, 1.0), ordinary=(8,), seeds=3)
 

@@ -1,5 +1,7 @@
 """What may be said of the notes' claims after the runs of `collapse`; its rules are in that file."""
 
+from itertools import product
+
 import numpy as np
 
 from .collapse import Config
@@ -15,15 +17,18 @@ CLOSE, GAINED = 2.0, 10.0  # points of accuracy
 def judge(config: Config, runs: Runs) -> list[Claim]:
     """Algebra first, then what training arrives at."""
     trained = [
-        claim for depth in config.depths for claim in (_collapses(config, runs, depth), _buys(config, runs, depth))
+        claim
+        for data, depth in product(config.data, config.depths)
+        for claim in (_collapses(config, runs, data, depth), _buys(config, runs, data, depth))
     ]
     return [_exactly(config, runs), _xor(config, runs), *trained]
 
 
-def accuracy(runs: Runs, activation: str, depth: int) -> np.ndarray:
+def accuracy(runs: Runs, data: str, activation: str, depth: int) -> np.ndarray:
     """Test accuracy in per cent, one entry per fresh seed; a net that blew up keeps what it has: it guesses."""
     rows = [run for run in runs if run["part"] == "classes"]
-    return np.array([100 * r["accuracy"] for r in rows if (r["activation"], r["depth"]) == (activation, depth)])
+    group = (data, activation, depth)
+    return np.array([100 * r["accuracy"] for r in rows if (r["data"], r["activation"], r["depth"]) == group])
 
 
 def errors(runs: Runs, activation: str) -> np.ndarray:
@@ -67,14 +72,14 @@ def _xor(config: Config, runs: Runs) -> Claim:
     )
 
 
-def _collapses(config: Config, runs: Runs, depth: int) -> Claim:
-    difference = accuracy(runs, "identity", depth) - accuracy(runs, "identity", 1)
+def _collapses(config: Config, runs: Runs, data: str, depth: int) -> Claim:
+    difference = accuracy(runs, data, "identity", depth) - accuracy(runs, data, "identity", 1)
     interval = mean_interval(difference, config.confidence)
     return Claim(
         id="A1",
         text=f"{depth} trained linear layers do no better than one: the net collapses to regression",
         source="S2",
-        scope=f"{TITLES[config.data]}, width {config.width}, {config.epochs} epochs of SGD, rate tuned for each",
+        scope=f"{TITLES[data]}, width {config.width}, {config.epochs} epochs of SGD, rate tuned for each",
         measure=f"test accuracy of {depth} linear layers minus that of one",
         rule=f"supported if the {config.confidence:.0%} interval lies within {CLOSE:g} points of 0, refuted if outside",
         unit="points",
@@ -83,14 +88,14 @@ def _collapses(config: Config, runs: Runs, depth: int) -> Claim:
     )
 
 
-def _buys(config: Config, runs: Runs, depth: int) -> Claim:
-    difference = accuracy(runs, "relu", depth) - accuracy(runs, "identity", depth)
+def _buys(config: Config, runs: Runs, data: str, depth: int) -> Claim:
+    difference = accuracy(runs, data, "relu", depth) - accuracy(runs, data, "identity", depth)
     interval = mean_interval(difference, config.confidence)
     return Claim(
         id="A2",
         text=f"with {depth} layers, the power of the net is due to its non-linearity",
         source="S4",
-        scope=f"{TITLES[config.data]}, width {config.width}, {config.epochs} epochs of SGD, rate tuned for each",
+        scope=f"{TITLES[data]}, width {config.width}, {config.epochs} epochs of SGD, rate tuned for each",
         measure=f"test accuracy of a ReLU net minus that of a linear net, {depth} layers each",
         rule=f"supported if the {config.confidence:.0%} interval lies above {GAINED:g} points, refuted if below",
         unit="points",

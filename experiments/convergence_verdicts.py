@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from .convergence import SATURATING, Config
+from .convergence import CONVNET, KERNELS, OPTIMIZERS, SATURATING, Config, Contest
 from .data import TITLES
 from .result import Claim, Runs
 from .statistics import Interval, ratio_interval, verdict
@@ -19,22 +19,22 @@ PUBLISHED = (
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Every sentence of the notes about every pair of activations it speaks of, at every depth."""
+    """Every sentence of the notes about every pair of activations it speaks of, in every contest."""
     claims = []
-    for depth in config.depths:
+    for contest in config.contests():
         for slow in SATURATING:
-            claims += _claim(config, runs, depth, "B1", slow, "relu", "six times faster", SIX, "S0 S3")
-            claims += _claim(config, runs, depth, "B1", slow, "relu", "faster", FASTER, "S0 S1 S2 S3")
+            claims += _claim(config, runs, contest, "B1", slow, "relu", "six times faster", SIX, "S0 S3")
+            claims += _claim(config, runs, contest, "B1", slow, "relu", "faster", FASTER, "S0 S1 S2 S3")
         for fast, slow in product(RECTIFIERS, SATURATING):
-            claims += _claim(config, runs, depth, "B2", slow, fast, "much faster", MUCH, "S2")
-        claims += _claim(config, runs, depth, "B9", "sigmoid", "tanh", "faster", FASTER, "S3 S4")
+            claims += _claim(config, runs, contest, "B2", slow, fast, "much faster", MUCH, "S2")
+        claims += _claim(config, runs, contest, "B9", "sigmoid", "tanh", "faster", FASTER, "S3 S4")
     return claims
 
 
 def _claim(
     config: Config,
     runs: Runs,
-    depth: int,
+    contest: Contest,
     row: str,
     slow: str,
     fast: str,
@@ -43,17 +43,18 @@ def _claim(
     source: str,
 ) -> list[Claim]:
     """The claim that one activation is faster than another, or nothing if one of them did not run."""
-    if not {slow, fast} <= set(config.activations):
+    if not {slow, fast} <= set(contest.activations):
         return []
-    interval = ratio(config, runs, depth, slow, fast, config.threshold)
+    interval = ratio(config, runs, contest, slow, fast, contest.threshold)
     between = f"between {bounds[0]:g} and {bounds[1]:g}" if np.isfinite(bounds[1]) else f"above {bounds[0]:g}"
     return [
         Claim(
             id=row,
-            text=f"{named(fast)} converges {words} than {named(slow)} ({depth} hidden layers)",
+            text=f"{named(fast)} converges {words} than {named(slow)} ({contest.short})",
             source=source,
-            scope=f"{TITLES[config.data]}, {depth} hidden layers of {config.width}, SGD, rate and gain tuned for each",
-            measure=f"steps of {named(slow)} / steps of {named(fast)} to {config.threshold:.0%} training error",
+            scope=f"{TITLES[contest.data]}, {shape(config, contest)}, {OPTIMIZERS[contest.optimizer]}, "
+            "rate and gain tuned for each",
+            measure=f"steps of {named(slow)} / steps of {named(fast)} to {contest.threshold:.0%} training error",
             rule=f"supported if the {config.confidence:.0%} interval lies {between}, refuted if none of it does",
             unit="x",
             interval=interval,
@@ -63,16 +64,27 @@ def _claim(
     ]
 
 
+def shape(config: Config, contest: Contest) -> str:
+    """The net with its size."""
+    if contest.net == CONVNET:
+        return f"{len(KERNELS)} convolutions of {config.channels} channels and a linear layer"
+    return f"{contest.short.split(',')[0]} of {config.width}"
+
+
 def steps_to(
-    config: Config, runs: Runs, depth: int, name: str, threshold: float, setting: str = "its own"
+    config: Config, runs: Runs, contest: Contest, name: str, threshold: float, setting: str = "its own"
 ) -> list[float]:
     """Steps to the threshold, one entry per fresh seed."""
     column = config.thresholds.index(threshold)
-    group = (depth, name, setting)
-    return [run["steps"][column] for run in runs if (run["depth"], run["activation"], run["setting"]) == group]
+    group = (contest.net, contest.optimizer, name, setting)
+    return [
+        run["steps"][column]
+        for run in runs
+        if (run["net"], run["optimizer"], run["activation"], run["setting"]) == group
+    ]
 
 
-def ratio(config: Config, runs: Runs, depth: int, slow: str, fast: str, threshold: float) -> Interval:
+def ratio(config: Config, runs: Runs, contest: Contest, slow: str, fast: str, threshold: float) -> Interval:
     """Median steps of one activation over those of another, each at its own tuned setting."""
-    above, below = (steps_to(config, runs, depth, name, threshold) for name in (slow, fast))
+    above, below = (steps_to(config, runs, contest, name, threshold) for name in (slow, fast))
     return ratio_interval(above, below, config.confidence)

@@ -68,7 +68,7 @@ class Config:
         return EXP, *self.activations
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("sigmoid",), 2**14, (64, 1024), 16, 5)
 

@@ -20,6 +20,14 @@ TITLES: dict[str, str] = {
     "cifar10": "CIFAR-10",
 }
 """As sentences name them."""
+SHAPES: dict[str, tuple[int, ...]] = {
+    "digits": (8, 8, 1),
+    "mnist1d": (40, 1),
+    "mnist": (28, 28, 1),
+    "fashion": (28, 28, 1),
+    "cifar10": (32, 32, 3),
+}
+"""Of the numbers in a row: places first, then colours."""
 OPENML = {"mnist": ("mnist_784", 60000), "fashion": ("Fashion-MNIST", 60000), "cifar10": ("CIFAR_10", 50000)}
 """Name on OpenML, and how many of its rows, the first ones, are the training part."""
 
@@ -49,7 +57,9 @@ def load(name: str, folder: str = "") -> Data:
         if folder:
             raise DataError(f"folder is {folder}, but {name} needs no files, so that none is expected.")
         return digits() if name == "digits" else mnist1d()
-    return _with_validation(*(read(name, Path(folder)) if folder else _fetched(name)))
+    return _with_validation(
+        *(_colours_last(name, part) for part in (read(name, Path(folder)) if folder else _fetched(name)))
+    )
 
 
 def digits(pixels: str = "standardised") -> Data:
@@ -77,6 +87,12 @@ def mnist1d() -> Data:
     made = make_dataset(get_dataset_args())
     np.random.set_state(before)
     return _with_validation((made["x"], made["y"]), (made["x_test"], made["y_test"]))
+
+
+def _colours_last(name: str, part: Labelled) -> Labelled:
+    """Files hold one colour after the other; here it is one pixel after the other."""
+    x, y = part
+    return x.reshape(len(x), SHAPES[name][-1], -1).swapaxes(1, 2).reshape(len(x), -1), y
 
 
 def _with_validation(train: Labelled, test: Labelled) -> Data:

@@ -95,7 +95,7 @@ class Config:
         return [("relu", 0.0), ("relu", self.positive_bias), *((cure, 0.0) for cure in self.cures)]
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("leaky_relu",), (1e-3, 1.0), (0.1, 12.8), (12,), steps=20, seeds=2, tuning_seeds=1)
 

@@ -109,7 +109,7 @@ class Config:
         return [np.inf, *sorted((SIX, *self.caps))]
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config((2.0,), (8, 4), (8,), 1, 8, 2, 1, 1, gains=1, windows=1)
 

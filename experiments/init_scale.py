@@ -85,7 +85,7 @@ class Config:
         checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("tanh",), (0.01, 1.0, 30.0), 2, 16, 0.25, 3, 1, steps=40, rates=3, windows=1)
 

@@ -29,6 +29,9 @@ from . import (
     init_scale,
     init_scale_story,
     init_scale_verdicts,
+    soundness,
+    soundness_story,
+    soundness_verdicts,
     vanishing,
     vanishing_story,
     vanishing_verdicts,
@@ -48,7 +51,7 @@ class Question:
     title: str
     asked: str
     config: type
-    quick: Callable[[], Any]
+    smallest: Callable[[], Any]
     run: Callable[[Any, Progress], Runs]
     judge: Callable[[Any, Runs], list[Claim]]
     tell: Callable[[Any, Runs], Story]
@@ -67,7 +70,7 @@ class Question:
 def _question(name: str, title: str, question: Any, verdicts: Any, story: Any) -> Question:
     asked = (inspect.getdoc(question) or "").split("\n\n", 1)[1]
     return Question(
-        name, title, asked, question.Config, question.quick, question.run, verdicts.judge, story.tell, story.figure
+        name, title, asked, question.Config, question.smallest, question.run, verdicts.judge, story.tell, story.figure
     )
 
 
@@ -95,5 +98,6 @@ QUESTIONS = {
             zero_centring_verdicts,
             zero_centring_story,
         ),
+        _question("soundness", "Is our training sound?", soundness, soundness_verdicts, soundness_story),
     )
 }

@@ -71,7 +71,8 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
         "was written down before the run. An interval that straddles the rule's limit decides nothing and is called "
         "inconclusive. Because many claims are judged at once, intervals are wide on purpose. A verdict holds for the "
         "data and nets it names, not for all nets. "
-        "Claims are numbered A where algebra decides and B where only an experiment can.</p>"
+        "Claims are numbered A where algebra decides and B where only an experiment can; P is "
+        "no claim of the notes, but a published accuracy that sound training reaches.</p>"
         f"<p class=soft>{_text(NOTES)}</p>"
         f"{verdicts}{explorer}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
     )

@@ -19,7 +19,7 @@ class Claim:
     """One sentence of the notes, what was measured of it, and the verdict."""
 
     id: str
-    """Row of the list of claims: A for algebra, B for experiments."""
+    """Row of the list of claims: A for algebra, B for experiments; P for a published accuracy."""
     text: str
     """The notes' claim in short words."""
     source: str

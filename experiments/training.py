@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -13,11 +14,13 @@ from numpy.typing import ArrayLike
 
 import jaxact
 
+from .convolution import Window, windows
 from .data import Split
 
 OPTIMIZERS: dict[str, Any] = {
     "sgd": optax.identity(),
     "clipped_sgd": optax.clip_by_global_norm(1.0),
+    "momentum": optax.trace(0.9),
     "adam": optax.scale_by_adam(),
 }
 """What each optimiser makes of a gradient before the learning rate scales it."""
@@ -40,6 +43,10 @@ class Recipe(NamedTuple):
     """Examples per step; all of them where there are fewer."""
     loss: str = "cross_entropy"
     """cross_entropy for labels, squared_error for numbers."""
+    windows: tuple[Window, ...] = ()
+    """What the first layers see, if these are convolutions."""
+    reading: Callable[[Any, Array], Array] | None = None
+    """What a net makes of examples, if its layers are not in a row."""
 
 
 class Lanes(NamedTuple):
@@ -85,14 +92,18 @@ def forward(recipe: Recipe, net: Net, x: Array, taps: list[Array] | None = None)
     """The output of one net and the pre-activations of its hidden layers.
 
     `taps` are added to the pre-activations: pass zeros, and their gradient is the gradient that reaches each unit.
+    Those of a convolution have one row per window. A net that is read in its own way has neither.
     """
+    if recipe.reading:
+        return recipe.reading(net, x), []
     preactivations = []
     for index, layer in enumerate(net[:-1]):
-        z = x @ layer.weight + layer.bias[None]
+        seen = windows(recipe.windows[index], x) if index < len(recipe.windows) else _flat(layer, x)
+        z = seen @ layer.weight + layer.bias[None]
         z = z if taps is None else z + taps[index]
         preactivations.append(z)
         x = activate(recipe.activation, z, layer.slope)
-    return x @ net[-1].weight + net[-1].bias[None], preactivations
+    return _flat(net[-1], x) @ net[-1].weight + net[-1].bias[None], preactivations
 
 
 def losses(recipe: Recipe, net: Net, x: Array, y: Array, taps: list[Array] | None = None) -> Array:
@@ -159,9 +170,17 @@ def begin(recipe: Recipe, lanes: Lanes) -> State:
     return State(net, jax.vmap(OPTIMIZERS[recipe.optimizer].init)(net), jnp.asarray(lanes.rate))
 
 
+def _flat(layer: Layer, x: Array) -> Array:
+    """One row per example, also after convolutions."""
+    return x.reshape(-1, layer.weight.shape[0])
+
+
 def _layer(recipe: Recipe, rngs: list[np.random.Generator], lane: np.ndarray, lanes: Lanes, index: int) -> Layer:
     """One layer of every net; a maxout unit has one row of weights per piece, the output layer no bias."""
     fan_in, width = recipe.sizes[index : index + 2]
+    if index < len(recipe.windows):
+        window = recipe.windows[index]
+        fan_in, width = window.fan_in, width // prod(window.places)
     hidden = index < len(recipe.sizes) - 2
     rows = width * MAXOUT_PIECES if hidden and recipe.activation == "maxout" else width
     draws = np.stack([rng.standard_normal((fan_in, rows), np.float32) for rng in rngs])[lane]

@@ -96,7 +96,7 @@ class Config:
         checks.between(0, 1, confidence=self.confidence)
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(
         ("tanh", "relu"), ("lecun", "he"), 4, 8, 16, 3, trained=2, tuning_seeds=1, epochs=1, rates=3, windows=1

@@ -95,6 +95,19 @@ def test_standard_layouts_are_read(layout: str, tmp_path: Path) -> None:
     assert all(part.x.dtype == np.float32 and part.y.dtype == np.int32 for part in found)
 
 
+@pytest.mark.filterwarnings(OWN, FEWER)
+def test_colours_of_a_pixel_are_neighbours(tmp_path: Path) -> None:
+    """CIFAR-10's files have all red first, then all green, then all blue; here only one pixel is green."""
+    green = np.zeros((60, 3, 32, 32), np.uint8)
+    green[:30, 1, 4, 7] = 255
+    labels = np.tile(np.arange(10, dtype=np.uint8), 6)
+    for name in ("data_batch_1", "test_batch"):
+        content = np.concatenate([labels[:, None], green.reshape(60, -1)], 1)
+        (tmp_path / f"{name}.bin").write_bytes(content.tobytes())
+    images = load("cifar10", str(tmp_path)).test.x.reshape(-1, *data.SHAPES["cifar10"])
+    assert np.argwhere(images.std(0)).tolist() == [[4, 7, 1]]
+
+
 class _Attack:
     def __reduce__(self) -> Any:
         return os.mkdir, ("attacked",)
@@ -200,6 +213,20 @@ def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.Ca
     capsys.readouterr()
     assert main([*tiny.split(), "nowhere"]) == 2
     assert "nowhere, but an existing folder" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings(OWN, FEWER)
+def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
+    _write_binary(tmp_path)
+    tiny = "convergence --nets convnet --channels 3 --convnet-steps 32 --convnet-tuning-seeds 1 --seeds 2 --rates 3"
+    tiny += f" --gains 1 --windows 1 --data cifar10 --folder {tmp_path} --out {tmp_path / 'out'}"
+    assert main(tiny.split()) == 0
+    answer = kept("convergence", tmp_path / "out")
+    assert answer is not None
+    assert {run["activation"] for run in answer[0].runs} == {"relu", "tanh"}
+    for claim in answer[0].claims:
+        assert claim.scope.startswith("CIFAR-10, 3 convolutions of 3 channels and a linear layer")
+        assert "25% training error" in claim.measure
 
 
 @pytest.fixture(scope="module")

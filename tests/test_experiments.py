@@ -104,7 +104,7 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
     stored = json.loads((answered / f"{name}.json").read_text("utf-8"), parse_constant=refuse)
-    assert stored["config"] == json.loads(json.dumps(dataclasses.asdict(QUESTIONS[name].quick())))
+    assert stored["config"] == json.loads(json.dumps(dataclasses.asdict(QUESTIONS[name].smallest())))
     assert stored["runs"]
     assert stored["claims"]
     for claim in stored["claims"]:
@@ -118,9 +118,11 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
     assert (answered / f"{name}.svg").read_text("utf-8").startswith("<svg")
 
 
-@pytest.mark.parametrize("name", [name for name, question in QUESTIONS.items() if hasattr(question.quick(), "seeds")])
+@pytest.mark.parametrize(
+    "name", [name for name, question in QUESTIONS.items() if hasattr(question.smallest(), "seeds")]
+)
 def test_every_seed_asked_for_is_kept(name: str, answered: Path) -> None:
-    config = QUESTIONS[name].quick()
+    config = QUESTIONS[name].smallest()
     kept = load(name, answered)
     assert kept is not None
     fresh: dict[str | None, set[int]] = {}
@@ -259,6 +261,10 @@ def test_help_explains_every_setting(
         ("convergence --activations softmax_of_doom", "'softmax_of_doom'", "elementwise function of jaxact"),
         ("convergence --threshold 0.5", "threshold is 0.5", "one of"),
         ("convergence --thresholds 0.5 0.5", "thresholds is", "none twice"),
+        ("convergence --nets mlp", "'mlp'", "mlp1, mlp2, ..."),
+        ("convergence --nets mlp2 mlp2", "nets is", "none twice"),
+        ("convergence --optimizers lion", "'lion'", "'momentum'"),
+        ("convergence --convnet-threshold 0.5", "convnet-threshold is 0.5", "one of"),
         ("cost --widths 64 512", "widths is 512", "at least 1024"),
         ("cost --activations maxout", "'maxout'", "elementwise function of jaxact"),
         ("dying_relu --widths 10 0", "widths is 0", "at least 1"),
@@ -410,9 +416,9 @@ def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
 def _convergence_runs(steps: dict[str, float]) -> list[dict[str, Any]]:
     config = QUESTIONS["convergence"].config()
     return [
-        {"depth": depth, "activation": name, "setting": "its own", "seed": seed, "diverged": False}
-        | {"steps": [taken * (1 + seed / 100)] * len(config.thresholds)}
-        for depth in config.depths
+        {"net": contest.net, "optimizer": contest.optimizer, "activation": name, "setting": "its own", "seed": seed}
+        | {"steps": [taken * (1 + seed / 100)] * len(config.thresholds), "diverged": False}
+        for contest in config.contests()
         for name, taken in steps.items()
         for seed in range(config.seeds)
     ]
@@ -428,6 +434,7 @@ def test_the_six_is_judged_by_its_rule(tanh: float, six: str, faster: str) -> No
     about = {claim.text: claim.verdict for claim in claims}
     assert about["ReLU converges six times faster than tanh (2 hidden layers)"] == six
     assert about["ReLU converges faster than tanh (4 hidden layers)"] == faster
+    assert about["ReLU converges six times faster than tanh (convolutional net)"] == six
 
 
 def _dying_runs(dead: float, revived: int, cut_off: int) -> list[dict[str, Any]]:
@@ -484,7 +491,7 @@ def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str
         | {("relu", d): relu for d in config.depths}
     )
     runs: list[dict[str, Any]] = [
-        {"part": "classes", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
+        {"part": "classes", "data": "digits", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
         for (name, depth), accuracy in nets.items()
         for seed in range(config.seeds)
     ]

@@ -1,0 +1,64 @@
+"""The nets of MNIST-1D's authors are theirs, and whether their accuracies are reached goes by the rule."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import soundness, soundness_verdicts
+from experiments.soundness import FRESH, GAIN, NETS, RATE, gru, residual
+from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.training import Layer, Net, grid
+
+LANES = grid([FRESH], [RATE], [GAIN])
+
+
+def _net(name: str) -> Net:
+    return jax.tree.map(lambda leaf: leaf[0], NETS[name].start(NETS[name].recipe, LANES).net)
+
+
+@pytest.mark.parametrize(("name", "count"), [("linear", 410), ("mlp", 78858), ("cnn", 5210), ("gru", 5134)])
+def test_the_nets_have_as_many_parameters_as_theirs(name: str, count: int) -> None:
+    """As https://github.com/greydanus/mnist1d prints them; the MLP's follow from its width."""
+    assert sum(leaf.size for leaf in jax.tree.leaves(_net(name))) == count
+
+
+def _cell(inward: Layer, own: Layer, direction: int) -> eqx.nn.GRUCell:
+    """Equinox's cell has one bias for the gates where PyTorch's has two that are added."""
+    units = own.weight.shape[1]
+    gates = inward.bias[direction] + own.bias[direction].at[2 * units :].set(0)
+    parts = (inward.weight[direction].T, own.weight[direction].T, gates, own.bias[direction, 2 * units :])
+    blank = eqx.nn.GRUCell(1, units, key=jax.random.key(0))
+    return eqx.tree_at(lambda cell: (cell.weight_ih, cell.weight_hh, cell.bias, cell.bias_n), blank, parts)
+
+
+def test_the_gru_is_the_one_of_equinox_in_both_directions() -> None:
+    inward, own, last = _net("gru")
+    signal = jnp.asarray(np.random.default_rng(0).standard_normal(40, np.float32))
+    states = []
+    for direction, numbers in enumerate((signal, signal[::-1])):
+        state = jnp.zeros(own.weight.shape[1])
+        for number in numbers:
+            state = _cell(inward, own, direction)(number[None], state)
+            states.append(state)
+    outputs = jnp.stack(states).reshape(2, 40, -1).swapaxes(0, 1).ravel() @ last.weight + last.bias
+    assert np.allclose(gru((inward, own, last), signal[None])[0], outputs, atol=1e-5)
+
+
+def test_the_second_layer_of_the_mlp_adds_to_the_first() -> None:
+    first, second, last = _net("mlp")
+    x = np.random.default_rng(0).standard_normal((3, 40)).astype(np.float32)
+    hidden = np.maximum(x @ np.asarray(first.weight), 0)
+    expected = (hidden + np.maximum(hidden @ np.asarray(second.weight), 0)) @ np.asarray(last.weight)
+    assert np.allclose(residual((first, second, last), jnp.asarray(x)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("reached", "expected"), [(67.0, SUPPORTED), (64.9, INCONCLUSIVE), (60.0, REFUTED)])
+def test_soundness_is_judged_by_its_rule(reached: float, expected: str) -> None:
+    config = soundness.Config(("mlp",))
+    runs: list[dict[str, Any]] = [{"net": "mlp", "accuracy": reached + 0.1 * seed} for seed in range(config.seeds)]
+    (claim,) = soundness_verdicts.judge(config, runs)
+    assert claim.verdict == expected
