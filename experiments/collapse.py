@@ -88,9 +88,14 @@ class Config:
         checks.between(0, 1, confidence=self.confidence)
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config((2,), 8, 3, 1, 1, rates=3, windows=1, stacks=3, xor_seeds=3, xor_steps=50)
+
+
+def full() -> Config:
+    """More seeds and a wider sweep."""
+    return Config((2, 4, 8), seeds=30, tuning_seeds=4, stacks=300, xor_seeds=100)
 
 
 def run(config: Config, progress: Progress) -> Runs:

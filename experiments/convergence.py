@@ -86,9 +86,14 @@ class Config:
         checks.one_of(self.thresholds, threshold=self.threshold)
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("relu", "tanh"), (1,), 16, (0.5, 0.25), 0.25, 3, 1, steps=60, rates=3, gains=1, windows=2)
+
+
+def full() -> Config:
+    """More seeds and a wider sweep."""
+    return Config(depths=(1, 2, 4, 6), seeds=24, tuning_seeds=7)
 
 
 def run(config: Config, progress: Progress) -> Runs:

@@ -68,9 +68,14 @@ class Config:
         return EXP, *self.activations
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("sigmoid",), 2**14, (64, 1024), 16, 5)
+
+
+def full() -> Config:
+    """More seeds and a wider sweep."""
+    return Config(widths=(64, 128, 256, 512, 1024, 2048, 4096), rounds=200)
 
 
 def run(config: Config, progress: Progress) -> Runs:

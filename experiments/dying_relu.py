@@ -95,9 +95,19 @@ class Config:
         return [("relu", 0.0), ("relu", self.positive_bias), *((cure, 0.0) for cure in self.cures)]
 
 
-def quick() -> Config:
+def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(("leaky_relu",), (1e-3, 1.0), (0.1, 12.8), (12,), steps=20, seeds=2, tuning_seeds=1)
+
+
+def full() -> Config:
+    """More seeds and a wider sweep."""
+    return Config(
+        adam_rates=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+        sgd_rates=(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
+        seeds=20,
+        tuning_seeds=4,
+    )
 
 
 def run(config: Config, progress: Progress) -> Runs:

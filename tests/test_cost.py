@@ -57,7 +57,7 @@ def test_every_round_of_every_program_is_kept(monkeypatch: pytest.MonkeyPatch) -
         return {name: [float(turn) for turn in range(rounds)] for name in programs}
 
     monkeypatch.setattr(cost, "race", fake)
-    config = cost.quick()
+    config = cost.smallest()
     runs = cost.run(config, lambda fraction, doing: None)
     everyone = ["relu", *config.activations, "exp"]
     assert raced == [(everyone, config.rounds)] + [([*everyone, PRODUCT], config.rounds)] * len(config.widths)

@@ -90,7 +90,7 @@ def answered(environment: dict[str, str], shared: Path) -> Path:
                 return out
             time.sleep(0.1)
         raise
-    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(out)]
+    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(out)]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     done.touch()
     assert ran.returncode == 0, ran.stderr
@@ -104,7 +104,7 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
     stored = json.loads((answered / f"{name}.json").read_text("utf-8"), parse_constant=refuse)
-    assert stored["config"] == json.loads(json.dumps(dataclasses.asdict(QUESTIONS[name].quick())))
+    assert stored["config"] == json.loads(json.dumps(dataclasses.asdict(QUESTIONS[name].smallest())))
     assert stored["runs"]
     assert stored["claims"]
     for claim in stored["claims"]:
@@ -118,9 +118,11 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
     assert (answered / f"{name}.svg").read_text("utf-8").startswith("<svg")
 
 
-@pytest.mark.parametrize("name", [name for name, question in QUESTIONS.items() if hasattr(question.quick(), "seeds")])
+@pytest.mark.parametrize(
+    "name", [name for name, question in QUESTIONS.items() if hasattr(question.smallest(), "seeds")]
+)
 def test_every_seed_asked_for_is_kept(name: str, answered: Path) -> None:
-    config = QUESTIONS[name].quick()
+    config = QUESTIONS[name].smallest()
     kept = load(name, answered)
     assert kept is not None
     fresh: dict[str | None, set[int]] = {}
@@ -165,7 +167,7 @@ def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
-    assert _main(capsys, "--quick", "--out", str(answered)).count("not run again") == len(QUESTIONS)
+    assert _main(capsys, "--smallest", "--out", str(answered)).count("not run again") == len(QUESTIONS)
     assert before == {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
 
 
@@ -192,7 +194,7 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "os.execv(sys.executable, sys.argv[1:])"
     )
-    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, "-c", launch, *command],
         cwd=ROOT,
@@ -216,6 +218,7 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "collapse.json",
         "collapse.svg",
+        "log.txt",
         "report.html",
         "report.md",
     ]
@@ -226,7 +229,9 @@ def test_the_general_help_is_friendly(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     assert not leaving.value.code
     printed = capsys.readouterr().out
-    assert all(word in printed for word in (*QUESTIONS, "--out", "--fresh", "--quick", "report.html"))
+    assert all(
+        word in printed for word in (*QUESTIONS, "--out", "--fresh", "--full", "--seeds", "--devices", "report.html")
+    )
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -278,7 +283,7 @@ def test_help_explains_every_setting(
         ("zero_centring --pixel-nets prelu", "'prelu'", "elementwise function of jaxact"),
         ("zero_centring --depth 1", "depth is 1", "at least 2"),
         ("gravity", "'gravity'", "collapse"),
-        ("--quick --out README.md", "README.md", "folder"),
+        ("--smallest --out README.md", "README.md", "folder"),
     ],
 )
 def test_nonsense_is_refused_in_a_sentence(
