@@ -176,9 +176,7 @@ class Config:
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(
-        ("relu",), ("relu",), ("elu",), ("adam",), 2, 8, (1, 4), 2, 4, 0.5, 2, 1, 20, rates=3, gains=1, windows=1
-    )
+    return Config(("relu",), ("relu",), ("elu",), (), 2, 8, (1, 4), 2, 4, 0.5, 2, 1, 20, rates=3, gains=1, windows=1)
 
 
 def full() -> Config:

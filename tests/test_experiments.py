@@ -477,6 +477,24 @@ def test_death_is_judged_by_its_rule(dead: float, revived: int, cut_off: int, ex
     assert found == expected
 
 
+def test_death_is_judged_at_every_depth() -> None:
+    config = QUESTIONS["dying_relu"].config(depths=(1, 8))
+    runs = _dying_runs(0.5, 0, 0)
+    runs += [
+        {"phase": "depth", "optimizer": optimizer, "activation": "relu", "bias": 0.0, "rate": rate, "seed": seed}
+        | {"diverged": False, "accuracy": 0.9, "validation": 1 - rate / 100}
+        | {kind: [40 if depth == 8 and rate > 0.9 else 0] * depth for kind in ("dead", "stuck", "cut_off")}
+        for depth in config.depths
+        for optimizer in ("adam", "clipped_sgd")
+        for rate in config.rates(optimizer)
+        for seed in [0, 1, *range(1000, 1000 + config.seeds)]
+    ]
+    claims = dying_relu_verdicts.judge(config, runs)
+    many = [(claim.scope.count("100"), claim.interval.value, claim.verdict) for claim in claims if claim.id == "B15"]
+    assert many == 2 * [(3, 50.0, SUPPORTED), (1, 0.0, REFUTED), (8, 40.0, SUPPORTED)]
+    assert QUESTIONS["dying_relu"].figure(config, runs).axes[4].get_xlabel() == "hidden layers"
+
+
 @pytest.mark.parametrize(
     ("deep", "relu", "collapses", "buys"),
     [(0.90, 0.97, SUPPORTED, REFUTED), (0.90, 0.99, SUPPORTED, REFUTED), (0.80, 0.97, REFUTED, SUPPORTED)],
