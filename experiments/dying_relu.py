@@ -82,14 +82,8 @@ class Config:
         checks.activations([name for name in self.cures if name != "maxout"])
         checks.not_empty(cures=("relu", *self.cures), adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
         checks.not_empty(widths=range(len(self.widths)), depths=(0, *self.depths))
-        checks.at_least(
-            1,
-            widths=self.widths,
-            depths=self.depths,
-            steps=self.steps,
-            batch=self.batch,
-            tuning_seeds=self.tuning_seeds,
-        )
+        checks.at_least(1, widths=self.widths, depths=self.depths, steps=self.steps, batch=self.batch)
+        checks.at_least(1, tuning_seeds=self.tuning_seeds)
         checks.at_least(2, seeds=self.seeds)
         checks.between(0, np.inf, adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
         checks.between(0, np.inf, positive_bias=self.positive_bias, negative_bias=-self.negative_bias)
