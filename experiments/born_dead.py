@@ -109,7 +109,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More nets, widths and rates."""
     return Config((2, 3, 4, 5, 6, 7, 8, 10), nets=300_000, learners=3000, rates=(0.001, 0.003, 0.01, 0.03), seeds=1000)
 
 

@@ -94,7 +94,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More seeds and a deeper stack."""
     return Config((2, 4, 8), seeds=30, tuning_seeds=4, stacks=300, xor_seeds=100)
 
 

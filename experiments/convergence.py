@@ -92,7 +92,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More seeds and depths."""
     return Config(depths=(1, 2, 4, 6), seeds=24, tuning_seeds=7)
 
 

@@ -74,7 +74,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More rounds, and a wider layer."""
     return Config(widths=(64, 128, 256, 512, 1024, 2048, 4096), rounds=200)
 
 

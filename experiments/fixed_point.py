@@ -120,7 +120,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More nets and caps."""
     return Config((1.0, 2.0, 4.0, 8.0, 16.0), seeds=60, tuning_seeds=4)
 
 

@@ -180,7 +180,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More seeds and a wider sweep."""
+    """More seeds and sizes of minibatch, and Adam beside SGD."""
     return Config(other_optimizers=("adam",), batches=(1, 2, 4, 8, 16, 32, 64, 128), seeds=20, tuning_seeds=7)
 
 
