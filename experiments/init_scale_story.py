@@ -117,9 +117,9 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         stuck = [one for one in small if all(one not in _arrives(config, deep, name) for name in config.activations)]
         if stuck:
             sentences.append(
-                f"Small is not safe: at {max(stuck):g} times LeCun's weights none of these nets with {layers(depth)} "
-                f"gets to {config.threshold:.0%} training error in {config.steps} steps at any rate. Aim at the scale "
-                "that keeps the signal's size."
+                f"Small is not safe: at {max(stuck):g} times LeCun's weights and below none of these nets with "
+                f"{layers(depth)} gets to {config.threshold:.0%} training error in {config.steps} steps at any rate. "
+                "Aim at the scale that keeps the signal's size."
             )
     return sentences
 
