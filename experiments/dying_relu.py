@@ -13,7 +13,7 @@ The cures are tried at the same rates. For B20 and B21 a gradient is sent back f
 reaches on any example are counted as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of
 the nets whose units died, and of new nets whose first layer starts with a large negative bias.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE:
+Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth by itself:
 - B15 is SUPPORTED if at some rate the interval of the mean dead fraction lies above 20 % (interval widened for the
 number of rates) and at the tuned rate below 5 %, REFUTED if at every rate it lies below 20 %.
 - B16 is SUPPORTED if no unit comes back of at least 30 dead ones, REFUTED if the Wilson interval lies above 0.

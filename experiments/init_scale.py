@@ -10,7 +10,7 @@ scale is not blamed for a rate that does not suit it. Reported are median steps 
 gets there counts as infinitely many, and the share of units and training examples at which the slope is below 5 % of
 the activation's largest, before training and after.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE:
+Rules, fixed before the run, for every depth by itself; anything else is INCONCLUSIVE:
 - "Saturate due to very large weights" is SUPPORTED if before training the interval of the saturated share lies above
 50 % at the largest scale and below 5 % at LeCun's, REFUTED if at the largest it lies below 50 %.
 - "Small is safe" is SUPPORTED if at every scale below LeCun's the interval of the median steps is finite, REFUTED if at
