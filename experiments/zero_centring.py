@@ -9,8 +9,8 @@ Sigmoid and tanh differ in more than their mean. So each activation is compared 
 slope is the same: sigmoid with sigmoid - 1/2, tanh + 1 with tanh, ReLU with ReLU less its mean for normal z; and pixels
 from 0 to 1 with pixels less their mean. Each tunes its own learning rate and initial gain on seeds that are not
 reported. A moved activation starts from the same weights, which changes the net's first guess as well as its
-gradients; and a second time with initial biases that make up for that, so that only the gradients differ. All of these comparisons
-are made by SGD, and with `--full` by Adam as well.
+gradients; and a second time with initial biases that make up for that, so that only the gradients differ. All of it is
+done by SGD, and with `--full` by Adam as well.
 
 Signs: the gradient of a unit's incoming weights, on minibatches, at the start and after `probe` steps. Entries that are
 0 have no sign, units with fewer than two others are not counted. Means: |mean| / deviation of a layer's outputs over
