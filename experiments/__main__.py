@@ -1,10 +1,11 @@
 """The command line: `python -m experiments [NAME] [--setting value ...]`."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, make_dataclass
+from dataclasses import asdict, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,27 @@ from rich.console import Console
 
 from . import accuracy_report, depth_report, explorer, gallery, rebuild, report, speed_report
 from .command import FLAGS, PROGRAM, file_in_the_way, refuse
+from .devices import spread_over
 from .files import DataError
+from .log import LOG, logged
 from .progress import watched
 from .questions import QUESTIONS, Question
 from .result import Result, load, save
 from .stamp import fingerprint, stamp
+from .study import Chosen, Everything, Output, Size
 from .style import listed, svg
 
 ABOUT = """Claims of lecture notes about activation functions, put to the test on real handwritten digits.
 
-  python -m experiments                        all questions, in about 5 minutes
-  python -m experiments --quick                the same in a few seconds, too small for verdicts
+  python -m experiments                        all questions, in about 5 minutes on 2 cores
+  python -m experiments --full                 the same with more seeds, widths and depths, in about 25 minutes
+  python -m experiments --smallest             the same in a few seconds, too small for verdicts
+  python -m experiments --seeds 40             the same with as many seeds of each net
+  python -m experiments --devices all          the same, nets shared out among all GPUs, TPUs or CPU devices
   python -m experiments list                   the questions, a line each
   python -m experiments run NAME ...           some of them
   python -m experiments NAME                   one question
-  python -m experiments NAME --help            every setting of it, explained
+  python -m experiments NAME --help            every setting of it, explained; with --full those of that size
   python -m experiments NAME --seeds 40        the same question with more seeds
 
 Questions:
@@ -41,36 +48,11 @@ Questions:
   python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
   python -m experiments speed                  memory and operations of every activation; --timed for times
 
-Read results/report.html afterwards. A question that was answered before by the same code with the same settings is
-not run again. The report's explorer of all activations is made by all of these but --quick and single questions; that
-takes another minute or two when the code is new. Ctrl-C keeps every finished question, and the next run goes on from
-there."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where answers go."""
-
-    out: Path = Path("results")
-    """Folder for the report and, per question, a JSON file and a figure."""
-    fresh: bool = False
-    """Run again what was answered before."""
-
-
-@dataclass(frozen=True)
-class Everything(Output):
-    """Where answers go, and how large the runs are."""
-
-    quick: bool = False
-    """Run everything with the smallest settings: for trying out, not for verdicts."""
-
-
-@dataclass(frozen=True)
-class Chosen(Everything):
-    """Some questions, at the usual settings."""
-
-    names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """The questions to answer."""
+Read results/report.html afterwards; results/log.txt says what happened when. A question that was answered before by the
+same code with the same settings and the same JAX is not run again. Ctrl-C keeps every finished question, and the same
+command goes on from there. A folder holds one answer per question: give --full an --out of its own to keep both. The
+report's explorer of all activations is made by all of these but --smallest and single questions; that takes another
+minute or two when the code is new."""
 
 
 def listing(arguments: list[str]) -> int:
@@ -99,19 +81,20 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[arguments[0]](arguments[1:])
     if arguments and not arguments[0].startswith("-") and arguments[0] not in (*QUESTIONS, "run"):
         return refuse(_unknown(arguments[0], [*QUESTIONS, "run", *COMMANDS]))
-    todo, output = _asked_for(arguments)
-    if isinstance(output, Chosen):
-        if unknown := [name for name in output.names or ("",) if name not in QUESTIONS]:
-            return refuse(_unknown(unknown[0], QUESTIONS))
-        todo = [(question, config) for question, config in todo if question.name in output.names]
+    try:
+        todo, output = _asked_for(arguments)
+    except ValueError as problem:
+        return refuse(str(problem))
     if problem := file_in_the_way(output):
         return refuse(problem)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
-        with jax.default_matmul_precision("highest"):  # else GPUs and TPUs round factors to 10 or 8 bits
-            results = [_answered(question, config, output, console) for question, config in todo]
-        if isinstance(output, Everything) and not output.quick:
-            rebuild.rebuild(output.out, explorer.made(output.out, console))
+        with logged(output.out), spread_over(output.devices):
+            LOG.info("%s", shlex.join([*PROGRAM.split(), *arguments]))
+            with jax.default_matmul_precision("highest"):  # else GPUs and TPUs round factors to 10 or 8 bits
+                results = [_answered(question, config, output, console) for question, config in todo]
+            if isinstance(output, Everything) and output.size is not Size.SMALLEST:
+                rebuild.rebuild(output.out, explorer.made(output.out, console))
     except DataError as problem:
         return refuse(str(problem))
     except KeyboardInterrupt:
@@ -127,8 +110,9 @@ def _asked_for(arguments: list[str]) -> tuple[list[tuple[Question, Any]], Output
     """The questions to answer, with their settings; a bad setting ends the program here with a sentence."""
     if arguments and arguments[0] in QUESTIONS:
         question = QUESTIONS[arguments[0]]
-        parts = [("config", question.config, question.config()), ("output", Output, Output())]
-        command = make_dataclass("Command", parts)
+        size = next((size for size in Size if f"--{size}" in arguments), Size.QUICK)
+        usual = question.settings(size)
+        command = make_dataclass("Command", [("config", type(usual), usual), ("output", Output, Output())])
         about = f"{question.title}\n\n{question.asked}"
         given = tyro.cli(
             command, args=arguments[1:], prog=f"{PROGRAM} {question.name}", description=about, config=FLAGS
@@ -137,8 +121,11 @@ def _asked_for(arguments: list[str]) -> tuple[list[tuple[Question, Any]], Output
     some = arguments[:1] == ["run"]
     about, kind = ABOUT.format(questions=LISTED), Chosen if some else Everything
     output = tyro.cli(kind, args=arguments[some:], prog=PROGRAM + " run" * some, description=about, config=FLAGS)
-    todo = [(question, question.smallest() if output.quick else question.config()) for question in QUESTIONS.values()]
-    return todo, output
+    names = output.names or ("",) if isinstance(output, Chosen) else tuple(QUESTIONS)
+    if unknown := [name for name in names if name not in QUESTIONS]:
+        raise ValueError(_unknown(unknown[0], QUESTIONS))
+    chosen = [question for question in QUESTIONS.values() if question.name in names]
+    return [(question, output.applied(question.settings(output.size))) for question in chosen], output
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -150,14 +137,15 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
     try:
         kept = load(question.name, output.out)
     except ValueError as problem:
-        console.print(f"{problem} The question is run again.")
+        _say(f"{problem} The question is run again.", console)
         kept = None
     mark = fingerprint(question.name, config)  # of the code that is loaded, should a file change while it runs
     if kept and kept[0].stamp["fingerprint"] == mark and not output.fresh:
-        console.print(f"{question.name}: answered before with the same code and settings, not run again.")
+        _say(f"{question.name}: answered before with the same code and settings, not run again.", console)
         result = kept[0]
     else:
         start = time.perf_counter()
+        LOG.info("%s: started with %s", question.name, asdict(config))
         with watched(question.name, console) as progress:
             result, figure = question.answer(
                 config, progress, lambda: stamp(question.name, config, mark, time.perf_counter() - start)
@@ -165,9 +153,15 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
         save(result, svg(figure), output.out)
         verdicts = [claim.verdict.lower() for claim in result.claims]
         counts = [f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts)]
-        console.print(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {listed(counts)}.")
+        _say(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {listed(counts)}.", console)
     rebuild.rebuild(output.out, explorer.kept(output.out))
     return result
+
+
+def _say(sentence: str, console: Console) -> None:
+    """In the terminal and in the log."""
+    LOG.info("%s", sentence)
+    console.print(sentence)
 
 
 def _remember_compilations() -> None:

@@ -35,12 +35,14 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from . import checks
-from .data import Split, digits
+from .data import TITLES, Name, Split, load
+from .devices import each_net
 from .progress import Progress
 from .result import Runs
-from .training import Net, Recipe, State, begin, forward, grid, score, train
+from .training import Recipe, State, begin, forward, grid, score, train
 from .units import fate
 
 FRESH = 1000  # reported seeds start here, as everywhere
@@ -61,7 +63,7 @@ class Config:
     nets: int = 100_000
     """Random nets per width."""
     hidden: int = 9
-    """Hidden layers of the nets that learn |x|, of the narrow nets on digits, and where the widths are judged."""
+    """Hidden layers of the nets that learn |x|, of the narrow nets with biases, and where the widths are judged."""
     learners: int = 1000
     """Nets of width 2 that learn |x|."""
     rates: tuple[float, ...] = (0.001, 0.01)
@@ -71,16 +73,21 @@ class Config:
     biases: tuple[float, ...] = (-1.0, 0.01, 0.1, 1.0)
     """Initial biases of the hidden layers, compared with 0."""
     narrow: int = 3
-    """Units per hidden layer of the narrow nets on digits."""
+    """Units per hidden layer of the narrow nets with biases."""
     ordinary: tuple[int, ...] = (100, 100, 100)
     """Units per hidden layer of the ordinary ones."""
     seeds: int = 200
     """Nets of either kind per bias."""
     confidence: float = 0.99
     """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: Name = "digits"
+    """Examples on which units of nets with biases are looked at: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
         checks.not_empty(widths=self.widths, rates=self.rates, biases=(0.0, *self.biases))
         checks.not_empty(ordinary=range(len(self.ordinary)))
         checks.at_least(1, widths=self.widths, nets=self.nets, hidden=self.hidden, learners=self.learners)
@@ -92,7 +99,7 @@ class Config:
         checks.between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> dict[str, tuple[int, ...]]:
-        """The hidden layers of the two kinds of nets on digits."""
+        """The hidden layers of the two kinds of nets with biases."""
         return {"narrow": (self.narrow,) * self.hidden, "ordinary": self.ordinary}
 
 
@@ -101,8 +108,13 @@ def smallest() -> Config:
     return Config((2, 3), 4, 500, 3, 20, (0.01,), 10, (-1.0, 1.0), ordinary=(8,), seeds=3)
 
 
+def full() -> Config:
+    """More nets, widths and rates."""
+    return Config((2, 3, 4, 5, 6, 7, 8, 10), nets=300_000, learners=3000, rates=(0.001, 0.003, 0.01, 0.03), seeds=1000)
+
+
 def run(config: Config, progress: Progress) -> Runs:
-    """The two rays, |x|, then biases on digits."""
+    """The two rays, |x|, then biases on examples."""
     runs: Runs = []
     for index, width in enumerate(config.widths):
         progress(0.2 * index / len(config.widths), f"rays through random nets of width {width}")
@@ -114,9 +126,10 @@ def run(config: Config, progress: Progress) -> Runs:
     for index, rate in enumerate(config.rates):
         progress(0.2 + 0.4 * index / len(config.rates), f"learning |x| at rate {rate:g}")
         runs += learning(config, rate)
+    x = load(config.data, config.folder).train.x
     for index, bias in enumerate((0.0, *config.biases)):
-        progress(0.6 + 0.4 * index / (1 + len(config.biases)), f"digits, bias {bias:g}")
-        runs += [row for kind in config.kinds() for row in biased(config, kind, bias)]
+        progress(0.6 + 0.4 * index / (1 + len(config.biases)), f"{TITLES[config.data]}, bias {bias:g}")
+        runs += [row for kind in config.kinds() for row in biased(config, x, kind, bias)]
     progress(1.0, "done")
     return runs
 
@@ -146,7 +159,7 @@ def learning(config: Config, rate: float) -> Runs:
     start = begin(recipe, lanes)
     *_, (_, end) = train(recipe, lanes, ABS, config.steps, config.steps)
     _, loss = score(recipe, end, *ABS)
-    before, after = (_constant(recipe, state) for state in (start, end))
+    before, after = (np.asarray(_constant(recipe, state)) for state in (start, end))
     return [
         {"part": "abs", "rate": rate, "seed": int(seed), "born_dead": bool(born), "collapsed": bool(ends)}
         | {"loss": float(value), "diverged": not np.isfinite(value)}
@@ -154,24 +167,20 @@ def learning(config: Config, rate: float) -> Runs:
     ]
 
 
-def _constant(recipe: Recipe, state: State) -> np.ndarray:
+@each_net()
+def _constant(recipe: Recipe, state: State) -> Array:
     """Whether the output is the same at every point: behind a dead layer it is, to the last bit."""
-
-    def one(net: Net) -> jax.Array:
-        return jnp.ptp(forward(recipe, net, jnp.asarray(LINE))[0]) == 0
-
-    return np.asarray(jax.lax.map(one, state.net))
+    return jax.lax.map(lambda net: jnp.ptp(forward(recipe, net, jnp.asarray(LINE))[0]) == 0, state.net)
 
 
-def biased(config: Config, kind: str, bias: float) -> Runs:
-    """Dead units and dead nets before training on digits; one row per net."""
-    x = digits().train.x
+def biased(config: Config, x: np.ndarray, kind: str, bias: float) -> Runs:
+    """Dead units and dead nets before training, on these examples; one row per net."""
     recipe = Recipe((x.shape[1], *config.kinds()[kind], 10), "relu")
     lanes = grid(range(FRESH, FRESH + config.seeds), [0.0], [HE], bias)
-    layers = [np.asarray(units) for units in fate(recipe, begin(recipe, lanes), jnp.asarray(x)).dead]
+    layers = [np.asarray(units) for units in fate(recipe, begin(recipe, lanes), x).dead]
     share = np.concatenate(layers, axis=1).mean(1)
     dead = np.any([units.all(1) for units in layers], axis=0)
     return [
-        {"part": "digits", "kind": kind, "bias": bias, "seed": int(seed), "dead_units": float(units), "dead": bool(net)}
+        {"part": "biases", "kind": kind, "bias": bias, "seed": int(seed), "dead_units": float(units), "dead": bool(net)}
         for seed, units, net in zip(lanes.seed, share, dead, strict=True)
     ]

@@ -10,15 +10,16 @@ from .born_dead_verdicts import (
     COLLAPSE,
     LU,
     PUBLISHED,
+    at_bias,
     collapsed,
     counts,
     learners,
     lower,
-    on_digits,
     percent,
     share,
     upper,
 )
+from .data import TITLES
 from .result import Runs, Story, Table
 from .statistics import Interval, wilson_interval
 from .style import canvas, color, listed, title
@@ -35,7 +36,7 @@ def tell(config: Config, runs: Runs) -> Story:
         _compared(config, runs),
         _practice(config, runs),
         _caption(config),
-        [_rays_table(config, runs), _digits_table(config, runs)],
+        [_rays_table(config, runs), _biases_table(config, runs)],
     )
 
 
@@ -66,10 +67,13 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         )
     for kind in config.kinds():
         units, nets = (
-            listed([f"{on_digits(runs, kind, bias, what):.1f} % at {bias:g}" for bias in _biases(config)])
+            listed([f"{at_bias(runs, kind, bias, what):.1f} % at {bias:g}" for bias in _biases(config)])
             for what in ("dead_units", "dead")
         )
-        sentences.append(f"On digits, {kind} nets, by initial bias: dead units {units}; nets with a dead layer {nets}.")
+        sentences.append(
+            f"On {TITLES[config.data]}, {kind} nets, by initial bias: dead units {units}; "
+            f"nets with a dead layer {nets}."
+        )
     return sentences
 
 
@@ -105,12 +109,12 @@ def _practice(config: Config, runs: Runs) -> list[str]:
             f"Width decides: {config.hidden} hidden layers of {min(safe)} are born dead in less than 1 % of the cases. "
             "This death is one of narrow nets."
         )
-    dead = on_digits(runs, "ordinary", 0.0, "dead_units")
+    dead = at_bias(runs, "ordinary", 0.0, "dead_units")
     sentences.append(f"Ordinary nets start with {dead:.1f} % dead units at zero bias, so there is little to prevent.")
-    best = min(_biases(config), key=lambda bias: on_digits(runs, "narrow", bias, "dead"))
+    best = min(_biases(config), key=lambda bias: at_bias(runs, "narrow", bias, "dead"))
     sentences.append(
-        f"In narrow nets bias {best:g} leaves fewest dead: {on_digits(runs, 'narrow', best, 'dead'):.1f} % in place of "
-        f"{on_digits(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead need not learn."
+        f"In narrow nets bias {best:g} leaves fewest dead: {at_bias(runs, 'narrow', best, 'dead'):.1f} % in place of "
+        f"{at_bias(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead need not learn."
     )
     return sentences
 
@@ -120,7 +124,7 @@ def _caption(config: Config) -> str:
         f"Left: share of nets born dead by number of hidden layers, {config.nets:,} nets per width, with "
         f"{config.confidence:.0%} intervals narrower than the lines; the shaded bands lie between the bounds of {LU}. "
         "Middle: nets of width 2 that are to learn |x|, by what became of them; the dashed line is the published 90 %. "
-        "Right: dead units (dots) and nets with a dead layer (crosses) on digits, by initial bias."
+        f"Right: dead units (dots) and nets with a dead layer (crosses) on {TITLES[config.data]}, by initial bias."
     )
 
 
@@ -138,13 +142,15 @@ def _rays_table(config: Config, runs: Runs) -> Table:
     return Table("Nets born dead in %", ["width", "hidden layers", "measured", "lower bound", "upper bound"], rows)
 
 
-def _digits_table(config: Config, runs: Runs) -> Table:
+def _biases_table(config: Config, runs: Runs) -> Table:
     rows = [
-        [kind, f"{bias:g}", *[f"{on_digits(runs, kind, bias, what):.1f}" for what in ("dead_units", "dead")]]
+        [kind, f"{bias:g}", *[f"{at_bias(runs, kind, bias, what):.1f}" for what in ("dead_units", "dead")]]
         for kind in config.kinds()
         for bias in _biases(config)
     ]
-    return Table("Dead before training on digits", ["nets", "bias", "dead units in %", "dead nets in %"], rows)
+    return Table(
+        f"Dead before training on {TITLES[config.data]}", ["nets", "bias", "dead units in %", "dead nets in %"], rows
+    )
 
 
 def figure(config: Config, runs: Runs) -> Figure:
@@ -163,13 +169,13 @@ def figure(config: Config, runs: Runs) -> Figure:
     for kind, activation in (("narrow", "tanh"), ("ordinary", "relu")):
         places = np.arange(len(_biases(config)))
         for what, mark in (("dead_units", "o-"), ("dead", "x:")):
-            shares = [on_digits(runs, kind, one, what) for one in _biases(config)]
+            shares = [at_bias(runs, kind, one, what) for one in _biases(config)]
             label = f"{kind}, {'units' if what == 'dead_units' else 'nets'}"
             bias.plot(places, shares, mark, color=color(activation), label=label)
     bias.set_xticks(places, [f"{one:g}" for one in _biases(config)])
     bias.set(xlabel="initial bias", ylabel="dead in %", ylim=(-2, 102))
     bias.legend(fontsize=8)
-    title(bias, "Digits")
+    title(bias, f"Biases, on {TITLES[config.data]}")
     return picture
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .born_dead import FRESH, Config
+from .data import TITLES
 from .result import Claim, Runs
 from .statistics import REFUTED, SUPPORTED, Interval, mean_interval, verdict, wilson_interval
 
@@ -61,14 +62,14 @@ def collapsed(config: Config, runs: Runs, rate: float) -> Interval:
 
 def against_zero(config: Config, runs: Runs, kind: str, bias: float, what: str) -> Interval:
     """The mean over nets of dead units, or of dead nets, with a bias minus with none, in points."""
-    at = {(run["bias"], run["seed"]): run[what] for run in runs if run["part"] == "digits" and run["kind"] == kind}
+    at = {(run["bias"], run["seed"]): run[what] for run in runs if run["part"] == "biases" and run["kind"] == kind}
     seeds = range(FRESH, FRESH + config.seeds)
     return mean_interval([100.0 * (float(at[bias, one]) - float(at[0.0, one])) for one in seeds], config.confidence)
 
 
-def on_digits(runs: Runs, kind: str, bias: float, what: str) -> float:
+def at_bias(runs: Runs, kind: str, bias: float, what: str) -> float:
     """The mean over nets of dead units or of dead nets, in per cent."""
-    rows = [run for run in runs if run["part"] == "digits" and (run["kind"], run["bias"]) == (kind, bias)]
+    rows = [run for run in runs if run["part"] == "biases" and (run["kind"], run["bias"]) == (kind, bias)]
     return 100 * float(np.mean([row[what] for row in rows]))
 
 
@@ -80,7 +81,7 @@ def percent(interval: Interval) -> Interval:
 def _scope(config: Config, kind: str) -> str:
     widths = config.kinds()[kind]
     layers = f"{len(widths)} hidden layers of {widths[0]}" if len(set(widths)) == 1 else f"hidden layers of {widths}"
-    return f"digits, {kind} nets before training: {layers}, He init"
+    return f"{TITLES[config.data]}, {kind} nets before training: {layers}, He init"
 
 
 def _born_dead(config: Config, runs: Runs, width: int) -> Claim:

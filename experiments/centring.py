@@ -1,7 +1,6 @@
 """How far from zero the outputs of units lie, and whether the gradients of their weights all have one sign."""
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ from jax import Array
 
 import jaxact
 
+from .devices import each_net
 from .training import Net, Recipe, State, activate, forward, losses
 
 
@@ -58,7 +58,7 @@ def same_sign(inputs: np.ndarray, arriving: np.ndarray, picks: np.ndarray) -> fl
     return float(np.mean(((positive == 0) | (negative == 0))[signed]))
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def inside(recipe: Recipe, state: State, x: Array, y: Array) -> tuple[list[Array], list[Array]]:
     """Outputs of every hidden layer, and the gradient of each example's loss that arrives at its units."""
 

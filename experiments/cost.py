@@ -73,6 +73,11 @@ def smallest() -> Config:
     return Config(("sigmoid",), 2**14, (64, 1024), 16, 5)
 
 
+def full() -> Config:
+    """More rounds, and a wider layer."""
+    return Config(widths=(64, 128, 256, 512, 1024, 2048, 4096), rounds=200)
+
+
 def run(config: Config, progress: Progress) -> Runs:
     """One row per comparison and round, with the seconds that each program took."""
     rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ The cures are tried at the same rates. For B20 and B21 a gradient is sent back f
 reaches on any example are counted as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of
 the nets whose units died, and of new nets whose first layer starts with a large negative bias.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE:
+Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth by itself:
 - B15 is SUPPORTED if at some rate the interval of the mean dead fraction lies above 20 % (interval widened for the
 number of rates) and at the tuned rate below 5 %, REFUTED if at every rate it lies below 20 %.
 - B16 is SUPPORTED if no unit comes back of at least 30 dead ones, REFUTED if the Wilson interval lies above 0.
@@ -30,7 +30,7 @@ import numpy as np
 
 from . import checks
 from .data import TITLES, Data, Name, load
-from .progress import Progress
+from .progress import Progress, part
 from .result import Runs
 from .style import named
 from .training import Lanes, Recipe, State, begin, grid, restart, resume, score
@@ -53,6 +53,8 @@ class Config:
     """Learning rates for SGD with clipped gradients, rising."""
     widths: tuple[int, ...] = (100, 100, 100)
     """Units of each hidden layer."""
+    depths: tuple[int, ...] = ()
+    """Numbers of hidden layers, of as many units as the first has, at which dead ReLU units are counted as well."""
     positive_bias: float = 0.1
     """The initial bias that is to keep units alive."""
     negative_bias: float = -6.0
@@ -79,8 +81,9 @@ class Config:
         checks.one_of(TITLES, data=self.data)
         checks.activations([name for name in self.cures if name != "maxout"])
         checks.not_empty(cures=("relu", *self.cures), adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
-        checks.not_empty(widths=range(len(self.widths)))
-        checks.at_least(1, widths=self.widths, steps=self.steps, batch=self.batch, tuning_seeds=self.tuning_seeds)
+        checks.not_empty(widths=range(len(self.widths)), depths=(0, *self.depths))
+        checks.at_least(1, widths=self.widths, depths=self.depths, steps=self.steps, batch=self.batch)
+        checks.at_least(1, tuning_seeds=self.tuning_seeds)
         checks.at_least(2, seeds=self.seeds)
         checks.between(0, np.inf, adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
         checks.between(0, np.inf, positive_bias=self.positive_bias, negative_bias=-self.negative_bias)
@@ -97,18 +100,30 @@ class Config:
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(("leaky_relu",), (1e-3, 1.0), (0.1, 12.8), (12,), steps=20, seeds=2, tuning_seeds=1)
+    return Config(("leaky_relu",), (1e-3, 1.0), (0.1, 12.8), (12,), (1,), steps=20, seeds=2, tuning_seeds=1)
+
+
+def full() -> Config:
+    """More seeds and rates, and ReLU nets of other depths."""
+    return Config(
+        adam_rates=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+        sgd_rates=(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8),
+        depths=(1, 2, 4, 8),
+        seeds=16,
+        tuning_seeds=4,
+    )
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """By both optimisers: every variant at every rate, and for ReLU the way back."""
+    """By both optimisers: every variant at every rate, for ReLU the way back, and ReLU at every depth."""
     data = load(config.data, config.folder)
     runs: Runs = []
     variants = config.variants()
     for index, optimizer in enumerate(OPTIMIZERS):
+        done = part(progress, index, len(OPTIMIZERS))
+        steps = len(variants) + len(config.depths)
         for number, (name, bias) in enumerate(variants):
-            done = (index + number / len(variants)) / len(OPTIMIZERS)
-            progress(done, f"{named(name)} with bias {bias:g}, {OPTIMIZERS[optimizer]}")
+            done(number / steps, f"{named(name)} with bias {bias:g}, {OPTIMIZERS[optimizer]}")
             recipe = Recipe((data.train.x.shape[1], *config.widths, 10), name, optimizer, config.batch)
             rows, lanes, state = _sweep(config, recipe, data, bias)
             runs += rows
@@ -117,6 +132,11 @@ def run(config: Config, progress: Progress) -> Runs:
                 runs += _way_back(config, recipe, data, lanes, state, tuned, "after a high rate")
                 lanes, state = _buried(config, recipe, tuned)
                 runs += _way_back(config, recipe, data, lanes, state, tuned, "after a negative bias")
+        for number, depth in enumerate(config.depths, len(variants)):
+            done(number / steps, f"{depth} hidden layers, {OPTIMIZERS[optimizer]}")
+            sizes = (data.train.x.shape[1], *config.widths[:1] * depth, 10)
+            rows, _, _ = _sweep(config, Recipe(sizes, "relu", optimizer, config.batch), data, 0.0)
+            runs += [row | {"phase": "depth"} for row in rows]
     progress(1.0, "done")
     return runs
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .dying_relu import OPTIMIZERS, Config, tuned_rate
-from .dying_relu_verdicts import PUBLISHED, chosen, guessing, share
+from .dying_relu_verdicts import MANY, PUBLISHED, by_depth, chosen, guessing, share
 from .result import Runs, Story, Table
 from .statistics import mean_interval
 from .style import canvas, color, legend, named, title
@@ -95,11 +97,13 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 
 
 def _caption(config: Config) -> str:
-    return (
+    text = (
         f"Top: mean share of hidden units whose slope is 0 on every training example, over {config.seeds} fresh seeds, "
         f"with {config.confidence:.0%} intervals for ReLU; the dotted line is CS231n's 40 %. Bottom: mean test "
         "accuracy of the same nets; the dashed line is guessing. Vertical lines mark the rate tuned for ReLU."
     )
+    depths = f" Below: dead units of ReLU nets by depth, a line per rate; the dotted line is {MANY:.0%}."
+    return text + (depths if config.depths else "")
 
 
 def _layers_table(config: Config, runs: Runs, optimizer: str) -> Table:
@@ -147,7 +151,8 @@ def _cures_table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Dead units and accuracy against the learning rate, one column per optimiser."""
-    picture, axes = canvas(2, len(OPTIMIZERS), 9.5, 6.4, sharex="col", sharey="row")
+    rows = 3 if config.depths else 2
+    picture, axes = canvas(rows, len(OPTIMIZERS), 9.5, 3.2 * rows, sharey="row")
     for column, (optimizer, written) in enumerate(OPTIMIZERS.items()):
         rates, (top, bottom) = config.rates(optimizer), (axes[0][column], axes[1][column])
         for name, bias in config.variants():
@@ -175,9 +180,26 @@ def figure(config: Config, runs: Runs) -> Figure:
         for one in (top, bottom):
             one.axvline(tuned_rate(runs, optimizer), color="#999999", linewidth=1)
             one.set(xscale="log", ylim=(-4, 104))
+        top.sharex(bottom)
+        top.tick_params(labelbottom=False)
         title(top, written)
         bottom.set_xlabel("learning rate")
+        if config.depths:
+            _draw_depths(config, runs, axes[2][column], optimizer)
     axes[0][0].set_ylabel("dead units in %")
     axes[1][0].set_ylabel("test accuracy in %")
     legend(picture, axes[0][0], len(config.variants()))
     return picture
+
+
+def _draw_depths(config: Config, runs: Runs, axes: Axes, optimizer: str) -> None:
+    """Dead ReLU units against depth, a line per rate."""
+    depths = [str(depth) for depth in config.depths]
+    rates = config.rates(optimizer)
+    for shade, rate in zip(matplotlib.colormaps["viridis"](np.linspace(0.9, 0, len(rates))), rates, strict=True):
+        dead = [_dead(deep, nets, optimizer, rate) for deep, nets in by_depth(config, runs)]
+        axes.plot(depths, dead, "o-", color=shade, label=f"{rate:g}")
+    axes.axhline(100 * MANY, color="#444444", linestyle=":", linewidth=1.2)
+    axes.set(xlabel="hidden layers", ylabel="dead ReLU units in %", ylim=(-4, 104))
+    axes.legend(title="rate", fontsize=8, ncols=2)
+    title(axes, f"Depth, {OPTIMIZERS[optimizer]}")

@@ -1,6 +1,7 @@
 """What may be said of the notes' claims after the runs of `dying_relu`; its rules are in that file."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,10 +24,10 @@ PUBLISHED = 'CS231n: "as much as 40 % of your network can be dead" (no experimen
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Every claim for every optimiser."""
+    """Every claim for every optimiser, that many die for every depth as well."""
     claims = []
     for optimizer in OPTIMIZERS:
-        claims.append(_many_die(config, runs, optimizer))
+        claims += [_many_die(*each, optimizer) for each in ((config, runs), *by_depth(config, runs))]
         claims += [
             _for_ever(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
         ]
@@ -41,6 +42,17 @@ CURES = {
     "maxout": ("B21", "Maxout fixes the dying ReLU problem", "S2"),
 }
 """Which row of the notes promises what of a cure; nothing is promised of ELU, it runs for comparison."""
+
+
+def by_depth(config: Config, runs: Runs) -> list[tuple[Config, Runs]]:
+    """For every depth its settings, and its nets as if there were no others."""
+    return [
+        (
+            replace(config, widths=config.widths[:1] * depth, depths=()),
+            [run | {"phase": "sweep"} for run in runs if run["phase"] == "depth" and len(run["dead"]) == depth],
+        )
+        for depth in config.depths
+    ]
 
 
 def chosen(runs: Runs, optimizer: str, activation: str, bias: float, rate: float | None = None) -> Runs:

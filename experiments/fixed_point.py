@@ -22,7 +22,6 @@ bits with the m that holds all, lies above 0.5 points, REFUTED if below 0.5.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +31,8 @@ from jax import Array
 import jaxact
 
 from . import checks
-from .data import Data, Split, digits
+from .data import TITLES, Data, Name, Split, digits, load
+from .devices import each_net
 from .progress import Progress
 from .result import Runs
 from .training import Net, Recipe, State, activate, forward, grid, score
@@ -91,9 +91,14 @@ class Config:
     """Most tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
     """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    data: Name = "digits"
+    """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; raw ones are of digits."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
         checks.not_empty(caps=(SIX, *self.caps), bits=self.bits, judged=self.judged)
         checks.between(0, np.inf, caps=self.caps, rate=self.rate, gain=self.gain)
         for bits in (*self.judged, EIGHT):
@@ -114,13 +119,19 @@ def smallest() -> Config:
     return Config((2.0,), (8, 4), (8,), 1, 8, 2, 1, 1, gains=1, windows=1)
 
 
+def full() -> Config:
+    """More nets and caps."""
+    return Config((1.0, 2.0, 4.0, 8.0, 16.0), seeds=60, tuning_seeds=4)
+
+
 def run(config: Config, progress: Progress) -> Runs:
     """Every kind of net on both kinds of pixels."""
     cells = [(pixels, cap) for pixels in PIXELS for cap in config.kinds()]
+    data = {"standardised": load(config.data, config.folder), "raw": digits("raw")}
     runs: Runs = []
     for index, (pixels, cap) in enumerate(cells):
         progress(index / len(cells), f"cap {cap:g}, {pixels} pixels")
-        runs += _rounded(config, pixels, cap, digits(pixels))
+        runs += _rounded(config, pixels, cap, data[pixels])
     progress(1.0, "done")
     return runs
 
@@ -131,7 +142,7 @@ def quantised(x: Array, m: Array, bits: Array) -> Array:
     return jnp.minimum(jnp.round(x / step), jnp.ldexp(jnp.ones_like(x), bits) - 1) * step
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net(along=2)
 def score_rounded(recipe: Recipe, state: State, m: Array, bits: Array, x: Array, y: Array) -> tuple[Array, Array]:
     """As `score`, with the outputs of each hidden layer rounded to its own format; `m` is (net, layer)."""
 
@@ -147,7 +158,7 @@ def score_rounded(recipe: Recipe, state: State, m: Array, bits: Array, x: Array,
     return jax.lax.map(lambda pair: one(*pair), (state.net, m))
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def largest(recipe: Recipe, state: State, x: Array) -> Array:
     """The largest output of each hidden layer (net, layer)."""
 

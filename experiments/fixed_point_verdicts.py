@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .data import TITLES
 from .fixed_point import EIGHT, FORMATS, PIXELS, SIX, Config
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, verdict
@@ -64,8 +65,9 @@ def ready(interval: Interval) -> str:
 
 
 def _scope(config: Config, pixels: str) -> str:
+    data = TITLES[config.data] if pixels == "standardised" else TITLES["digits"]
     return (
-        f"digits, {pixels} pixels, {config.depth} hidden layers of {config.width}, Adam, rate and gain tuned for each"
+        f"{data}, {pixels} pixels, {config.depth} hidden layers of {config.width}, Adam, rate and gain tuned for each"
     )
 
 

@@ -10,7 +10,7 @@ scale is not blamed for a rate that does not suit it. Reported are median steps 
 gets there counts as infinitely many, and the share of units and training examples at which the slope is below 5 % of
 the activation's largest, before training and after.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE:
+Rules, fixed before the run, for every depth by itself; anything else is INCONCLUSIVE:
 - "Saturate due to very large weights" is SUPPORTED if before training the interval of the saturated share lies above
 50 % at the largest scale and below 5 % at LeCun's, REFUTED if at the largest it lies below 50 %.
 - "Small is safe" is SUPPORTED if at every scale below LeCun's the interval of the median steps is finite, REFUTED if at
@@ -20,17 +20,19 @@ the median steps is infinite, REFUTED if it is finite.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from . import checks
 from .arrival import Course, everyone, quickest, race
-from .data import digits
+from .data import TITLES, Name, load
+from .devices import each_net
 from .progress import Progress
 from .result import Runs
-from .training import Net, Recipe, State, begin, forward, grid
+from .training import Recipe, State, begin, forward, grid
 from .tuning import Setting
 from .units import saturated
 
@@ -47,8 +49,8 @@ class Config:
     """Names of jaxact functions; that weights saturate is judged for sigmoid and tanh, the rest for all."""
     scales: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
     """Initial weights have deviation scale / sqrt(fan-in); rising, and 1 must be one of them."""
-    depth: int = 4
-    """Hidden layers."""
+    depths: tuple[int, ...] = (4,)
+    """Numbers of hidden layers, rising; every depth gets verdicts of its own."""
     width: int = 32
     """Units per hidden layer."""
     threshold: float = 0.05
@@ -69,15 +71,20 @@ class Config:
     """Most tuning windows; with more than one a window moves until its best rate lies inside."""
     confidence: float = 0.99
     """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: Name = "digits"
+    """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
         checks.activations(self.activations, learning=False)
-        checks.not_empty(activations=self.activations, scales=self.scales)
+        checks.not_empty(activations=self.activations, scales=self.scales, depths=self.depths)
         checks.between(0, np.inf, scales=self.scales, rate=self.rate)
         if LECUN not in self.scales:
             raise ValueError(f"scales is {list(self.scales)}, but LeCun's scale 1 is expected among them.")
-        checks.at_least(1, depth=self.depth, width=self.width, batch=self.batch)
+        checks.at_least(1, depths=self.depths, width=self.width, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows)
         checks.at_least(TUNING_LOOK, steps=self.steps)
         checks.at_least(2, seeds=self.seeds)
@@ -87,17 +94,22 @@ class Config:
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(("tanh",), (0.01, 1.0, 30.0), 2, 16, 0.25, 3, 1, steps=40, rates=3, windows=1)
+    return Config(("tanh",), (0.01, 1.0, 30.0), (1, 4), 16, 0.25, 3, 1, steps=40, rates=3, windows=1)
+
+
+def full() -> Config:
+    """More seeds and one more activation, and nets from one to eight hidden layers."""
+    return Config(("sigmoid", "tanh", "relu", "elu"), depths=(1, 2, 4, 8), seeds=16)
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Tune the rate, then train on fresh seeds, at every scale with every activation."""
-    data = digits().train
-    cells = [(name, scale) for name in config.activations for scale in config.scales]
+    """Tune the rate, then train on fresh seeds, at every depth and scale with every activation."""
+    data = load(config.data, config.folder).train
+    cells = list(product(config.depths, config.activations, config.scales))
     runs: Runs = []
-    for index, (name, scale) in enumerate(cells):
-        progress(index / len(cells), f"{name}, scale {scale:g}")
-        recipe = Recipe((data.x.shape[1], *[config.width] * config.depth, 10), name, "sgd", config.batch)
+    for index, (depth, name, scale) in enumerate(cells):
+        progress(index / len(cells), f"{name}, {depth} hidden layers, scale {scale:g}")
+        recipe = Recipe((data.x.shape[1], *[config.width] * depth, 10), name, "sgd", config.batch)
         course = Course(recipe, data, config.steps, (config.threshold,))
         runs += _reported(config, course, scale, _tuned(config, course, scale))
     progress(1.0, "done")
@@ -113,8 +125,10 @@ def _reported(config: Config, course: Course, scale: float, setting: Setting) ->
     """One row per fresh seed."""
     lanes = grid(range(FRESH, FRESH + config.seeds), [setting.rate], [scale])
     end = race(course, lanes, LOOK, everyone)
-    before, after = (_saturated(course, state) for state in (begin(course.recipe, lanes), end.state))
-    shared = {"activation": course.recipe.activation, "scale": scale, "rate": setting.rate}
+    recipe, x = course.recipe, course.data.x
+    before, after = (np.asarray(_saturated(recipe, state, x)) for state in (begin(recipe, lanes), end.state))
+    depth = len(recipe.sizes) - 2
+    shared = {"depth": depth, "activation": recipe.activation, "scale": scale, "rate": setting.rate}
     shared |= {"interior": setting.interior, "windows": setting.windows}
     return [
         shared
@@ -125,11 +139,7 @@ def _reported(config: Config, course: Course, scale: float, setting: Setting) ->
     ]
 
 
-def _saturated(course: Course, state: State) -> np.ndarray:
-    """The share of saturated units and training examples, one entry per net."""
-    recipe, data = course.recipe, course.data
-
-    def one(net: Net) -> jax.Array:
-        return saturated(recipe.activation, forward(recipe, net, jnp.asarray(data.x))[1])
-
-    return np.asarray(jax.lax.map(one, state.net))
+@each_net()
+def _saturated(recipe: Recipe, state: State, x: Array) -> Array:
+    """The share of saturated units and examples, one entry per net."""
+    return jax.lax.map(lambda net: saturated(recipe.activation, forward(recipe, net, x)[1]), state.net)

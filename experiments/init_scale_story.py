@@ -1,11 +1,13 @@
 """What the runs of `init_scale` say, in sentences, a table and a figure; all of it computed from the runs."""
 
+from itertools import product
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .init_scale import LECUN, Config
-from .init_scale_verdicts import SATURATE, at, saturated, steps
+from .init_scale_verdicts import SATURATE, at, layers, of_depth, saturated, steps
 from .result import Runs, Story, Table
 from .style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
@@ -31,6 +33,21 @@ def _percent(config: Config, runs: Runs, name: str, scale: float, when: str) -> 
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
+    sentences = [
+        f"{layers(depth)}, {found}" for depth in config.depths for found in _of_depth(config, of_depth(runs, depth))
+    ]
+    never, blown = sum(np.isinf(run["steps"]) for run in runs), sum(run["diverged"] for run in runs)
+    border = {(run["depth"], run["activation"], run["scale"]) for run in runs if not run["interior"]}
+    sentences.append(f"Of {len(runs)} tuned runs {never} never got there and {blown} blew up; both count as never.")
+    arrived = sum(scale in _arrives(config, of_depth(runs, depth), name) for depth, name, scale in border)
+    sentences.append(
+        f"For {len(border)} pairs of activation and scale the best rate was the lowest or highest tried; in {arrived} "
+        "of them the median net got there."
+    )
+    return sentences
+
+
+def _of_depth(config: Config, runs: Runs) -> list[str]:
     sentences = []
     for name in config.activations:
         good = _arrives(config, runs, name)
@@ -52,21 +69,13 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         shares = listed(
             [f"{scale:g}: {_percent(config, runs, name, scale, 'before'):.1f} %" for scale in config.scales]
         )
-        sentences.append(f"Saturated {named(name)} units before training, by scale: {shares}.")
+        sentences.append(f"{named(name)}: saturated units before training, by scale: {shares}.")
         grown = max(config.scales, key=lambda scale, n=name: _growth(config, runs, n, scale))
         sentences.append(
-            f"Training saturates {named(name)} units most at scale {grown:g}: from "
+            f"{named(name)}: training saturates units most at scale {grown:g}, from "
             f"{_percent(config, runs, name, grown, 'before'):.1f} to "
             f"{_percent(config, runs, name, grown, 'after'):.1f} %."
         )
-    never, blown = sum(np.isinf(run["steps"]) for run in runs), sum(run["diverged"] for run in runs)
-    border = {(run["activation"], run["scale"]) for run in runs if not run["interior"]}
-    sentences.append(f"Of {len(runs)} tuned runs {never} never got there and {blown} blew up; both count as never.")
-    arrived = sum(scale in _arrives(config, runs, name) for name, scale in border)
-    sentences.append(
-        f"For {len(border)} pairs of activation and scale the best rate was the lowest or highest tried; in {arrived} "
-        "of them the median net got there."
-    )
     return sentences
 
 
@@ -77,13 +86,14 @@ def _growth(config: Config, runs: Runs, name: str, scale: float) -> float:
 
 def _compared(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for name in (name for name in config.activations if name in SATURATE):
-        good = _arrives(config, runs, name)
+    for depth, name in product(config.depths, [name for name in config.activations if name in SATURATE]):
+        deep = of_depth(runs, depth)
+        good = _arrives(config, deep, name)
         if good:
-            before = _percent(config, runs, name, max(good), "before")
+            before = _percent(config, deep, name, max(good), "before")
             sentences.append(
-                f"Saturated is not untrainable: the {named(name)} nets of scale {max(good):g} start with {before:.0f} "
-                "% of their units saturated and still get there."
+                f"Saturated is not untrainable: the {named(name)} nets of scale {max(good):g} with {layers(depth)} "
+                f"start with {before:.0f} % of their units saturated and still get there."
             )
     return [
         "The notes give no number, and no lower end: that weights can be too small they do not say.",
@@ -95,56 +105,84 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for name in config.activations:
-        good = _arrives(config, runs, name)
-        if good:
-            best = min(good, key=lambda scale, n=name: steps(config, runs, n, scale).value)
-            usual = "LeCun's weights" if best == LECUN else f"{best:g} times LeCun's weights"
-            sentences.append(f"{named(name)} with {config.depth} hidden layers: start from {usual}.")
     small = [scale for scale in config.scales if scale < LECUN]
-    stuck = [one for one in small if all(one not in _arrives(config, runs, name) for name in config.activations)]
-    if stuck:
-        sentences.append(
-            f"Small is not safe: at {max(stuck):g} times LeCun's weights and below none of these nets gets to "
-            f"{config.threshold:.0%} training error in {config.steps} steps at any rate. Aim at the scale that keeps "
-            "the signal's size."
-        )
+    for depth in config.depths:
+        deep = of_depth(runs, depth)
+        for name in config.activations:
+            good = _arrives(config, deep, name)
+            if good:
+                best = min(good, key=lambda scale, n=name, r=deep: steps(config, r, n, scale).value)
+                usual = "LeCun's weights" if best == LECUN else f"{best:g} times LeCun's weights"
+                sentences.append(f"{named(name)} with {layers(depth)}: start from {usual}.")
+        stuck = [one for one in small if all(one not in _arrives(config, deep, name) for name in config.activations)]
+        if stuck:
+            sentences.append(
+                f"Small is not safe: at {max(stuck):g} times LeCun's weights and below none of these nets with "
+                f"{layers(depth)} gets to {config.threshold:.0%} training error in {config.steps} steps at any rate. "
+                "Aim at the scale that keeps the signal's size."
+            )
     return sentences
 
 
 def _caption(config: Config) -> str:
-    return (
+    text = (
         f"Top: median steps to {config.threshold:.0%} training error, each scale at its own learning rate, with "
         f"{config.confidence:.0%} intervals over {config.seeds} fresh seeds; open triangles above the dashed line are "
         f"medians that never got there in {config.steps} steps. Bottom: share of units and training examples whose "
         "slope is below 5 % of the largest, before training (lines) and after (dots); of ReLU this is the share of "
         "zero slopes. The vertical line is LeCun's rule."
     )
+    return text + (" Last panel: the scales at which the median net got there." if len(config.depths) > 1 else "")
 
 
 def _table(config: Config, runs: Runs) -> Table:
     rows = []
-    for name in config.activations:
-        for scale in config.scales:
-            nets = at(runs, name, scale)
-            shares = [f"{_percent(config, runs, name, scale, when):.1f}" for when in ("before", "after")]
-            median = steps(config, runs, name, scale).value
-            arrived = sum(np.isfinite(net["steps"]) for net in nets)
-            counts = [f"{arrived} of {len(nets)}", str(sum(net["diverged"] for net in nets))]
-            row = [
-                named(name),
-                f"{scale:g}",
-                f"{nets[0]['rate']:.3g}",
-                f"{median:g}" if np.isfinite(median) else "never",
-            ]
-            rows.append([*row, *counts, f"{np.mean([net['error'] for net in nets]):.0%}", *shares])
-    header = ["activation", "scale", "tuned rate", "median steps", "arrived", "blew up", "training error in the end"]
+    for depth, name, scale in product(config.depths, config.activations, config.scales):
+        deep = of_depth(runs, depth)
+        nets = at(deep, name, scale)
+        shares = [f"{_percent(config, deep, name, scale, when):.1f}" for when in ("before", "after")]
+        median = steps(config, deep, name, scale).value
+        arrived = sum(np.isfinite(net["steps"]) for net in nets)
+        counts = [f"{arrived} of {len(nets)}", str(sum(net["diverged"] for net in nets))]
+        row = [
+            str(depth),
+            named(name),
+            f"{scale:g}",
+            f"{nets[0]['rate']:.3g}",
+            f"{median:g}" if np.isfinite(median) else "never",
+        ]
+        rows.append([*row, *counts, f"{np.mean([net['error'] for net in nets]):.0%}", *shares])
+    header = [
+        "hidden layers",
+        "activation",
+        "scale",
+        "tuned rate",
+        "median steps",
+        "arrived",
+        "blew up",
+        "training error in the end",
+    ]
     return Table("Every scale", [*header, "saturated before in %", "saturated after in %"], rows)
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Steps and saturated units against the initial scale."""
-    picture, [[top], [bottom]] = canvas(2, 1, 7.5, 6.4, sharex=True)
+    """Steps and saturated units against the initial scale, a column per depth; of several, where they learn."""
+    several = len(config.depths) > 1
+    columns = len(config.depths) + several
+    picture, (tops, bottoms) = canvas(2, columns, 3.7 * columns if several else 7.5, 6.4)
+    for depth, top, bottom in zip(config.depths, tops, bottoms, strict=False):
+        _draw_depth(config, of_depth(runs, depth), top, bottom)
+        title(top, layers(depth))
+    tops[0].set_ylabel(f"steps to {config.threshold:.0%} error")
+    bottoms[0].set_ylabel("saturated units in %")
+    if several:
+        _draw_where(config, runs, tops[-1])
+        bottoms[-1].set_axis_off()
+    legend(picture, bottoms[0], len(config.activations))
+    return picture
+
+
+def _draw_depth(config: Config, runs: Runs, top: Axes, bottom: Axes) -> None:
     for index, name in enumerate(config.activations):
         _draw_steps(config, runs, top, name, 1.5 * config.steps * 1.25**index)
         for when, style in (("before", "-"), ("after", "o:")):
@@ -158,12 +196,21 @@ def figure(config: Config, runs: Runs) -> Figure:
     for one in (top, bottom):
         one.axvline(LECUN, color="#999999", linewidth=1)
         one.set_xscale("log")
-    top.set_ylabel(f"steps to {config.threshold:.0%} error")
-    bottom.set(xlabel="initial scale, 1 being LeCun's", ylabel="saturated units in %", ylim=(-4, 104))
-    title(top, "Training")
-    title(bottom, "Saturation")
-    legend(picture, bottom, len(config.activations))
-    return picture
+    bottom.set(xlabel="initial scale, 1 being LeCun's", ylim=(-4, 104))
+
+
+def _draw_where(config: Config, runs: Runs, axes: Axes) -> None:
+    """The scales at which the median net arrives, against depth."""
+    for index, name in enumerate(config.activations):
+        for place, depth in enumerate(config.depths):
+            good = _arrives(config, of_depth(runs, depth), name)
+            beside = place + 0.2 * (index - (len(config.activations) - 1) / 2)
+            axes.plot([beside] * len(good), good, "o-", color=color(name))
+    axes.axhline(LECUN, color="#999999", linewidth=1)
+    axes.set(yscale="log", xlabel="hidden layers", ylabel="initial scale")
+    axes.set_ylim(config.scales[0] / 2, 2 * config.scales[-1])
+    axes.set_xticks(range(len(config.depths)), [str(depth) for depth in config.depths])
+    title(axes, "Scales that learn")
 
 
 def _draw_steps(config: Config, runs: Runs, top: Axes, name: str, height: float) -> None:

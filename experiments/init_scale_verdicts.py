@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .data import TITLES
 from .init_scale import LECUN, Config
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, median_interval
@@ -12,18 +13,25 @@ SATURATE = ("sigmoid", "tanh")
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Both ends of the scales, activation by activation."""
+    """Both ends of the scales, depth by depth and activation by activation."""
     claims = []
-    for name in config.activations:
-        if name in SATURATE:
-            claims.append(_saturate(config, runs, name))
-        claims += [_small_is_safe(config, runs, name)] if min(config.scales) < LECUN else []
-        claims.append(_large_fails(config, runs, name))
+    for depth in config.depths:
+        deep = of_depth(runs, depth)
+        for name in config.activations:
+            if name in SATURATE:
+                claims.append(_saturate(config, deep, name))
+            claims += [_small_is_safe(config, deep, name)] if min(config.scales) < LECUN else []
+            claims.append(_large_fails(config, deep, name))
     return claims
 
 
+def of_depth(runs: Runs, depth: int) -> Runs:
+    """The nets with so many hidden layers."""
+    return [run for run in runs if run["depth"] == depth]
+
+
 def at(runs: Runs, name: str, scale: float) -> Runs:
-    """The nets of an activation and a scale."""
+    """The nets, of one depth, of an activation and a scale."""
     return [run for run in runs if (run["activation"], run["scale"]) == (name, scale)]
 
 
@@ -43,9 +51,14 @@ def never(interval: Interval) -> bool:
     return interval.low == np.inf
 
 
-def _scope(config: Config) -> str:
-    net = f"{config.depth} hidden layers of {config.width}"
-    return f"digits, {net}, {config.steps} steps of SGD, rate tuned for each scale"
+def _scope(config: Config, runs: Runs) -> str:
+    net = f"{layers(runs[0]['depth'])} of {config.width}"
+    return f"{TITLES[config.data]}, {net}, {config.steps} steps of SGD, rate tuned for each scale"
+
+
+def layers(depth: int) -> str:
+    """So many hidden layers, in words."""
+    return f"{depth} hidden layer{'s' if depth > 1 else ''}"
 
 
 def _median(config: Config) -> str:
@@ -60,7 +73,7 @@ def _saturate(config: Config, runs: Runs, name: str) -> Claim:
         id="B5",
         text=f"{named(name)} units saturate due to very large weights",
         source="S4",
-        scope=_scope(config),
+        scope=_scope(config, runs),
         measure=f"share of saturated units before training at scale {largest:g}; at LeCun's it is "
         f"{usual.value:.1%}, between {usual.low:.1%} and {usual.high:.1%}",
         rule=f"supported if the {config.confidence:.0%} interval lies above {MANY:.0%} at the largest scale and below "
@@ -81,7 +94,7 @@ def _small_is_safe(config: Config, runs: Runs, name: str) -> Claim:
         id="B5",
         text=f"it is safe to initialise {named(name)} nets with small weights",
         source="S4",
-        scope=_scope(config),
+        scope=_scope(config, runs),
         measure=f"{_median(config)}, at scale {shown:g}; at {len(fails)} of the {len(small)} scales below LeCun's "
         "the net never gets there",
         rule=f"supported if at every scale below LeCun's the {config.confidence:.0%} interval is finite, refuted if at "
@@ -100,7 +113,7 @@ def _large_fails(config: Config, runs: Runs, name: str) -> Claim:
         id="B5",
         text=f"very large initial weights keep {named(name)} nets from {config.threshold:.0%} training error",
         source="S4",
-        scope=_scope(config),
+        scope=_scope(config, runs),
         measure=f"{_median(config)}, at scale {largest:g}; the nets end at {ends:.0%}",
         rule=f"supported if all of the {config.confidence:.0%} interval is infinite, refuted if it is finite",
         unit="steps",

@@ -41,21 +41,28 @@ from . import (
 )
 from .progress import Progress
 from .result import Claim, Result, Runs, Story
+from .study import Size
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question and its parts; each of them takes the question's own Config first."""
+    """A question and its parts; what runs, judges and tells takes the question's own Config first."""
 
     name: str
     title: str
     asked: str
     config: type
+    """Its defaults are the quick settings."""
     smallest: Callable[[], Any]
+    full: Callable[[], Any]
     run: Callable[[Any, Progress], Runs]
     judge: Callable[[Any, Runs], list[Claim]]
     tell: Callable[[Any, Runs], Story]
     figure: Callable[[Any, Runs], Figure]
+
+    def settings(self, size: Size = Size.QUICK) -> Any:
+        """A Config of this size."""
+        return {Size.SMALLEST: self.smallest, Size.QUICK: self.config, Size.FULL: self.full}[size]()
 
     def answer(self, config: Any, progress: Progress, stamp: Callable[[], dict[str, Any]]) -> tuple[Result, Figure]:
         """Run the question; `stamp` is called when the runs are done, to add versions and the time they took."""
@@ -69,9 +76,8 @@ class Question:
 
 def _question(name: str, title: str, question: Any, verdicts: Any, story: Any) -> Question:
     asked = (inspect.getdoc(question) or "").split("\n\n", 1)[1]
-    return Question(
-        name, title, asked, question.Config, question.smallest, question.run, verdicts.judge, story.tell, story.figure
-    )
+    sizes = question.Config, question.smallest, question.full
+    return Question(name, title, asked, *sizes, question.run, verdicts.judge, story.tell, story.figure)
 
 
 QUESTIONS = {

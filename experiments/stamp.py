@@ -14,6 +14,8 @@ import jax
 
 import jaxact
 
+from .devices import used
+
 
 def fingerprint(name: str, config: Any) -> str:
     """Changes with whatever could change the answer: settings, source text, JAX and the kind of device."""
@@ -25,11 +27,12 @@ def fingerprint(name: str, config: Any) -> str:
 
 def stamp(name: str, config: Any, mark: str, seconds: float) -> dict[str, Any]:
     """What a reader needs to judge or repeat the run; `mark` is the fingerprint taken before it."""
+    several = f"{used()} x " if used() > 1 else ""
     return {
         "fingerprint": mark,
         "command": _command(name, config),
         "seconds": round(seconds, 1),
-        "device": f"{jax.devices()[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} CPU cores",
+        "device": f"{several}{jax.devices()[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} CPU cores",
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("jax", "jaxlib", "equinox", "optax", "jaxact", "numpy")},
     }

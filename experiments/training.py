@@ -1,7 +1,6 @@
 """The one training loop of all questions: many small nets, side by side, each with its own seed and settings."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import jaxact
 
 from .convolution import Window, windows
 from .data import Split
+from .devices import each_net
 
 OPTIMIZERS: dict[str, Any] = {
     "sgd": optax.identity(),
@@ -137,7 +137,7 @@ def restart(recipe: Recipe, state: State, rate: float) -> State:
     return State(state.net, memory, jnp.full_like(state.rate, rate))
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def score(recipe: Recipe, state: State, x: Array, y: Array) -> tuple[Array, Array]:
     """Fraction of wrong answers and mean loss of every net; the loss of a net that blew up is not finite."""
 
@@ -190,7 +190,7 @@ def _layer(recipe: Recipe, rngs: list[np.random.Generator], lane: np.ndarray, la
     return Layer(jnp.asarray(weight), jnp.asarray(bias), slope)
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net(along=2)
 def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
     """One step for every batch in `batches` (net, step, example)."""
 

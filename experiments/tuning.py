@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .data import Data
+from .log import LOG
 from .training import Lanes, Recipe, State, grid, score, train
 
 STEP = 2.0  # neighbouring settings of the grid differ by this factor
@@ -44,6 +45,7 @@ def tune(
         rate *= float(_around(rates)[best_rate])
         gain *= float(_around(gains)[best_gain])
         interior = bool(0 < best_rate < rates - 1 and (gains == 1 or 0 < best_gain < gains - 1))
+    LOG.info("tuned: rate %.4g, gain %.4g, inside the last of %d windows: %s", rate, gain, window, interior)
     return Setting(rate, gain, interior, window)
 
 

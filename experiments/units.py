@@ -1,6 +1,5 @@
 """What became of the units of a net: which ones learning can no longer reach."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,6 +8,7 @@ from jax import Array
 
 import jaxact
 
+from .devices import each_net
 from .training import MAXOUT_PIECES, Activation, Net, Recipe, State, activate, forward
 
 SATURATED = 0.05  # of the activation's largest slope: tanh is saturated beyond 2.2, sigmoid beyond 4.4
@@ -25,7 +25,7 @@ class Fate(NamedTuple):
     """No gradient arrives from the output on any example."""
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def fate(recipe: Recipe, state: State, x: Array) -> Fate:
     """What became of every unit of every net.
 

@@ -27,7 +27,6 @@ within 0.01 of 0, REFUTED if for some it lies outside.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +34,8 @@ import numpy as np
 from jax import Array
 
 from . import checks
-from .data import Data, digits
+from .data import TITLES, Data, Name, load
+from .devices import each_net
 from .initials import INITS, drawn
 from .progress import Progress
 from .result import Runs
@@ -81,9 +81,14 @@ class Config:
     """Most tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
     """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: Name = "digits"
+    """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
         checks.activations(self.activations, learning=False)
         checks.not_empty(activations=self.activations, inits=self.inits)
         for init in self.inits:
@@ -103,9 +108,14 @@ def smallest() -> Config:
     )
 
 
+def full() -> Config:
+    """More nets, more than twice as deep."""
+    return Config(layers=50, seeds=100, trained=24, tuning_seeds=4)
+
+
 def run(config: Config, progress: Progress) -> Runs:
     """Gradients of nets before training, then zero slopes of ReLU before and after."""
-    data = digits()
+    data = load(config.data, config.folder)
     runs: Runs = []
     cells = [(name, init) for name in config.activations for init in config.inits]
     for index, (name, init) in enumerate(cells):
@@ -129,7 +139,7 @@ def gradients(config: Config, data: Data, name: str, init: str) -> Runs:
     with np.errstate(divide="ignore"):
         decades = np.log10(norms[:, ::-1])  # from the output back to the input
     return [
-        {"part": "digits", "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
+        {"part": "untrained", "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
         | {"decades": decades[i].round(6).tolist(), "saturated": float(share[i])}
         | {"diverged": not np.isfinite(decades[i]).all()}
         for i, seed in enumerate(seeds)
@@ -144,7 +154,7 @@ def line(values: np.ndarray) -> float:
     return float(np.sum(place * values) / np.sum(place**2))
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def norms_back(recipe: Recipe, nets: Net, x: Array, y: Array) -> tuple[Array, Array]:
     """The norm of the mean loss's gradient with respect to each layer's pre-activations, and the saturated share."""
 
@@ -173,7 +183,7 @@ def _halves(config: Config, data: Data) -> Runs:
     return rows
 
 
-@partial(jax.jit, static_argnums=0)
+@each_net()
 def _off(recipe: Recipe, net: Net, x: Array) -> Array:
     return jax.lax.map(lambda net: jnp.stack([jnp.mean(z <= 0) for z in forward(recipe, net, x)[1]]), net)
 

@@ -51,7 +51,10 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         sentences.append(f"Saturated {named(name)} units, and in brackets decades of gradient per layer: {shares}.")
     for phase in PHASES:
         sentences.append(f"ReLU's slope is 0 at {_percent(off(config, runs, phase))} of the units {phase} training.")
-    for part, what in (("digits", "untrained nets have a gradient of 0 or none that is finite"), ("half", "blew up")):
+    for part, what in (
+        ("untrained", "untrained nets have a gradient of 0 or none that is finite"),
+        ("half", "blew up"),
+    ):
         rows = [run for run in runs if run["part"] == part]
         sentences.append(f"{sum(run['diverged'] for run in rows)} of {len(rows)} {what}.")
     return sentences

@@ -5,7 +5,7 @@ from functools import cache
 import jax
 import numpy as np
 
-from .data import digits
+from .data import TITLES, load
 from .initials import INITS, SATURATING
 from .meanfield import decades, settled
 from .result import Claim, Runs
@@ -46,7 +46,7 @@ def published(config: Config) -> list[str]:
 
 def nets(runs: Runs, name: str, init: str) -> Runs:
     """The nets of an activation and an initialisation."""
-    return [run for run in runs if run["part"] == "digits" and (run["activation"], run["init"]) == (name, init)]
+    return [run for run in runs if run["part"] == "untrained" and (run["activation"], run["init"]) == (name, init)]
 
 
 def slope(config: Config, runs: Runs, name: str, init: str, comparisons: int = 1) -> Interval:
@@ -62,12 +62,19 @@ def predicted(config: Config, name: str, init: str) -> tuple[float, np.ndarray]:
     The length map starts from the mean square of the examples that the nets saw. Where the gradient goes back through
     a layer, the slope is the layer's own and the weights are those behind it, all of one width.
     """
-    x, deviation = digits().train.x[: config.examples], INITS[init].deviation
+    deviation, (inputs, square) = INITS[init].deviation, _examples(config)
     scale = deviation(config.width, config.width) * config.width**0.5
-    first = float(np.mean(np.sum(np.square(x, dtype=float), axis=1))) * deviation(x.shape[1], config.width) ** 2
+    first = square * deviation(inputs, config.width) ** 2
     with jax.enable_x64(True):
         back = decades(name, first, scale, config.layers - 1)[::-1]
         return settled(name, first, scale), back
+
+
+@cache
+def _examples(config: Config) -> tuple[int, float]:
+    """How many numbers an example has, and the mean over examples of the sum of their squares."""
+    x = load(config.data, config.folder).train.x[: config.examples]
+    return x.shape[1], float(np.mean(np.sum(np.square(x, dtype=float), axis=1)))
 
 
 def theory(config: Config, name: str, init: str, at_limit: bool) -> float:
@@ -83,7 +90,8 @@ def off(config: Config, runs: Runs, phase: str) -> Interval:
 
 
 def _scope(config: Config) -> str:
-    return f"digits, {config.layers} hidden layers of {config.width} before training, {config.seeds} nets each"
+    nets = f"{config.layers} hidden layers of {config.width} before training, {config.seeds} nets each"
+    return f"{TITLES[config.data]}, {nets}"
 
 
 def _by_activation(config: Config, runs: Runs, name: str) -> Claim:
@@ -166,7 +174,7 @@ def _half(config: Config, runs: Runs, phase: str) -> Claim:
         id="B4",
         text=f"ReLU kills the gradient in half of the regime, {phase} training",
         source="S0 S3",
-        scope=f"digits, hidden layers of {layers}, He init, SGD at its tuned rate",
+        scope=f"{TITLES[config.data]}, hidden layers of {layers}, He init, SGD at its tuned rate",
         measure="share of units and training examples at which the slope is 0",
         rule=f"supported if the {config.confidence:.0%} interval lies between {HALF[0]:g} and {HALF[1]:g} %, "
         "refuted if outside",

@@ -9,7 +9,8 @@ Sigmoid and tanh differ in more than their mean. So each activation is compared 
 slope is the same: sigmoid with sigmoid - 1/2, tanh + 1 with tanh, ReLU with ReLU less its mean for normal z; and pixels
 from 0 to 1 with pixels less their mean. Each tunes its own learning rate and initial gain on seeds that are not
 reported. A moved activation starts from the same weights, which changes the net's first guess as well as its
-gradients; and a second time with initial biases that make up for that, so that only the gradients differ.
+gradients; and a second time with initial biases that make up for that, so that only the gradients differ. All of it is
+done by SGD, and with `--full` by Adam as well.
 
 Signs: the gradient of a unit's incoming weights, on minibatches, at the start and after `probe` steps. Entries that are
 0 have no sign, units with fewer than two others are not counted. Means: |mean| / deviation of a layer's outputs over
@@ -37,7 +38,7 @@ import jaxact
 from . import checks
 from .arrival import TUNING_CHECK, Course, everyone, quickest, race
 from .centring import gaussian, inside, off_centre, same_sign
-from .data import Split, digits
+from .data import TITLES, Name, Split, digits, load
 from .detour import Detour
 from .progress import Progress
 from .result import Runs
@@ -47,7 +48,7 @@ FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 NORMAL_MEAN = 1 / math.sqrt(2 * math.pi)  # of relu(z), z normal
 SHIFTS = {"sigmoid": (-0.5, 0.0), "tanh": (0.0, 1.0), "relu": (-NORMAL_MEAN, 0.0)}
 """What is added to each activation to have it zero-centred, and off-centre."""
-PIXELS = ("centred", "unit")
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,18 @@ class Net(NamedTuple):
     pixels: str = "standardised"
     repaid: float = 0.0
     """A shift that the initial biases make up for."""
+    optimizer: str = "sgd"
 
 
-def contest(name: str) -> tuple[Net, Net, Net]:
+def contest(name: str, optimizer: str = "sgd") -> tuple[Net, Net, Net]:
     """An activation centred, off-centre from the same weights, and off-centre as the same function at first."""
-    centred, off = SHIFTS[name]
-    return Net(name, centred), Net(name, off), Net(name, off, repaid=off - centred)
+    centred, off = (Net(name, shift, optimizer=optimizer) for shift in SHIFTS[name])
+    return centred, off, off._replace(repaid=off.shift - centred.shift)
+
+
+def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Net, Net]:
+    """An activation on pixels less their mean, and on pixels from 0 to 1."""
+    return Net(name, pixels="centred", optimizer=optimizer), Net(name, pixels="unit", optimizer=optimizer)
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Config:
     """Names of jaxact functions whose nets learn from pixels off-centre and centred."""
     plain: tuple[str, ...] = ("leaky_relu", "elu")
     """Names of jaxact functions of which the means are looked at as well."""
+    other_optimizers: tuple[str, ...] = ()
+    """Optimisers by which, beside SGD, what is centred is compared with what is not: adam."""
     depth: int = 2
     """Hidden layers; the signs are those of the first and the second."""
     width: int = 64
@@ -110,7 +119,9 @@ class Config:
     batch: int = 32
     """Examples per step."""
     rate: float = 0.25
-    """Learning rate in the middle of the first tuning window, the same for every net."""
+    """Learning rate of SGD in the middle of the first tuning window, the same for every net."""
+    adam_rate: float = 2.0**-7
+    """The same of Adam."""
     gain: float = 2.0**0.5
     """Initial gain in the middle of the first tuning window, the same for every net (sqrt 2 is He's)."""
     rates: int = 5
@@ -121,12 +132,19 @@ class Config:
     """Most tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
     """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    data: Name = "digits"
+    """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; others are of digits."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
         checks.activations([*self.pixel_nets, *self.plain], learning=False)
         for name in self.moved:
             checks.one_of(SHIFTS, moved=name)
+        for name in self.other_optimizers:
+            checks.one_of(["adam"], other_optimizers=name)
         checks.not_empty(moved=self.moved, pixel_nets=self.pixel_nets, batches=self.batches)
         checks.not_empty(plain=(*self.moved, *self.plain))
         checks.at_least(2, depth=self.depth, seeds=self.seeds)
@@ -135,27 +153,48 @@ class Config:
         checks.at_least(1, probe=self.probe, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
         checks.at_least(3, rates=self.rates)
         checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
-        checks.between(0, np.inf, rate=self.rate, gain=self.gain)
+        checks.between(0, np.inf, rate=self.rate, adam_rate=self.adam_rate, gain=self.gain)
 
     def nets(self) -> list[Net]:
         """All kinds of nets."""
-        contests = [net for name in self.moved for net in contest(name)]
-        pixels = [Net(name, pixels=pixels) for name in self.pixel_nets for pixels in PIXELS]
-        return contests + pixels + [Net(name) for name in self.plain]
+        return [net for group in self.groups() for net in group] + [Net(name) for name in self.plain]
+
+    def groups(self) -> list[tuple[Net, ...]]:
+        """Nets that differ in what is centred only."""
+        return [
+            group
+            for optimizer in self.optimizers()
+            for group in (
+                *(contest(name, optimizer) for name in self.moved),
+                *(on_pixels(name, optimizer) for name in self.pixel_nets),
+            )
+        ]
+
+    def optimizers(self) -> tuple[str, ...]:
+        """SGD and the others."""
+        return "sgd", *self.other_optimizers
 
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(("relu",), ("relu",), ("elu",), 2, 8, (1, 4), 2, 4, 0.5, 2, 1, 20, rates=3, gains=1, windows=1)
+    return Config(("relu",), ("relu",), ("elu",), (), 2, 8, (1, 4), 2, 4, 0.5, 2, 1, 20, rates=3, gains=1, windows=1)
+
+
+def full() -> Config:
+    """More seeds and sizes of minibatch, and Adam beside SGD."""
+    return Config(other_optimizers=("adam",), batches=(1, 2, 4, 8, 16, 32, 64, 128), seeds=20, tuning_seeds=7)
 
 
 def run(config: Config, progress: Progress) -> Runs:
     """Means for normal inputs; then tune every kind of net and watch it learn."""
     names = (*config.moved, *config.plain)
     runs: Runs = [{"part": "normal", "activation": name} | gaussian(name)._asdict() for name in names]
+    data = {pixels: digits(pixels) for pixels in ("centred", "unit")}
+    data |= {"standardised": load(config.data, config.folder)}
     for index, net in enumerate(nets := config.nets()):
-        progress(index / len(nets), f"{net.activation}{net.shift:+.1f}, {net.pixels} pixels")
-        runs += _watched(config, net, digits(net.pixels).train)
+        doing = f"{net.activation}{net.shift:+.1f}, {net.pixels} pixels, {OPTIMIZERS[net.optimizer]}"
+        progress(index / len(nets), doing)
+        runs += _watched(config, net, data[net.pixels].train)
     progress(1.0, "done")
     return runs
 
@@ -163,10 +202,11 @@ def run(config: Config, progress: Progress) -> Runs:
 def _watched(config: Config, net: Net, data: Split) -> Runs:
     """Tune, then learn from fresh seeds: one row per seed for the way, and for signs and means at each time."""
     sizes = (data.x.shape[1], *[config.width] * config.depth, 10)
-    recipe = Recipe(sizes, Shifted(net.activation, net.shift), "sgd", config.batch)
+    recipe = Recipe(sizes, Shifted(net.activation, net.shift), net.optimizer, config.batch)
     start = starts(net)
     course = Course(recipe, data, config.steps, (config.threshold,), start)
-    window = (config.rate, config.gain, config.rates, config.gains, config.windows)
+    rate = {"sgd": config.rate, "adam": config.adam_rate}[net.optimizer]
+    window = (rate, config.gain, config.rates, config.gains, config.windows)
     setting = quickest(course, config.threshold, range(config.tuning_seeds), *window)
 
     lanes = grid(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])

@@ -1,5 +1,7 @@
 """What the runs of `zero_centring` say, in sentences, tables and a figure; all of it computed from the runs."""
 
+from itertools import product
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 from .result import Runs, Story, Table
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, median_interval, verdict
 from .style import canvas, color, listed, named, title
-from .zero_centring import Config, Net, contest
+from .zero_centring import OPTIMIZERS, Config, Net, contest, on_pixels
 from .zero_centring_verdicts import CENTRED, CS231N, LECUN, SLOWER, of, one_sign, ratio, times, written
 
 
@@ -43,18 +45,19 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         sentences.append(
             f"Units {where} whose gradient has one sign, both times together: {listed(shares)} on {sizes} examples."
         )
-    for name in config.moved:
-        centred, weights, function = contest(name)
+    for optimizer, name in product(config.optimizers(), config.moved):
+        centred, weights, function = contest(name, optimizer)
         sentences.append(
             f"Median steps to {config.threshold:.0%} training error: {written(centred)} {_steps(runs, centred)}; "
             f"{written(weights)} {_steps(runs, weights)} from the same weights, {_steps(runs, function)} if it starts "
             "as the same function."
         )
-    sentences += [
-        f"{named(name)} on pixels from 0 to 1 takes {_steps(runs, Net(name, pixels='unit'))} steps, on the same pixels "
-        f"less their mean {_steps(runs, Net(name, pixels='centred'))}."
-        for name in config.pixel_nets
-    ]
+    for optimizer, name in product(config.optimizers(), config.pixel_nets):
+        centred, off = on_pixels(name, optimizer)
+        sentences.append(
+            f"{named(name)} on pixels from 0 to 1 takes {_steps(runs, off)} steps of {OPTIMIZERS[optimizer]}, "
+            f"on the same pixels less their mean {_steps(runs, centred)}."
+        )
     ways = [run for run in runs if run["part"] == "way"]
     never, blown = (
         sum(bool(found) for found in each)
@@ -81,7 +84,7 @@ def _compared(config: Config, runs: Runs) -> list[str]:
             f"scale, takes {_times(moved)} of them."
         )
     name, most = config.pixel_nets[0], max(config.batches)
-    unit, centred = (Net(name, pixels=pixels) for pixels in ("unit", "centred"))
+    centred, unit = on_pixels(name)
     share = 100 * np.mean([one_sign(config, runs, unit, 0, most, time) for time in times(config)])
     pixels = ratio(config, runs, unit, centred, "steps")
     return [
@@ -101,18 +104,19 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         INCONCLUSIVE: "makes a difference too small for these seeds to settle",
     }
     sentences = []
-    for name in config.pixel_nets:
-        found = ratio(config, runs, Net(name, pixels="unit"), Net(name, pixels="centred"), "steps")
-        sentences.append(
-            f"Not subtracting the mean of the data {words[verdict(found, low=SLOWER)]} with {named(name)}: "
-            f"{found.value:.2f} times as many."
-        )
-    for name in config.moved:
-        centred, off, _ = contest(name)
+    for optimizer, name in product(config.optimizers(), config.pixel_nets):
+        centred, off = on_pixels(name, optimizer)
         found = ratio(config, runs, off, centred, "steps")
         sentences.append(
-            f"Moving {named(name)} away from zero mean {words[verdict(found, low=SLOWER)]}: {found.value:.2f} times as "
-            "many."
+            f"Not subtracting the mean of the data {words[verdict(found, low=SLOWER)]} with {named(name)} and "
+            f"{OPTIMIZERS[optimizer]}: {found.value:.2f} times as many."
+        )
+    for optimizer, name in product(config.optimizers(), config.moved):
+        centred, off, _ = contest(name, optimizer)
+        found = ratio(config, runs, off, centred, "steps")
+        sentences.append(
+            f"Moving {named(name)} away from zero mean {words[verdict(found, low=SLOWER)]} with "
+            f"{OPTIMIZERS[optimizer]}: {found.value:.2f} times as many."
         )
     return sentences
 
@@ -158,7 +162,9 @@ def _means_table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Signs against the minibatch, steps of every kind of net, means of every activation."""
-    picture, ((signs, steps, means),) = canvas(1, 3, 14.0, 5.0, width_ratios=[1, 1.25, 1])
+    picture, ((signs, steps, means),) = canvas(
+        1, 3, 14.0, 1.0 + 4.0 * len(config.optimizers()), width_ratios=[1, 1.25, 1]
+    )
     _draw_signs(config, runs, signs)
     _draw_steps(config, runs, steps)
     _draw_means(config, runs, means)
@@ -180,10 +186,8 @@ def _draw_signs(config: Config, runs: Runs, axes: Axes) -> None:
 
 
 def _draw_steps(config: Config, runs: Runs, axes: Axes) -> None:
-    groups = [contest(name) for name in config.moved]
-    groups += [(Net(name, pixels="centred"), Net(name, pixels="unit")) for name in config.pixel_nets]
     place, places, labels = 0.0, [], []
-    for group in groups:
+    for group in config.groups():
         for net in group:
             taken = np.array([run["steps"] for run in of(runs, net)])
             middle = median_interval(taken, config.confidence)

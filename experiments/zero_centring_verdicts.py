@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .data import TITLES
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, hull, mean_interval, ratio_interval, verdict
 from .style import listed, named
-from .zero_centring import Config, Net, contest
+from .zero_centring import OPTIMIZERS, Config, Net, contest, on_pixels
 
 SAME, CENTRED, CLOSER, SLOWER = 0.95, 0.1, 0.9, 1.1
 LECUN = 'LeCun et al. 1998: "Symmetric sigmoids such as hyperbolic tangent often converge faster" (no number)'
@@ -25,16 +26,18 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
         claims += _signs(config, runs, [Net("sigmoid")], 1, "behind sigmoids, second hidden layer")
     pixels = [Net(name, pixels="unit") for name in config.pixel_nets]
     claims += _signs(config, runs, pixels, 0, f"on pixels from 0 to 1, first layer ({_names(config.pixel_nets)})")
-    for name in config.moved:
-        centred, same_weights, same_function = contest(name)
-        row = "B9" if name == "tanh" else "B7"
-        claims += [
-            _slower(config, runs, row, same_weights, centred, "steps"),
-            _slower(config, runs, row, same_function, centred, "steps"),
-            _slower(config, runs, "B7", same_function, centred, "detour"),
-        ]
-    for name in config.pixel_nets:
-        claims.append(_slower(config, runs, "B8", Net(name, pixels="unit"), Net(name, pixels="centred"), "steps"))
+    for optimizer in config.optimizers():
+        for name in config.moved:
+            centred, same_weights, same_function = contest(name, optimizer)
+            row = "B9" if name == "tanh" else "B7"
+            claims += [
+                _slower(config, runs, row, same_weights, centred, "steps"),
+                _slower(config, runs, row, same_function, centred, "steps"),
+                _slower(config, runs, "B7", same_function, centred, "detour"),
+            ]
+        for name in config.pixel_nets:
+            centred, off = on_pixels(name, optimizer)
+            claims.append(_slower(config, runs, "B8", off, centred, "steps"))
     return claims + _means(config, runs)
 
 
@@ -53,7 +56,8 @@ def written(net: Net) -> str:
     """A kind of net as written in a sentence."""
     text = named(net.activation) + (f" {'+' if net.shift > 0 else '-'} {abs(net.shift):.2g}" if net.shift else "")
     text += "" if net.pixels == "standardised" else f" on {net.pixels} pixels"
-    return text + (" (starting as the same function)" if net.repaid else "")
+    text += " (starting as the same function)" if net.repaid else ""
+    return text + ("" if net.optimizer == "sgd" else f" by {OPTIMIZERS[net.optimizer]}")
 
 
 def one_sign(config: Config, runs: Runs, net: Net, layer: int, batch: int, time: str) -> list[float]:
@@ -183,5 +187,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _scope(config: Config, net: Net) -> str:
-    data = "digits" if net.pixels == "standardised" else "digits, pixels not divided by their deviation"
-    return f"{data}, {config.depth} hidden layers of {config.width}, SGD, rate and gain tuned for each"
+    pixels = "digits, pixels not divided by their deviation"
+    data = TITLES[config.data] if net.pixels == "standardised" else pixels
+    optimizer = OPTIMIZERS[net.optimizer]
+    return f"{data}, {config.depth} hidden layers of {config.width}, {optimizer}, rate and gain tuned for each"

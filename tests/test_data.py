@@ -1,5 +1,6 @@
 """The data are what they are said to be: standard files are read, damaged ones refused, nothing in a pickle runs."""
 
+import dataclasses
 import gzip
 import hashlib
 import os
@@ -9,13 +10,14 @@ import urllib.error
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from experiments import data, files
+from experiments import data, files, fixed_point, zero_centring
 from experiments.__main__ import main
 from experiments.data import Split, load, mnist1d
 from experiments.files import DataError, read
@@ -227,6 +229,38 @@ def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
     for claim in answer[0].claims:
         assert claim.scope.startswith("CIFAR-10, 3 convolutions of 3 channels and a linear layer")
         assert "25% training error" in claim.measure
+
+
+@pytest.mark.filterwarnings(OWN)
+def test_all_questions_can_be_asked_of_other_data(tmp_path: Path) -> None:
+    _write_idx(tmp_path)
+    out = tmp_path / "out"
+    asked = f"run born_dead init_scale vanishing --smallest --seeds 2 --data mnist --folder {tmp_path} --out {out}"
+    assert main(asked.split()) == 0
+    for name in ("born_dead", "init_scale", "vanishing"):
+        answer = kept(name, out)
+        assert answer is not None
+        assert answer[0].config["seeds"] == 2
+        on_data = [claim.scope for claim in answer[0].claims if claim.scope.split(",")[0] == "MNIST"]
+        assert on_data
+        assert name == "born_dead" or len(on_data) == len(answer[0].claims)
+
+
+@pytest.mark.parametrize("question", [fixed_point, zero_centring], ids=lambda question: question.__name__)
+def test_other_data_are_learnt_from_standardised_pixels_only(
+    question: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, int] = {}
+
+    def rows(config: Any, kind: Any, *rest: Any) -> list[Any]:
+        pixels, examples = (kind, rest[-1].train) if question is fixed_point else (kind.pixels, rest[-1])
+        seen[pixels] = examples.x.shape[1]
+        return []
+
+    monkeypatch.setattr(question, "_rounded" if question is fixed_point else "_watched", rows)
+    question.run(dataclasses.replace(question.smallest(), data="mnist1d"), lambda fraction, doing: None)
+    assert seen.pop("standardised") == 40
+    assert set(seen.values()) == {64}
 
 
 @pytest.fixture(scope="module")

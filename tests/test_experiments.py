@@ -90,7 +90,7 @@ def answered(environment: dict[str, str], shared: Path) -> Path:
                 return out
             time.sleep(0.1)
         raise
-    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(out)]
+    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(out)]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     done.touch()
     assert ran.returncode == 0, ran.stderr
@@ -167,7 +167,7 @@ def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
-    assert _main(capsys, "--quick", "--out", str(answered)).count("not run again") == len(QUESTIONS)
+    assert _main(capsys, "--smallest", "--out", str(answered)).count("not run again") == len(QUESTIONS)
     assert before == {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
 
 
@@ -194,7 +194,7 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "os.execv(sys.executable, sys.argv[1:])"
     )
-    command = [sys.executable, "-m", "experiments", "--quick", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, "-c", launch, *command],
         cwd=ROOT,
@@ -218,6 +218,7 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "collapse.json",
         "collapse.svg",
+        "log.txt",
         "report.html",
         "report.md",
     ]
@@ -228,7 +229,9 @@ def test_the_general_help_is_friendly(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     assert not leaving.value.code
     printed = capsys.readouterr().out
-    assert all(word in printed for word in (*QUESTIONS, "--out", "--fresh", "--quick", "report.html"))
+    assert all(
+        word in printed for word in (*QUESTIONS, "--out", "--fresh", "--full", "--seeds", "--devices", "report.html")
+    )
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -284,7 +287,7 @@ def test_help_explains_every_setting(
         ("zero_centring --pixel-nets prelu", "'prelu'", "elementwise function of jaxact"),
         ("zero_centring --depth 1", "depth is 1", "at least 2"),
         ("gravity", "'gravity'", "collapse"),
-        ("--quick --out README.md", "README.md", "folder"),
+        ("--smallest --out README.md", "README.md", "folder"),
     ],
 )
 def test_nonsense_is_refused_in_a_sentence(
@@ -477,6 +480,24 @@ def test_death_is_judged_by_its_rule(dead: float, revived: int, cut_off: int, ex
     claims = dying_relu_verdicts.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
     found = {claim.id: claim.verdict for claim in claims if "first-layer" not in claim.text}
     assert found == expected
+
+
+def test_death_is_judged_at_every_depth() -> None:
+    config = QUESTIONS["dying_relu"].config(depths=(1, 8))
+    runs = _dying_runs(0.5, 0, 0)
+    runs += [
+        {"phase": "depth", "optimizer": optimizer, "activation": "relu", "bias": 0.0, "rate": rate, "seed": seed}
+        | {"diverged": False, "accuracy": 0.9, "validation": 1 - rate / 100}
+        | {kind: [40 if depth == 8 and rate > 0.9 else 0] * depth for kind in ("dead", "stuck", "cut_off")}
+        for depth in config.depths
+        for optimizer in ("adam", "clipped_sgd")
+        for rate in config.rates(optimizer)
+        for seed in [0, 1, *range(1000, 1000 + config.seeds)]
+    ]
+    claims = dying_relu_verdicts.judge(config, runs)
+    many = [(claim.scope.count("100"), claim.interval.value, claim.verdict) for claim in claims if claim.id == "B15"]
+    assert many == 2 * [(3, 50.0, SUPPORTED), (1, 0.0, REFUTED), (8, 40.0, SUPPORTED)]
+    assert QUESTIONS["dying_relu"].figure(config, runs).axes[4].get_xlabel() == "hidden layers"
 
 
 @pytest.mark.parametrize(

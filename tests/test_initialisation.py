@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -127,7 +128,13 @@ def _slopes(config: Any, slopes: dict[tuple[str, str], float], share: float) -> 
         for init in config.inits:
             slope = slopes.get((name, init), vanishing_verdicts.theory(config, name, init, at_limit=False))
             runs += [
-                {"part": "digits", "activation": name, "init": init, "seed": seed, "slope": slope + 1e-4 * (seed % 2)}
+                {
+                    "part": "untrained",
+                    "activation": name,
+                    "init": init,
+                    "seed": seed,
+                    "slope": slope + 1e-4 * (seed % 2),
+                }
                 | {"saturated": share, "diverged": False}
                 for seed in range(config.seeds)
             ]
@@ -193,10 +200,10 @@ def test_who_is_born_dead_stays_dead() -> None:
 
 
 def test_a_bias_far_below_kills_every_unit_and_one_far_above_none() -> None:
-    config = QUESTIONS["born_dead"].config(hidden=3, most_hidden=3, seeds=3, ordinary=(6,))
+    config, x = QUESTIONS["born_dead"].config(hidden=3, most_hidden=3, seeds=3, ordinary=(6,)), digits().train.x
     for kind in ("narrow", "ordinary"):
-        assert [(run["dead_units"], run["dead"]) for run in biased(config, kind, -1000.0)] == [(1.0, True)] * 3
-    assert [(run["dead_units"], run["dead"]) for run in biased(config, "ordinary", 1000.0)] == [(0.0, False)] * 3
+        assert [(run["dead_units"], run["dead"]) for run in biased(config, x, kind, -1000.0)] == [(1.0, True)] * 3
+    assert [(run["dead_units"], run["dead"]) for run in biased(config, x, "ordinary", 1000.0)] == [(0.0, False)] * 3
 
 
 def _room(width: int, hidden: int) -> float:
@@ -218,14 +225,14 @@ def _dead_runs(config: Any, excess: float, collapsed: int, points: float) -> lis
         for seed in range(config.learners)
     ]
     runs += [
-        {"part": "digits", "kind": kind, "bias": bias, "seed": 1000 + seed, "dead": seed % 10 < (8 if bias < 0 else 4)}
+        {"part": "biases", "kind": kind, "bias": bias, "seed": 1000 + seed, "dead": seed % 10 < (8 if bias < 0 else 4)}
         | {"dead_units": 0.2 + (points / 100 * (0.9 + 0.2 * (seed % 2)) if bias < 0 else 0)}
         for kind in config.kinds()
         for bias in (0.0, *config.biases)
         for seed in range(config.seeds)
     ]
     for run in runs:
-        if run["part"] == "digits" and run["bias"] == 0:
+        if run["part"] == "biases" and run["bias"] == 0:
             run["dead"] = (run["seed"] % 10) < 6
     return runs
 
@@ -254,9 +261,10 @@ def test_death_before_training_is_judged_by_its_rule(
 
 def _scale_runs(config: Any, steps: dict[float, float], share: float) -> list[dict[str, Any]]:
     return [
-        {"activation": name, "scale": scale, "rate": 0.1, "interior": True, "windows": 1, "seed": seed, "error": 0.1}
-        | {"steps": steps.get(scale, 50.0) + seed, "diverged": scale == 30.0 and seed == 0}
+        {"depth": depth, "activation": name, "scale": scale, "rate": 0.1, "interior": True, "windows": 1, "seed": seed}
+        | {"error": 0.1, "steps": steps.get(scale, 50.0) + seed, "diverged": scale == 30.0 and seed == 0}
         | {f"saturated_{when}": (share if scale == 30.0 else 0.01) + 0.001 * seed for when in ("before", "after")}
+        for depth in config.depths
         for name in config.activations
         for scale in config.scales
         for seed in range(config.seeds)
@@ -304,3 +312,19 @@ def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
     found = quickest(course, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, look_every=10)
     assert found.interior
     assert 2.0**-5 < found.rate < 8
+
+
+def test_every_depth_has_verdicts_of_its_own() -> None:
+    config = QUESTIONS["init_scale"].config(("tanh",), depths=(1, 4))
+    deep, shallow = {0.001: math.inf, 30.0: math.inf}, {}
+    runs = [
+        run
+        for depth, steps in ((1, shallow), (4, deep))
+        for run in _scale_runs(replace(config, depths=(depth,)), steps, 0.9)
+    ]
+    claims = init_scale_verdicts.judge(config, runs)
+    assert [claim.verdict for claim in claims] == [SUPPORTED, SUPPORTED, REFUTED, SUPPORTED, REFUTED, SUPPORTED]
+    assert ["1 hidden layer of 32" in claim.scope for claim in claims] == [True] * 3 + [False] * 3
+    findings = " ".join(QUESTIONS["init_scale"].tell(config, runs).findings)
+    assert "1 hidden layer, tanh: the median net gets to 5% training error from scale 0.001 to 30" in findings
+    assert "4 hidden layers, tanh: the median net gets to 5% training error from scale 0.01 to 10" in findings

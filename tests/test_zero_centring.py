@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import zero_centring_verdicts
+from experiments import zero_centring_story, zero_centring_verdicts
 from experiments.arrival import Course, everyone, race
 from experiments.centring import gaussian, inside, off_centre, same_sign
 from experiments.data import digits
@@ -212,3 +212,17 @@ def test_nets_that_never_arrive_are_slower_and_not_left_out() -> None:
         if run["part"] == "way" and run["pixels"] == "unit":
             run["steps"] = math.inf
     assert _verdicts(config, runs)["B8", "causal"] == {SUPPORTED}
+
+
+def test_another_optimiser_is_judged_by_itself() -> None:
+    config = Config(other_optimizers=("adam",))
+    runs = _runs(config, 0.5, 2.0, 0.5)
+    for run in runs:
+        if run.get("optimizer") == "adam" and run["part"] == "way":
+            run["steps"], run["detour"] = 20.0 + run["seed"] % 2 / 100, 3.0
+    causal = [claim for claim in zero_centring_verdicts.judge(config, runs) if "what is not" in claim.text]
+    assert {claim.verdict for claim in causal if ", SGD, " in claim.scope} == {SUPPORTED}
+    assert {claim.verdict for claim in causal if ", Adam, " in claim.scope} == {REFUTED}
+    assert sum("by Adam" in claim.text for claim in causal) == len(causal) / 2
+    shown = zero_centring_story.figure(config, [run | {"diverged": False, "interior": True} for run in runs]).axes[1]
+    assert sum("by Adam" in label.get_text() for label in shown.get_yticklabels()) == 13

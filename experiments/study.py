@@ -1,0 +1,83 @@
+"""What can be asked of all questions alike: how large the runs are, on which devices, and where answers go."""
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from . import checks, devices
+from .data import TITLES, Name
+from .style import listed
+
+
+class Size(StrEnum):
+    """How large the runs are; each is a flag of the command line."""
+
+    SMALLEST = "smallest"
+    QUICK = "quick"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Output:
+    """How large the runs are, where they are computed, and where answers go."""
+
+    quick: bool = False
+    """The usual settings, for verdicts: all questions in about 5 minutes on 2 cores. So it is without a flag, too."""
+    full: bool = False
+    """More seeds, widths and depths, to see where claims hold: all questions in about 25 minutes on 2 cores."""
+    smallest: bool = False
+    """Settings that use all of the code, for trying out and not for verdicts: all questions in seconds."""
+    devices: int | Literal["all"] = 1
+    """Devices that share the nets out among them: a number, or all."""
+    out: Path = Path("results")
+    """Folder for the report, the log and, per question, a JSON file and a figure."""
+    fresh: bool = False
+    """Run again what was answered before."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        if len(given := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
+            raise ValueError(f"{listed(given)} were given, but one size is expected.")
+        devices.check(self.devices)
+
+    @property
+    def size(self) -> Size:
+        """The one asked for."""
+        return next((size for size in Size if getattr(self, size)), Size.QUICK)
+
+
+@dataclass(frozen=True)
+class Everything(Output):
+    """The same, and what replaces the questions' own settings."""
+
+    seeds: int | None = None
+    """Fresh seeds of every question that has any, in place of its own number."""
+    data: Name = "digits"
+    """What nets learn where the question can choose: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        super().__post_init__()
+        checks.one_of(TITLES, data=self.data)
+        if self.seeds is not None:
+            checks.at_least(2, seeds=self.seeds)
+
+    def applied(self, config: Any) -> Any:
+        """A question's settings with these, as far as it has them."""
+        asked = {"data": self.data, "folder": self.folder} | ({"seeds": self.seeds} if self.seeds else {})
+        known = {field.name for field in dataclasses.fields(config)}
+        return dataclasses.replace(config, **{name: value for name, value in asked.items() if name in known})
+
+
+@dataclass(frozen=True)
+class Chosen(Everything):
+    """Some questions only."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """The questions to answer."""

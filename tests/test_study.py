@@ -1,0 +1,142 @@
+"""Sizes, seeds, data and devices are asked for in one way, and what happened is in the log."""
+
+import dataclasses
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+from experiments.__main__ import _asked_for, main
+from experiments.log import LOG, logged
+from experiments.questions import QUESTIONS, Question
+from experiments.result import load
+from experiments.study import Size
+
+TINY = ["collapse", "--smallest", "--seeds", "2", "--stacks", "1", "--xor-seeds", "2", "--xor-steps", "10"]
+
+
+@pytest.fixture(autouse=True)
+def _usual_promotion() -> Iterator[None]:
+    """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_larger_size_has_more_seeds_and_all_that_a_smaller_one_asks(question: Question) -> None:
+    smallest, quick, full = (dataclasses.asdict(question.settings(size)) for size in Size)
+    for name, value in quick.items():
+        if isinstance(value, tuple):
+            assert set(value) <= set(full[name]), name
+        if re.fullmatch(".*seeds|nets|learners|trained|stacks|rounds", name):
+            assert smallest[name] < value <= full[name], name
+    counts = [name for name in ("seeds", "rounds") if name in quick]
+    assert counts
+    assert all(full[name] > quick[name] for name in counts)
+    assert any(len(full[name]) > len(value) for name, value in quick.items() if isinstance(value, tuple)) or (
+        full["layers"] > quick["layers"]
+    )
+
+
+def test_a_size_is_a_flag_of_all_questions_and_of_each() -> None:
+    for flags, size in (([], Size.QUICK), *(([f"--{size}"], size) for size in Size)):
+        todo, output = _asked_for(flags)
+        assert output.size is size
+        assert [config for _, config in todo] == [question.settings(size) for question in QUESTIONS.values()]
+        for name, question in QUESTIONS.items():
+            assert _asked_for([name, *flags])[0] == [(question, question.settings(size))]
+
+
+def test_seeds_and_data_of_all_questions_reach_those_that_have_them() -> None:
+    todo, _ = _asked_for(["--full", "--seeds", "7", "--data", "mnist1d"])
+    for question, config in todo:
+        own = question.settings(Size.FULL)
+        asked = {"seeds": 7, "data": "mnist1d"}
+        assert config == dataclasses.replace(own, **{key: asked[key] for key in asked if hasattr(own, key)})
+    assert [question.name for question, config in todo if not hasattr(config, "data")] == ["cost"]
+    (((_, config),), _) = _asked_for(["run", "fixed_point", "--seeds", "7"])
+    assert config == dataclasses.replace(QUESTIONS["fixed_point"].settings(), seeds=7)
+
+
+def test_one_questions_settings_start_from_its_size() -> None:
+    (((question, config),), _) = _asked_for(["dying_relu", "--full", "--steps", "7"])
+    assert config == dataclasses.replace(question.settings(Size.FULL), steps=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "expected"),
+    [
+        ("--quick --full", "--quick and --full were given", "one size is expected"),
+        ("cost --smallest --full", "--smallest and --full", "one size is expected"),
+        ("--seeds 1", "seeds is 1", "at least 2"),
+        ("--data imagenet", "imagenet", "digits"),
+        ("run cost gravity", "'gravity'", "collapse"),
+        ("cost --devices 0", "devices is 0", "at least 1"),
+        ("--devices 1000", "devices is 1000", f"only {jax.device_count()}"),
+        ("--devices some", "some", "all"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(
+    arguments: str, given: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(arguments.split())
+    except SystemExit as leaving:
+        code = leaving.code
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert code == 2
+    assert given in printed
+    assert expected in printed
+    assert "Traceback" not in printed
+
+
+def _lines(folder: Path) -> list[str]:
+    lines = (folder / "log.txt").read_text("utf-8").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ", line) for line in lines)
+    return [line.split(" ", 2)[2] for line in lines]
+
+
+def test_the_log_has_settings_tuning_and_duration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TINY, "--devices", "2", "--out", str(tmp_path)]) == 0
+    asked, started, *steps, finished = _lines(tmp_path)
+    kept = load("collapse", tmp_path)
+    assert kept is not None
+    assert "collapse --smallest --seeds 2" in asked
+    assert "collapse: started with {'depths': (2,), 'width': 8, 'seeds': 2" in started
+    classes = [run for run in kept[0].runs if run["part"] == "classes"]
+    tuned = {f"tuned: rate {run['rate']:.4g}, gain {run['gain']:.4g}, " for run in classes}
+    assert all(any(words in step for step in steps) for words in tuned)
+    assert any("collapse: 5 %, XOR, relu" in step for step in steps)
+    assert re.search(r"collapse: finished in \d+ s, ", finished)
+    assert kept[0].stamp["device"].startswith("2 x ")
+    assert "XOR, relu" not in capsys.readouterr().out
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    assert "not run again" in _lines(tmp_path)[-1]
+
+
+def _events() -> None:
+    warnings.warn("all is not\nwell", RuntimeWarning, stacklevel=1)
+    logging.getLogger("jax._src.xla_bridge").warning("no GPU")
+    LOG.info("an event")
+    raise KeyError("gone")
+
+
+def test_warnings_and_what_jax_says_are_logged_in_one_line_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with pytest.raises(KeyError), logged(tmp_path):
+            _events()
+    LOG.info("too late")
+    warned, from_jax, event, stopped = _lines(tmp_path)
+    assert warned.startswith("WARNING py.warnings: ")
+    assert "RuntimeWarning: all is not well" in warned
+    assert from_jax == "WARNING jax._src.xla_bridge: no GPU"
+    assert event == "INFO experiments: an event"
+    assert stopped == "ERROR experiments: stopped by KeyError: 'gone'"
+    assert "not\nwell" not in capsys.readouterr().err
