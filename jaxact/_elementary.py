@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._pairs import Pair, Tail, cut, is_single, normal, pair, plus, polynomial, select, times
+from ._pairs import Pair, Tail, cut, is_short, is_single, normal, pair, plus, polynomial, select, times
 
 with localcontext() as _context:
     _context.prec = 60
@@ -137,7 +137,7 @@ def _reduced(z: Pair, k: Array) -> tuple[Array, Tail]:
 
 def _exp_minus_one(r: Array, lost: Tail, form: _Format, careful: bool) -> Pair:
     """exp(r) - 1 for |r| < 0.35"""
-    series = [1 / factorial(n) for n in range(6 if is_single() else form.exp_terms, 1, -1)]
+    series = [1 / factorial(n) for n in range(6 if is_short(r.dtype) else form.exp_terms, 1, -1)]
     if is_single():
         return Pair(r + r * r * polynomial(r, series), 0.0)  # off by 2^-23
     h = cut(r)
@@ -159,7 +159,7 @@ def log1p(w: Pair, s: "Array | float" = 1.0) -> Pair:
 def _twice_atanh(q: Pair, s: "Array | float" = 1.0) -> Pair:
     x = q.value
     square = (x * s) * (x * s)
-    terms = 5 if is_single() else _FORMATS[x.dtype].atanh_terms
+    terms = 5 if is_short(x.dtype) else _FORMATS[x.dtype].atanh_terms
     rest = x * square * polynomial(square, [2 / (2 * n + 3) for n in range(terms - 1, -1, -1)])
     return normal(2 * q.head, plus(times(jnp.asarray(2.0, x.dtype), q.tail), rest))
 
@@ -307,7 +307,7 @@ def _mills(a: Pair) -> Pair:
     d = a + 4
     y = (a - 4) / d
     x = 2 * y.value
-    terms = MILLS[: 10 if is_single() else 14 if dtype == jnp.float32 else 28]
+    terms = MILLS[: 10 if is_short(dtype) else 14 if dtype == jnp.float32 else 28]
     b, c = jnp.zeros_like(x), jnp.zeros_like(x)
     for coefficient in terms[:3:-1]:
         b, c = x * b - c + float(coefficient), b
@@ -326,7 +326,7 @@ def erf(a: Pair) -> Pair:
 
 def erf_ratio(square: Array) -> Pair:
     """erf(a) / a for a^2 <= 1/2."""
-    terms = 6 if is_single() else 9 if square.dtype == jnp.float32 else 17
+    terms = 6 if is_short(square.dtype) else 9 if square.dtype == jnp.float32 else 17
     series = [float(TWO_OVER_SQRT_PI) * (-1) ** n / (factorial(n) * (2 * n + 1)) for n in range(terms, 0, -1)]
     return pair(square * polynomial(square, series)) + TWO_OVER_SQRT_PI
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._pairs import Tail, cut, is_single, once, plus, polynomial, times
+from ._pairs import Tail, cut, is_short, is_single, once, plus, polynomial, times
 
 with localcontext() as _context:
     _context.prec = 50
@@ -65,7 +65,7 @@ def _exp_split(x: Array, low: Tail = 0.0, divisor: int | Array = 0, limit: float
     a, b = x - k * fmt.ln2_high, k * fmt.ln2_low
     b = b if type(low) is float else b - low
     r = a - b
-    terms = _TERMS_FOR_16_BITS if is_single() else fmt.terms
+    terms = _TERMS_FOR_16_BITS if is_short(dtype) else fmt.terms
     rest = r * r * polynomial(r, [1 / factorial(n) for n in range(terms, 1, -1)])
     p = r + rest
     bits = (k.astype(fmt.integer) - smallest) << jnp.finfo(dtype).nmant

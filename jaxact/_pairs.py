@@ -33,6 +33,11 @@ def is_single() -> bool:
     return _SINGLE.get()
 
 
+def is_short(dtype: "jnp.dtype") -> bool:
+    """Whether series may end early, with what a result of 16 bits needs: not so in float64, where single floats judge."""
+    return is_single() and dtype == jnp.float32
+
+
 @contextmanager
 def single(on: bool) -> Iterator[None]:
     """Trace what follows with single floats in place of pairs, or with pairs again."""
