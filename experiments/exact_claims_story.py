@@ -102,7 +102,8 @@ def figure(config: Config, runs: Runs) -> Figure:
     title(prelu, f"PReLU, alpha = {ALPHA:g}")
     places = ("sigmoid'", "tanh'", "sigmoid", "tanh")  # in the order of the checks
     found = [run["value"] for run in runs if run["claim"] == "A16"]
-    means.bar(places, found, 0.5, color=[color(place.rstrip("'")) for place in places])
+    bars = means.bar(places, found, 0.5, color=[color(place.rstrip("'")) for place in places])
+    means.bar_label(bars, [f"{abs(value):.2f}" for value in found])
     means.axhline(0, color="#444444", linewidth=1)
     means.set(ylabel="mean at standard normal inputs")
     title(means, "What is zero-centred")

@@ -78,7 +78,7 @@ class Config:
     """Passes over the training part."""
     seeds: int = 12
     """Fresh seeds reported per activation and depth."""
-    tuning_seeds: int = 2
+    tuning_seeds: int = 4
     """Seeds, never reported, on which the learning rate is chosen by validation error."""
     batch: int = 32
     """Examples per step of Adam."""

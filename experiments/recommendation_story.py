@@ -56,8 +56,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
         ours = accuracy(config, runs, "mnist1d", RELU).value
         sentences.append(
             f"Greydanus, test accuracy on MNIST-1D: {values}. Ours with ReLU: {ours:.1f} %. What differs: "
-            f"theirs train for thousands of steps of 100 examples, ours for {config.epochs} epochs with a fifth "
-            "of the training part kept for validation."
+            f"theirs train for thousands of steps of 100 examples, ours for {config.steps} of {config.batch}, with a "
+            "fifth of the training part kept for validation."
         )
     return sentences
 

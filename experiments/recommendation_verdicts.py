@@ -54,7 +54,7 @@ def widened(config: Config) -> float:
 def _scope(config: Config, data: str) -> str:
     depths = listed([str(depth) for depth in config.depths])
     return (
-        f"{TITLES[data]}, {depths} hidden layers of {config.width}, {config.epochs} epochs of Adam, rate and gain "
+        f"{TITLES[data]}, {depths} hidden layers of {config.width}, {config.steps} steps of Adam, rate and gain "
         "tuned for each"
     )
 

@@ -1,4 +1,4 @@
-"""The exact claims: formulas are told from near misses, every verdict follows from its checks, float64 is switched off."""
+"""The exact claims: formulas are told from near misses, verdicts follow from checks, float64 is left off."""
 
 from typing import Any
 
