@@ -54,7 +54,7 @@ class Config:
     seeds: int = 20
     """Fresh seeds reported per activation, data set and depth."""
     tuning_seeds: int = 6
-    """Seeds, never reported, on which rate and gain are chosen by validation error, which swings by a point per seed."""
+    """Seeds, never reported, on which learning rate and initial gain are chosen by validation error."""
     batch: int = 32
     """Examples per step."""
     rate: float = 0.004
