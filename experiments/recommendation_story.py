@@ -77,7 +77,11 @@ def _practice(config: Config, runs: Runs) -> list[str]:
             f"From the worst to the best of the others, the choice was worth {max(spread) - min(spread):.1f} points on "
             f"{TITLES[data]}, with rate and gain tuned for each."
         )
-    return sentences
+    return [
+        *sentences,
+        "The intervals know seeds only: another validation part may choose other settings, and on a small data set that "
+        "can cost as much as another activation.",
+    ]
 
 
 def _caption(config: Config) -> str:
