@@ -79,8 +79,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         )
     return [
         *sentences,
-        "The intervals know seeds only: another validation part may choose other settings, and on a small data set that "
-        "can cost as much as another activation.",
+        "The intervals know seeds only: another validation part may choose other settings, and on small data "
+        "that can cost as much as another activation.",
     ]
 
 
