@@ -5,7 +5,7 @@ The notes say that ELU has a "negative saturation regime compared with Leaky ReL
 deactivation state", and whose nets have more than 5 layers where ELU is at its best.
 
 Nets are trained without noise by Adam, start at the gain that jaxact.init gives for their activation, and have their
-learning rate tuned by validation loss on seeds that are not reported. Then normal noise is added, either to the
+learning rate tuned by validation error on seeds that are not reported. Then normal noise is added, either to the
 standardised inputs ("input"), or to the pre-activations of every hidden layer ("hidden"), there in units of the
 deviation of each layer's pre-activations. The same noise, drawn anew for every seed and several times, is added to all
 nets of a seed. ELU is compared with leaky ReLU, as the notes do, and with ReLU and tanh, which saturate as well: for
@@ -40,7 +40,7 @@ from .data import TITLES, Data, Name, load
 from .progress import Progress
 from .result import Runs
 from .training import Net, Recipe, State, forward, grid, score
-from .tuning import trained, tune_rate
+from .tuning import by_error, trained, tune_rate
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 ELU = "elu"
@@ -79,7 +79,7 @@ class Config:
     seeds: int = 12
     """Fresh seeds reported per activation and depth."""
     tuning_seeds: int = 4
-    """Seeds, never reported, on which the learning rate is chosen by validation loss."""
+    """Seeds, never reported, on which the learning rate is chosen by validation error."""
     batch: int = 32
     """Examples per step of Adam."""
     rate: float = 0.002
@@ -163,7 +163,7 @@ def _reported(config: Config, recipe: Recipe, data: Data) -> Runs:
     """One row per fresh seed, with an accuracy for every place, level and draw."""
     function = getattr(jaxact, recipe.activation) if isinstance(recipe.activation, str) else recipe.activation
     window = (config.rate, init.gain(function), config.rates, config.windows)
-    setting = tune_rate(recipe, data, config.epochs, range(config.tuning_seeds), *window)
+    setting = tune_rate(recipe, data, config.epochs, range(config.tuning_seeds), *window, judged=by_error)
     lanes = grid(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
     state = trained(recipe, lanes, data, config.epochs)
     error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))

@@ -83,7 +83,11 @@ def _practice(config: Config, runs: Runs) -> list[str]:
                 f"With noise {NOISE[place]} and {depth} hidden layers ELU was more accurate than "
                 f"{listed(gained) if gained else 'none'} and less than {listed(lost) if lost else 'none'}."
             )
-    return sentences
+    return [
+        *sentences,
+        "The intervals know seeds and draws only, not that another validation part may choose another learning rate. The "
+        "rate changes how large weights grow, and with it what noise does.",
+    ]
 
 
 def _caption(config: Config) -> str:

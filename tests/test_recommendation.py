@@ -10,7 +10,7 @@ from experiments.data import digits
 from experiments.recommendation import RELU, Config
 from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.training import Recipe
-from experiments.tuning import tune_rate
+from experiments.tuning import by_error, by_loss, tune_rate
 
 Runs = list[dict[str, Any]]
 
@@ -82,11 +82,15 @@ def test_the_strongest_rival_is_named_and_the_story_ranks() -> None:
     assert first.index("gelu") < first.index("ReLU") < first.index("sigmoid")
 
 
-def test_settings_are_chosen_without_a_look_at_the_test_part() -> None:
+def test_settings_are_chosen_by_validation_error_ties_by_loss_and_the_test_part_is_not_seen() -> None:
+    assert by_loss(np.array([0.1]), np.array([0.5])) == 0.5
+    ordered = by_error(np.array([0.1, 0.1, 0.2]), np.array([0.5, 0.4, 0.0]))
+    assert np.argsort(ordered).tolist() == [1, 0, 2]
     data, recipe = digits(), Recipe((64, 8, 10), "relu", "sgd")
-    found = tune_rate(recipe, data, 2, range(2), 0.1, 1.0, 5, 3)
+    found = tune_rate(recipe, data, 2, range(2), 0.1, 1.0, 5, 3, judged=by_error)
     blind = data._replace(test=data.test._replace(y=np.zeros_like(data.test.y)))
-    assert tune_rate(recipe, blind, 2, range(2), 0.1, 1.0, 5, 3) == found
+    assert tune_rate(recipe, blind, 2, range(2), 0.1, 1.0, 5, 3, judged=by_error) == found
+    assert found.rate > 0.02
 
 
 def test_full_is_more_than_the_default() -> None:
