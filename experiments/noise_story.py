@@ -85,8 +85,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
             )
     return [
         *sentences,
-        "The intervals know seeds and draws only, not that another validation part may choose another learning rate. The "
-        "rate changes how large weights grow, and with it what noise does.",
+        "The intervals know seeds and draws only, not that another validation part may choose another learning rate. "
+        "The rate changes how large weights grow, and with it what noise does.",
     ]
 
 
