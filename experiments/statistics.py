@@ -52,6 +52,22 @@ def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Int
     return _percentiles(float(value), ratios, confidence)
 
 
+def interquartile_interval(strata: Sequence[ArrayLike], confidence: float) -> Interval:
+    """The mean of the middle half of all runs, with a bootstrap interval that draws anew within each stratum.
+
+    As in Agarwal et al. 2021, https://arxiv.org/abs/2108.13264: runs of one stratum (a task, a depth) stand in for each
+    other, those of two do not. A stratum with fewer than two runs, or any run that is not finite, gives no information.
+    """
+    runs = [np.asarray(stratum, float) for stratum in strata]
+    together = np.concatenate(runs)
+    if min(map(len, runs)) < 2 or not np.isfinite(together).all():
+        return Interval(math.nan, -math.inf, math.inf)
+    rng = np.random.default_rng(3)
+    drawn = [stratum[rng.integers(len(stratum), size=(RESAMPLES, len(stratum)))] for stratum in runs]
+    middle = stats.trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
+    return _percentiles(stats.trim_mean(together, 0.25), middle, confidence)
+
+
 def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:
     """A proportion with Wilson's interval, which stays right near 0 and 1; no trials say nothing."""
     if trials == 0:

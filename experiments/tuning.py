@@ -10,6 +10,7 @@ from .log import LOG
 from .training import Lanes, Recipe, State, grid, score, train
 
 STEP = 2.0  # neighbouring settings of the grid differ by this factor
+TIE = 1e-6  # of a loss, small beside one wrong answer in 10,000
 
 
 class Setting(NamedTuple):
@@ -49,6 +50,16 @@ def tune(
     return Setting(rate, gain, interior, window)
 
 
+def by_loss(error: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """What `tune_rate` goes by unless told otherwise."""
+    return loss
+
+
+def by_error(error: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Wrong answers first, and between nets with as many of them the loss."""
+    return error + TIE * loss
+
+
 def tune_rate(
     recipe: Recipe,
     data: Data,
@@ -59,12 +70,13 @@ def tune_rate(
     rates: int,
     windows: int,
     gains: int = 1,
+    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] = by_loss,
 ) -> Setting:
     """The setting with the lowest median validation loss after so many epochs; by default the gain is left alone."""
 
     def cost(lanes: Lanes) -> np.ndarray:
-        _, loss = score(recipe, trained(recipe, lanes, data, epochs), *data.validation)
-        return np.nan_to_num(np.asarray(loss), nan=np.inf)
+        error, loss = score(recipe, trained(recipe, lanes, data, epochs), *data.validation)
+        return np.nan_to_num(judged(np.asarray(error), np.asarray(loss)), nan=np.inf)
 
     return tune(cost, seeds, rate, gain, rates, gains, windows)
 

@@ -34,7 +34,7 @@ def is_single() -> bool:
 
 
 def is_short(dtype: "jnp.dtype") -> bool:
-    """Whether series may end early, with what a result of 16 bits needs: not so in float64, where single floats judge."""
+    """Whether series may end early, with what 16 bits need; not so in float64, where single floats are the judges."""
     return is_single() and dtype == jnp.float32
 
 

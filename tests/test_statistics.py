@@ -11,6 +11,7 @@ from experiments.statistics import (
     SUPPORTED,
     Interval,
     hull,
+    interquartile_interval,
     mean_interval,
     median_interval,
     ratio_interval,
@@ -61,6 +62,34 @@ def test_a_wrong_ratio_is_not_covered() -> None:
         for _ in range(50)
     ]
     assert np.mean(hits) < 0.05
+
+
+def test_an_interquartile_mean_is_covered_as_often_as_promised() -> None:
+    rng = np.random.default_rng(5)
+    hits = [
+        _covers(interquartile_interval([rng.normal(0.0, 1.0, 20), rng.normal(0.0, 1.0, 20)], 0.95), 0.0)
+        for _ in range(TRIALS)
+    ]
+    assert 0.91 < np.mean(hits) <= 1.0
+
+
+def test_an_interquartile_mean_leaves_out_both_quarters() -> None:
+    assert interquartile_interval([[-1e9, 2.0, 4.0, 1e9]], 0.95).value == 3.0
+    assert interquartile_interval([[-1e9, 2.0], [4.0, 1e9]], 0.95).value == 3.0
+
+
+def test_each_stratum_is_drawn_by_itself() -> None:
+    """Two strata far apart, without spread of their own, leave nothing to chance; thrown together they would."""
+    low, high = [0.0] * 10, [10.0] * 10
+    assert interquartile_interval([low, high], 0.99) == (5.0, 5.0, 5.0)
+    assert interquartile_interval([low + high], 0.99).low < 5.0 < interquartile_interval([low + high], 0.99).high
+
+
+@pytest.mark.parametrize("strata", [[[1.0]], [[1.0, 2.0], [3.0]], [[1.0, math.nan]], [[1.0, math.inf, 2.0]]])
+def test_one_run_or_one_that_is_no_number_says_nothing_about_an_interquartile_mean(strata: list[list[float]]) -> None:
+    interval = interquartile_interval(strata, 0.95)
+    assert (interval.low, interval.high) == (-math.inf, math.inf)
+    assert verdict(interval, low=0.0) == INCONCLUSIVE
 
 
 def test_more_confidence_and_fewer_runs_widen() -> None:

@@ -1,0 +1,86 @@
+"""The exact claims: formulas are told from near misses, verdicts follow from checks, float64 is left off."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxact
+from experiments import exact_claims, exact_claims_story, exact_claims_verdicts
+from experiments.algebra import NOTES, TRUTH, certain, differing, grid, not_nan, notes, off, slope
+from experiments.algebra_functions import FUNCTIONS
+from experiments.algebra_nets import NETS
+from experiments.exact_claims_verdicts import SAID, judge
+from experiments.statistics import REFUTED, SUPPORTED
+
+Runs = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    with jax.numpy_dtype_promotion("standard"):  # optax, in the nets whose parameters are counted
+        return exact_claims.run(exact_claims.smallest(), lambda fraction, doing: None)
+
+
+def test_float64_is_not_left_switched_on(runs: Runs) -> None:
+    assert {run["dtype"] for run in runs} == {"float32", "float64"}
+    assert jnp.asarray(1.5).dtype == jnp.float32
+
+
+def test_every_claim_is_checked_and_told(runs: Runs) -> None:
+    assert set(NETS) | set(FUNCTIONS) == set(SAID)
+    assert {name.split()[0] for name in SAID} == {f"A{n}" for n in range(1, 17)} | {"B22"}
+    for name in SAID:
+        assert any((run["claim"], run["of"]) == (name, NOTES) for run in runs)
+    assert all(run["low"] <= run["high"] for run in runs)
+
+
+def test_what_the_table_says_is_so_is_so(runs: Runs) -> None:
+    assert not [run["what"] for run in runs if run["of"] == TRUTH and not run["holds"]]
+    assert not [name for name in SAID if "not confirmed" in exact_claims_verdicts.what_is_so(runs, name)]
+
+
+def test_verdicts_on_what_is_known(runs: Runs) -> None:
+    """Max(alpha x, x) is no PReLU above 1; the softmax's derivative lacks a factor; 0.1 is not 0.01."""
+    claims = judge(exact_claims.smallest(), runs)
+    found = {name: claim.verdict for name, claim in zip(SAID, claims, strict=True)}
+    refuted = {"A6", "A10 derivative", "A11", "A12", "A16"}
+    assert found == {name: REFUTED if name in refuted else SUPPORTED for name in SAID}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_one_failed_check_refutes_and_its_sentence_is_doubted(name: str, runs: Runs) -> None:
+    def changed(of: str, holds: bool) -> Runs:
+        return [run | {"holds": holds} if (run["claim"], run["of"]) == (name, of) else run for run in runs]
+
+    place = list(SAID).index(name)
+    config = exact_claims.smallest()
+    assert judge(config, changed(NOTES, True))[place].verdict == SUPPORTED
+    first = next(i for i, run in enumerate(runs) if (run["claim"], run["of"]) == (name, NOTES))
+    one = changed(NOTES, True)
+    one[first] = one[first] | {"holds": False}
+    claim = judge(config, one)[place]
+    assert (claim.verdict, claim.interval.value) == (REFUTED, runs[first]["value"])
+    told = " ".join(row[2] for row in exact_claims_story.tell(config, changed(TRUTH, False)).tables[0].rows)
+    has_truth = any((run["claim"], run["of"]) == (name, TRUTH) for run in runs)
+    assert (f"not confirmed: {SAID[name].so}" in told) == has_truth
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_slope_that_loses_its_digits_is_noticed(dtype: str) -> None:
+    with jax.enable_x64(True):
+        x = grid(dtype)
+        y = np.asarray(jaxact.sigmoid(x))
+        exact = certain(lambda v: 1 / (1 + v.exp()) * (1 - 1 / (1 + v.exp())), x)
+        assert off(slope(jaxact.sigmoid, x), exact) < 4
+        assert off(y * (1 - y), exact) > 1e3
+        assert off(np.nextafter(exact.astype(dtype), np.inf, dtype=dtype), exact) < 3
+
+
+def test_a_nan_lies_in_no_range_and_unequal_is_counted() -> None:
+    assert not notes("", float("nan"), -1e9, 1e9).holds
+    assert not notes("", off(np.array([np.nan]), np.array([1.0])), 0, 1e9).holds
+    assert differing([1, 2, 3, 4], [1, 2, 3, 5]) == 0.25
+    assert not_nan([0.0, np.nan, np.inf]) == 2

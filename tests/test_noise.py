@@ -1,0 +1,134 @@
+"""Noise is drawn as said and shared by all nets of a seed, and robustness is judged by its rule."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import noise, noise_verdicts
+from experiments.data import digits
+from experiments.noise import ELU, PLACES, Config, Leaky, score_noisy
+from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
+from experiments.training import Recipe, State, begin, forward, grid, score
+
+Runs = list[dict[str, Any]]
+LEVEL = jnp.float32(1.0)
+
+
+def _nets(recipe: Recipe) -> State:
+    return begin(recipe, grid([0, 1], [0.1]))
+
+
+def _keys(*seeds: int) -> jax.Array:
+    return jax.vmap(jax.random.key)(np.array(seeds))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_noise_changes_nothing_and_much_leaves_guessing(place: str) -> None:
+    data, recipe = digits().test, Recipe((64, 30, 30, 10), "elu")
+    state, x = _nets(recipe), jnp.asarray(data.x)
+    y = forward(recipe, jax.tree.map(lambda leaf: leaf[0], state.net), x)[0].argmax(-1)
+    error, _ = score(recipe, state, x, y)
+    quiet, loud = (score_noisy(recipe, place, state, _keys(5, 6), jnp.float32(s), x, y) for s in (0.0, 1e3))
+    assert quiet[0] == 1
+    assert np.allclose(quiet, 1 - error, atol=1e-6)
+    assert (np.asarray(loud) < 0.4).all()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_key_decides_the_noise_whatever_the_net(place: str) -> None:
+    """Two nets alike: one key gives both the same answers, another key others."""
+    data, recipe = digits().test, Recipe((64, 30, 10), "tanh")
+    state = begin(recipe, grid([0, 0], [0.1]))
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    same, other = (np.asarray(score_noisy(recipe, place, state, k, LEVEL, x, y)) for k in (_keys(5, 5), _keys(5, 6)))
+    assert same[0] == same[1] == other[0]
+    assert other[0] != other[1]
+
+
+def test_input_noise_has_the_deviation_asked_for() -> None:
+    """A linear net that answers with the sign of its only input is right as often as the normal distribution says."""
+    recipe = Recipe((1, 1, 2), "identity")
+    net = jax.tree.map(lambda leaf: leaf[:1], _nets(recipe).net)
+    hidden = net[0]._replace(weight=jnp.ones((1, 1, 1)), bias=jnp.zeros((1, 1)))
+    output = net[1]._replace(weight=jnp.array([[[-1.0, 1.0]]]), bias=jnp.zeros((1, 2)))
+    state = _nets(recipe)._replace(net=(hidden, output))
+    x, y = jnp.ones((40_000, 1)), jnp.ones(40_000, jnp.int32)
+    for level, right in ((0.5, 0.97725), (2.0, 0.69146)):  # from a table: the normal distribution at 2 and at 1/2
+        found = score_noisy(recipe, "input", state, _keys(3), jnp.float32(level), x, y)
+        assert float(found[0]) == pytest.approx(right, abs=0.01)
+
+
+def test_hidden_noise_is_in_units_of_the_layers_deviation() -> None:
+    """Weights a thousand times larger, and their pre-activations, change nothing under noise of their own size."""
+    data, recipe = digits().test, Recipe((64, 30, 10), "relu")
+    state = _nets(recipe)
+    first, last = state.net
+    large = state._replace(net=(first._replace(weight=1024 * first.weight), last))
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    small_and_large = [score_noisy(recipe, "hidden", one, _keys(5, 6), LEVEL, x, y) for one in (state, large)]
+    assert np.allclose(*small_and_large, atol=0.01)
+
+
+def test_leaky_relus_of_one_slope_are_one_function_to_jit() -> None:
+    assert hash(Leaky(0.1)) == hash(Leaky(0.1))
+    assert Leaky(0.1) != Leaky(0.01)
+    assert Leaky(0.5)(jnp.array([-2.0, 2.0])).tolist() == [-1.0, 2.0]
+
+
+def _interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high)
+
+
+EQUAL, BETTER = _interval(-0.2, 0.2), _interval(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("under", "clean", "both", "expected"),
+    [
+        (_interval(0.1, 3), EQUAL, _interval(-9, 9), SUPPORTED),
+        (_interval(0.1, 0.3), EQUAL, _interval(-9, 9), SUPPORTED),
+        (_interval(-3, -0.1), EQUAL, _interval(-9, 9), REFUTED),
+        (_interval(-0.4, 0.4), EQUAL, _interval(-9, 9), REFUTED),
+        (_interval(-0.4, 0.6), EQUAL, _interval(-9, 9), INCONCLUSIVE),
+        (_interval(1, 3), BETTER, _interval(0.1, 2), SUPPORTED),
+        (_interval(1, 3), BETTER, _interval(-0.1, 2), INCONCLUSIVE),
+        (_interval(1, 3), BETTER, _interval(-2, -0.1), INCONCLUSIVE),
+        (_interval(-3, -1), BETTER, _interval(-4, -2), REFUTED),
+        (_interval(-0.4, 0.4), BETTER, _interval(-2, -1), REFUTED),
+    ],
+)
+def test_robustness_is_judged_by_its_rule(under: Interval, clean: Interval, both: Interval, expected: str) -> None:
+    assert noise_verdicts.outcome(under, clean, both) == expected
+
+
+def _runs(config: Config, under: float, clean: float) -> Runs:
+    """ELU nets so many points ahead, with noise and without."""
+    return [
+        {"depth": depth, "activation": name, "seed": seed, "accuracy": 0.9 + (clean / 100) * (name == ELU)}
+        | {"noisy": {p: [[0.5 + 0.01 * seed + (under / 100) * (name == ELU)] * 3] * len(config.levels) for p in PLACES}}
+        for depth in config.depths
+        for name in (ELU, *config.rivals())
+        for seed in range(config.seeds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("under", "clean", "expected"),
+    [(2.0, 0.0, SUPPORTED), (2.0, 1.0, SUPPORTED), (2.0, 2.0, INCONCLUSIVE), (-2.0, 0.0, REFUTED), (0.0, 0.0, REFUTED)],
+)
+def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> None:
+    config = Config()
+    claims = noise_verdicts.judge(config, _runs(config, under, clean))
+    assert len(claims) == len(config.depths) * len(PLACES) * len(config.rivals())
+    assert {claim.verdict for claim in claims} == {expected}
+    assert claims[0].interval.value == pytest.approx(under)
+
+
+def test_full_is_more_than_the_default() -> None:
+    full, usual = noise.full(), Config()
+    assert full.seeds > usual.seeds
+    assert full.draws > usual.draws
+    assert set(full.depths) > set(usual.depths)
