@@ -1,0 +1,48 @@
+"""A kept answer holds exactly as long as nothing has changed that could change it."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments import collapse, stamp
+from experiments.questions import QUESTIONS
+from experiments.stamp import fingerprint, modules_of, without_words
+
+
+def test_a_question_is_made_of_its_own_files_and_of_what_they_import() -> None:
+    names = {path.stem for path in modules_of("collapse")}
+    assert {"collapse", "collapse_verdicts", "collapse_story", "training", "data", "statistics"} <= names
+    assert not names & {"__main__", "speed", "vanishing", "explorer"}
+    assert all(name in {path.stem for path in modules_of(name)} for name in QUESTIONS)
+
+
+def test_code_counts_and_words_do_not() -> None:
+    code = 'def f(x):\n    """Words."""\n    # why\n    return x + 1\n'
+    assert without_words(code) == without_words(code.replace("Words", "Other words").replace("why", "because"))
+    assert without_words(code) != without_words(code.replace("1", "2"))
+    assert without_words('class Empty(Exception):\n    """Words."""\n') == "class Empty(Exception):\n    pass"
+
+
+@pytest.mark.parametrize(
+    ("name", "edited", "holds"),
+    [
+        ("training.py", lambda text: text.replace('"""', '"""Words. ', 1), True),
+        ("training.py", lambda text: text + "\nMORE = 1\n", False),
+        ("vanishing.py", lambda text: text + "\nMORE = 1\n", True),
+        ("collapse.py", lambda text: text.replace('"""', '"""Words. ', 1), False),
+        ("_sigmoids.py", lambda text: text.replace('"""', '"""Words. ', 1), True),
+        ("_sigmoids.py", lambda text: text + "\nMORE = 1\n", False),
+    ],
+)
+def test_an_answer_holds_until_code_that_it_uses_is_edited(
+    name: str, edited: object, holds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = collapse.Config()
+    before, read = fingerprint("collapse", config), Path.read_text
+
+    def as_edited(path: Path, *encoding: str) -> str:
+        text = read(path, *encoding)
+        return edited(text) if path.name == name else text  # pyright: ignore[reportCallIssue]
+
+    monkeypatch.setattr(stamp.Path, "read_text", as_edited)
+    assert (fingerprint("collapse", config) == before) is holds
