@@ -56,23 +56,28 @@ class Everything(Output):
 
     seeds: int | None = None
     """Fresh seeds of every question that has any, in place of its own number."""
-    data: Name = "digits"
-    """What nets learn where the question can choose: digits, mnist1d, mnist, fashion or cifar10."""
+    data: Name | None = None
+    """What all nets learn where the question can choose, in place of its own choice: digits, mnist1d, mnist, fashion
+    or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
         super().__post_init__()
-        checks.one_of(TITLES, data=self.data)
+        if self.data is not None:
+            checks.one_of(TITLES, data=self.data)
         if self.seeds is not None:
             checks.at_least(2, seeds=self.seeds)
 
     def applied(self, config: Any) -> Any:
         """A question's settings with these, as far as it has them."""
-        asked = {"data": self.data, "folder": self.folder} | ({"seeds": self.seeds} if self.seeds else {})
-        known = {field.name for field in dataclasses.fields(config)}
-        return dataclasses.replace(config, **{name: value for name, value in asked.items() if name in known})
+        asked: dict[str, Any] = {"data": self.data, "folder": self.folder, "seeds": self.seeds}
+        own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        replaced = {name: value for name, value in asked.items() if name in own and value is not None}
+        if "data" in replaced and isinstance(own["data"], tuple):
+            replaced["data"] = (self.data,)
+        return dataclasses.replace(config, **replaced)
 
 
 @dataclass(frozen=True)
