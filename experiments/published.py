@@ -34,6 +34,8 @@ BEGIN_COSTS = "<!-- costs, made by: python -m experiments.published -->"
 END_COSTS = "<!-- end of costs -->"
 BEGIN_GAINS = "<!-- gains, made by: python -m experiments.published -->"
 END_GAINS = "<!-- end of gains -->"
+BEGIN_VERDICTS = "<!-- verdicts, made by: python -m experiments.published -->"
+END_VERDICTS = "<!-- end of verdicts -->"
 
 Worst = dict[tuple[str, str, str, int], float]
 """The largest error by library, function, type and order; infinite where a result was bad."""
@@ -183,6 +185,12 @@ def gains(report: str) -> str:
     return _folded(told, "All gains", markdown.table(["function", *schemes], rows))
 
 
+def verdicts(report: str) -> str:
+    """The README's: every claim, and the command that asks its question again, from the study's report.md."""
+    lead, _, *tables = report.splitlines()
+    return _folded([lead], "All verdicts, and the commands that ask again", tables)
+
+
 def _folded(told: list[str], summary: str, lines: list[str]) -> str:
     """Sentences, and a table that a page shows when asked."""
     return "\n".join([*told, "", f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"])
@@ -192,6 +200,7 @@ def renew(readme: str, worst: Worst) -> str:
     """The README with its tables made anew."""
     readme = between(readme, BEGIN, table(worst), END)
     readme = between(readme, BEGIN_GAINS, gains((FOLDER / "depth.md").read_text("utf-8")), END_GAINS)
+    readme = between(readme, BEGIN_VERDICTS, verdicts((FOLDER / "study.md").read_text("utf-8")), END_VERDICTS)
     return between(readme, BEGIN_COSTS, costs((FOLDER / "speed.md").read_text("utf-8")), END_COSTS)
 
 

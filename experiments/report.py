@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 
 from .markdown import table as markdown_table
 from .result import Claim, Result, Table
+from .style import listed
 
 NOTES = (
     "The notes: S0 The Truth of Sisyphus and S1 ML_101 (two GitBooks), S2 a course page on activation functions, S3 a "
@@ -53,9 +54,7 @@ figure,tr,pre{break-inside:avoid}.plot svg{min-width:0}h2{break-before:page}.wid
 
 def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
     """The whole report: verdicts, the explorer, then question by question what is behind the verdicts."""
-    claims = [claim for result, _ in answers for claim in result.claims]
-    tally = ", ".join(f"{count} {word.lower()}" for word, count in _tally(claims))
-    lead = f"{len(claims)} claims on {len(answers)} questions: {tally}." if answers else "No question is answered yet."
+    lead = _lead(answers) if answers else "No question is answered yet."
     verdicts = "".join(
         f'<h3><a href="#{result.name}">{_text(result.title)}</a></h3>{_claims(result.claims, short=True)}'
         for result, _ in answers
@@ -79,13 +78,30 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
 
 
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
-    """The verdicts as a Markdown table, for a README."""
+    """The verdicts as a Markdown table, for a README, and where they come from."""
     rows = [
         (f"{claim.id} {claim.text}", claim.scope, f"{claim.shown}: {claim.measure}", claim.verdict)
         for result, _ in answers
         for claim in result.claims
     ]
-    return "\n".join(markdown_table(["claim", "tested on", "measured, with interval", "verdict"], rows)) + "\n"
+    table = markdown_table(["claim", "tested on", "measured, with interval", "verdict"], rows)
+    runs = [(result.name, f"`{result.stamp['command']}`", f"{result.stamp['seconds']:.0f}") for result, _ in answers]
+    seconds = sum(result.stamp["seconds"] for result, _ in answers)
+    origins = listed(list(dict.fromkeys(_origin(result) for result, _ in answers)))
+    lead = f"{_lead(answers)} Runs of {seconds / 60:.0f} minutes together, with {origins}."
+    commands = markdown_table(["question", "asked again by", "seconds"], runs)
+    return "\n".join([lead, "", *table, "", *commands]) + "\n"
+
+
+def _lead(answers: Sequence[tuple[Result, str]]) -> str:
+    claims = [claim for result, _ in answers for claim in result.claims]
+    tally = ", ".join(f"{count} {word.lower()}" for word, count in _tally(claims))
+    return f"{len(claims)} claims on {len(answers)} questions: {tally}."
+
+
+def _origin(result: Result) -> str:
+    versions = result.stamp["versions"]
+    return f"Python {versions['python']} and JAX {versions['jax']} on {result.stamp['device']}"
 
 
 def show(results: Sequence[Result], console: Console) -> None:

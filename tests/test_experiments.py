@@ -154,10 +154,15 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
     assert not re.findall(loading, page)
 
 
-def test_the_markdown_table_has_four_columns_whatever_a_claim_says(answered: Path) -> None:
-    lines = (answered / "report.md").read_text("utf-8").splitlines()
-    assert any(r"learn \|x\|" in line for line in lines)
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {5}
+def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> None:
+    lead, _, *claims = (answered / "report.md").read_text("utf-8").splitlines()
+    claims, commands = claims[: claims.index("")], claims[claims.index("") + 1 :]
+    assert any(r"learn \|x\|" in line for line in claims)
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in claims} == {5}
+    assert f"{len(claims) - 2} claims on {len(QUESTIONS)} questions: " in lead
+    assert f"JAX {jax.__version__}" in lead
+    assert [line.split(" | ")[0].removeprefix("| ") for line in commands[2:]] == list(QUESTIONS)
+    assert any("python -m experiments collapse --" in line for line in commands)
 
 
 def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
