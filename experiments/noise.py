@@ -78,11 +78,11 @@ class Config:
     """Units per hidden layer."""
     levels: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     """Deviations of the noise, in units of the standardised input, or of a layer's pre-activations."""
-    draws: int = 4
+    draws: int = 2
     """Times that noise is drawn for each seed and level."""
-    epochs: int = 8
+    epochs: int = 6
     """Passes over the training part."""
-    seeds: int = 12
+    seeds: int = 10
     """Fresh seeds reported per activation and depth."""
     tuning_seeds: int = 4
     """Seeds, never reported, on which the learning rate is chosen by validation error."""
@@ -129,12 +129,12 @@ def leaky(slope: float) -> str:
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config((0.1,), ("tanh",), (1,), 12, (0.5, 2.0), 2, 1, 3, 1, windows=1)
+    return Config((0.1,), ("tanh",), (1,), 12, (0.5, 2.0), 1, 1, 3, 1, windows=1)
 
 
 def full() -> Config:
     """Three depths, more seeds, draws, epochs and noise levels: a few minutes."""
-    return Config(depths=(3, 6, 10), levels=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0), draws=10, epochs=12, seeds=30)
+    return Config(depths=(3, 6, 10), levels=(0.25, 0.5, 1.0, 1.5, 2.0), draws=3, epochs=8, seeds=12)
 
 
 def run(config: Config, progress: Progress) -> Runs:

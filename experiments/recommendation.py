@@ -57,9 +57,9 @@ class Config:
     """Units per hidden layer."""
     steps: int = 400
     """Steps of Adam, rounded down to whole passes over the training part, but one at least."""
-    seeds: int = 20
+    seeds: int = 16
     """Fresh seeds reported per activation, data set and depth."""
-    tuning_seeds: int = 6
+    tuning_seeds: int = 3
     """Seeds, never reported, on which learning rate and initial gain are chosen by validation error."""
     rates_around: tuple[float, ...] = (0.5, 1.0, 2.0)
     """Multiples of the tuned learning rate at which fresh seeds are trained: verdicts must hold at all of them."""
@@ -106,7 +106,7 @@ def smallest() -> Config:
 
 def full() -> Config:
     """Two depths, more seeds and steps, and SiLU: a few minutes."""
-    return Config((*Config().activations, "silu"), (2, 4), steps=600, seeds=32)
+    return Config((*Config().activations, "silu"), (2, 4), steps=500, seeds=20)
 
 
 def run(config: Config, progress: Progress) -> Runs:

@@ -85,9 +85,9 @@ def _claim(
 def _use_relu(config: Config, runs: Runs, data: str) -> Claim:
     wide = widened(config)
     leads = {other: ahead(config, runs, data, RELU, other, wide) for other in config.activations}
-    closest = min(leads, key=lambda other: leads[other].low)
-    found = {verdict(lead, low=-HALF) for lead in leads.values()}
-    outcome = REFUTED if REFUTED in found else INCONCLUSIVE if INCONCLUSIVE in found else SUPPORTED
+    found = {other: verdict(lead, low=-HALF) for other, lead in leads.items()}
+    outcome = next(one for one in (REFUTED, INCONCLUSIVE, SUPPORTED) if one in found.values())
+    closest = min((other for other in leads if found[other] == outcome), key=lambda other: leads[other].low)
     rule = (
         f"supported if against all {len(leads)} others the interval (at {wide:.2%}) lies above -{HALF:g} points, "
         "refuted if against one it lies below"
