@@ -79,6 +79,17 @@ def test_what_another_rate_contradicts_is_inconclusive(times: float, usual: floa
     assert any(changed in sentence for sentence in recommendation_story.tell(config, runs).practice)
 
 
+def test_the_rival_that_is_shown_decides_not_one_whose_lead_hangs_on_the_rate() -> None:
+    config = Config()
+    runs, flipped = _runs(config, {"gelu": 2.0, "elu": 5.0}), _runs(config, {"gelu": 2.0, "elu": -5.0})
+    use, *_ = recommendation_verdicts.judge(
+        config, [run if run["times"] != 2 else two for run, two in zip(runs, flipped, strict=True)]
+    )
+    assert use.verdict == REFUTED
+    assert "minus that of gelu" in use.measure
+    assert use.interval.high < -0.5
+
+
 def test_seeds_are_compared_with_themselves() -> None:
     """Nets that differ much from seed to seed, and not at all from activation to activation."""
     config = Config()
