@@ -31,6 +31,13 @@ def not_empty(**settings: Iterable[object]) -> None:
             raise ValueError(f"{name} is {entries}, but at least one entry and none twice are expected.")
 
 
+def includes(entry: object, **settings: Iterable[object]) -> None:
+    """Every setting has this entry among its own."""
+    for name, given in settings.items():
+        if entry not in (entries := list(given)):
+            raise ValueError(f"{name.replace('_', '-')} is {entries}, but {entry} is expected among its entries.")
+
+
 def one_of(choices: Iterable[object], **settings: object) -> None:
     """Every setting is one of the choices."""
     for name, given in settings.items():

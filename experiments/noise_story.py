@@ -1,5 +1,6 @@
 """What the runs of `noise` say, in sentences, a table and a figure; all of it computed from the runs."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ from matplotlib.figure import Figure
 
 from .data import TITLES
 from .noise import ELU, PLACES, Config, leaky
-from .noise_verdicts import HALF, NOISE, PUBLISHED, clean, equal, judge, lead, noisy, shown
+from .noise_verdicts import HALF, NOISE, PUBLISHED, clean, equal, hulled, judge, lead, noisy, shown
 from .result import Runs, Story, Table
-from .statistics import mean_interval
+from .statistics import Interval
 from .style import canvas, color, legend, listed, title
+from .tuning import rates_said
 
 STYLES = ("-", "--", ":", "-.")  # of leaky ReLUs, which share a colour
 
@@ -41,7 +43,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
             order = sorted(_everyone(config), key=lambda name, d=depth, p=place: -_mean(runs, d, name, p))
             means = listed([f"{shown(name)} {_mean(runs, depth, name, place):.1f} %" for name in order])
             sentences.append(
-                f"Mean accuracy under noise {NOISE[place]} with {depth} hidden layers, most robust first: {means}."
+                f"Mean accuracy under noise {NOISE[place]} with {depth} hidden layers, at the tuned rates, most robust "
+                f"first: {means}."
             )
     unequal = [
         f"{shown(rival)} ({depth} layers)"
@@ -72,6 +75,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
+    claims, alone = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
+    changed = sum(one.verdict != two.verdict for one, two in zip(claims, alone, strict=True))
     for depth in config.depths:
         for place in PLACES:
             leads = {rival: lead(config, runs, depth, place, rival)[0] for rival in config.rivals()}
@@ -80,21 +85,22 @@ def _practice(config: Config, runs: Runs) -> list[str]:
                 for sure in (lambda one: one.low > 0, lambda one: one.high < 0)
             )
             sentences.append(
-                f"With noise {NOISE[place]} and {depth} hidden layers ELU was more accurate than "
+                f"With noise {NOISE[place]} and {depth} hidden layers ELU was, at all rates, more accurate than "
                 f"{listed(gained) if gained else 'none'} and less than {listed(lost) if lost else 'none'}."
             )
     return [
         *sentences,
-        "The intervals know seeds and draws only, not that another validation part may choose another learning rate. "
-        "The rate changes how large weights grow, and with it what noise does.",
+        f"Judged at the tuned rates alone {changed} of {len(claims)} claims would have another verdict: the rate "
+        "changes how large weights grow, and with it what noise does.",
     ]
 
 
 def _caption(config: Config) -> str:
     return (
-        "Points of test accuracy by which other activations are ahead of ELU, against the deviation of the noise, with "
-        f"{config.confidence:.0%} intervals over {config.seeds} seeds, each averaged over {config.draws} draws; at 0 "
-        f"there is no noise. Below the line ELU is better; the shaded band is {HALF:g} points wide on either side."
+        "Points of test accuracy by which other activations are ahead of ELU, against the deviation of the noise, at "
+        f"the tuned rates. Intervals are hulls of those {rates_said(config.rates_around)}, each at "
+        f"{config.confidence:.0%} over {config.seeds} seeds, averaged over {config.draws} draws; at 0 there is no "
+        f"noise. Below the line ELU is better; the shaded band is {HALF:g} points wide on either side."
     )
 
 
@@ -109,6 +115,17 @@ def _table(config: Config, runs: Runs, place: str) -> Table:
     return Table(f"Test accuracy in % by deviation of the noise {NOISE[place]}", header, rows)
 
 
+def _ahead(config: Config, runs: Runs, depth: int, place: str, rival: str, index: int) -> Interval:
+    """Points by which a rival is ahead of ELU: without noise, then level by level."""
+
+    def accuracy(name: str, times: float) -> np.ndarray:
+        if index == 0:
+            return clean(runs, depth, name, times)
+        return noisy(runs, depth, name, place, times)[:, index - 1]
+
+    return hulled(config, lambda times: accuracy(rival, times) - accuracy(ELU, times))
+
+
 def figure(config: Config, runs: Runs) -> Figure:
     """How far the others are ahead of ELU against the noise; a row per place, a column per depth."""
     wide = 4.7 * max(2, len(config.depths))
@@ -120,9 +137,7 @@ def figure(config: Config, runs: Runs) -> Figure:
             panel.axhspan(-HALF, HALF, color="#eeeeee", zorder=0)
             panel.axhline(0, color=color(ELU), linewidth=1)
             for number, rival in enumerate(rivals):
-                ahead = [clean(runs, depth, rival) - clean(runs, depth, ELU)]
-                ahead += list((noisy(runs, depth, rival, place) - noisy(runs, depth, ELU, place)).T)
-                means = [mean_interval(one, config.confidence) for one in ahead]
+                means = [_ahead(config, runs, depth, place, rival, index) for index in range(len(levels))]
                 look: dict[str, Any] = {"color": color(rival.split()[0]), "label": shown(rival)}
                 look["linestyle"] = STYLES[number % len(STYLES)] if rival in map(leaky, config.slopes) else "-"
                 values, lows, highs = np.array(means).T

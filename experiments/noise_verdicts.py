@@ -1,5 +1,6 @@
 """What may be said of the notes' claim after the runs of `noise`; its rules are in that file."""
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ from .noise import ELU, PLACES, Config, leaky
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval
 from .style import named
+from .tuning import at_all_rates, rates_said
 
 HALF = 0.5  # points of test accuracy within which nets are equally good
 PUBLISHED = 'Clevert et al. 2015 on leaky and parametric ReLU: they "do not ensure a noise-robust deactivation state"'
@@ -20,22 +22,36 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     return [_claim(config, runs, *cell) for cell in product(config.depths, PLACES, config.rivals())]
 
 
-def clean(runs: Runs, depth: int, name: str) -> np.ndarray:
-    """Test accuracy in per cent without noise, one entry per fresh seed."""
-    return np.array([100 * run["accuracy"] for run in _nets(runs, depth, name)])
+def clean(runs: Runs, depth: int, name: str, times: float = 1.0) -> np.ndarray:
+    """Test accuracy in per cent without noise at a multiple of the tuned rate, one entry per fresh seed."""
+    return np.array([100 * run["accuracy"] for run in _nets(runs, depth, name, times)])
 
 
-def noisy(runs: Runs, depth: int, name: str, place: str) -> np.ndarray:
+def noisy(runs: Runs, depth: int, name: str, place: str, times: float = 1.0) -> np.ndarray:
     """Test accuracy in per cent (seed, level) under noise, averaged over draws."""
-    return np.array([100 * np.mean(run["noisy"][place], axis=1) for run in _nets(runs, depth, name)])
+    return np.array([100 * np.mean(run["noisy"][place], axis=1) for run in _nets(runs, depth, name, times)])
 
 
 def lead(config: Config, runs: Runs, depth: int, place: str, rival: str) -> tuple[Interval, Interval, Interval]:
-    """By how many points ELU is ahead: under noise, without noise, and the first less the second."""
-    under = noisy(runs, depth, ELU, place).mean(1) - noisy(runs, depth, rival, place).mean(1)
-    without = clean(runs, depth, ELU) - clean(runs, depth, rival)
-    first, second, both = (mean_interval(one, config.confidence) for one in (under, without, under - without))
-    return first, second, both
+    """By how many points ELU is ahead, at all rates: under noise, without noise, and the first less the second."""
+
+    def under(times: float) -> np.ndarray:
+        mine, other = (noisy(runs, depth, name, place, times).mean(1) for name in (ELU, rival))
+        return mine - other
+
+    def without(times: float) -> np.ndarray:
+        return clean(runs, depth, ELU, times) - clean(runs, depth, rival, times)
+
+    def drop(times: float) -> np.ndarray:
+        return under(times) - without(times)
+
+    first, second, third = (hulled(config, each) for each in (under, without, drop))
+    return first, second, third
+
+
+def hulled(config: Config, differences: Callable[[float], np.ndarray]) -> Interval:
+    """The interval of what differs between nets of a seed, at all multiples of the tuned rates."""
+    return at_all_rates(config.rates_around, lambda times: mean_interval(differences(times), config.confidence))
 
 
 def shown(name: str) -> str:
@@ -61,8 +77,8 @@ def _robust(one: Interval) -> str:
     return REFUTED if one.high < 0 or equal(one) else INCONCLUSIVE
 
 
-def _nets(runs: Runs, depth: int, name: str) -> Runs:
-    return [run for run in runs if (run["depth"], run["activation"]) == (depth, name)]
+def _nets(runs: Runs, depth: int, name: str, times: float) -> Runs:
+    return [run for run in runs if (run["depth"], run["activation"], run["times"]) == (depth, name, times)]
 
 
 def _claim(config: Config, runs: Runs, depth: int, place: str, rival: str) -> Claim:
@@ -74,7 +90,7 @@ def _claim(config: Config, runs: Runs, depth: int, place: str, rival: str) -> Cl
         text=f"ELU is more robust than {shown(rival)} to noise {NOISE[place]} ({depth} hidden layers)",
         source="S2" if compared else "S2, of leaky ReLU only",
         scope=f"{TITLES[config.data]}, {depth} hidden layers of {config.width}, Adam, rate tuned for each, "
-        f"noise of deviation {levels}",
+        f"noise of deviation {levels}; intervals hold {rates_said(config.rates_around)}",
         measure=f"test accuracy of ELU minus that of {shown(rival)} under noise; without noise it is "
         f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {both.value:.1f} "
         f"[{both.low:.1f}, {both.high:.1f}]",

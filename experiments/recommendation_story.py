@@ -1,5 +1,7 @@
 """What the runs of `recommendation` say, in sentences, a table and a figure; all of it computed from the runs."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -8,6 +10,7 @@ from .recommendation import RELU, Config
 from .recommendation_verdicts import HALF, PUBLISHED, accuracies, accuracy, ahead, judge, widened
 from .result import Runs, Story, Table
 from .style import canvas, color, listed, named, title
+from .tuning import rates_said
 
 MNIST1D = {"logistic": 32, "MLP": 68, "CNN": 94}  # per cent; Greydanus, https://arxiv.org/abs/2011.14439
 
@@ -64,13 +67,15 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
+    claims, alone = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
+    changed = sum(one.verdict != two.verdict for one, two in zip(claims, alone, strict=True))
     for data in config.data:
         leads = {name: ahead(config, runs, data, name, RELU, widened(config)) for name in config.activations}
         better = [named(name) for name, lead in leads.items() if lead.low > 0]
         worse = [named(name) for name, lead in leads.items() if lead.high < 0]
         sentences.append(
             f"On {TITLES[data]} {listed(better) if better else 'none'} did better than ReLU and "
-            f"{listed(worse) if worse else 'none'} worse, beyond what seeds explain."
+            f"{listed(worse) if worse else 'none'} worse, beyond what seeds and a factor of two in the rate explain."
         )
         spread = [lead.value for lead in leads.values()]
         sentences.append(
@@ -79,16 +84,18 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         )
     return [
         *sentences,
-        "The intervals know seeds only: another validation part may choose other settings, and on small data "
-        "that can cost as much as another activation.",
+        f"Judged at the tuned rates alone {changed} of {len(claims)} claims would have another verdict: on small data "
+        "the choice between two neighbouring rates can matter as much as the activation. That another validation part "
+        "may choose another gain, the intervals do not know.",
     ]
 
 
 def _caption(config: Config) -> str:
     return (
         "How many points of test accuracy each activation is ahead of ReLU, one dot per seed, with the interquartile "
-        f"mean and its {widened(config):.2%} interval ({config.confidence:.0%} for all of a panel together). In the "
-        f"shaded band, {HALF:g} points wide on either side, the rules see no difference."
+        f"mean, all at the tuned rates. Its interval is the hull of those {rates_said(config.rates_around)}, each at "
+        f"{widened(config):.2%} ({config.confidence:.0%} for all of a panel together). In the shaded band, {HALF:g} "
+        "points wide on either side, the rules see no difference."
     )
 
 

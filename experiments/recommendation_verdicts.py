@@ -7,6 +7,7 @@ from .recommendation import RELU, Config
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, interquartile_interval, verdict
 from .style import listed, named
+from .tuning import at_all_rates, rates_said
 
 HALF = 0.5  # points of test accuracy that make a difference
 TRIED = ("leaky_relu", "elu", "maxout")
@@ -28,22 +29,27 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     return claims
 
 
-def accuracies(runs: Runs, data: str, depth: int, name: str) -> np.ndarray:
-    """Test accuracy in per cent, one entry per fresh seed."""
-    group = (data, depth, name)
-    return np.array([100 * r["accuracy"] for r in runs if (r["data"], r["depth"], r["activation"]) == group])
+def accuracies(runs: Runs, data: str, depth: int, name: str, times: float = 1.0) -> np.ndarray:
+    """Test accuracy in per cent at a multiple of the tuned rate, one entry per fresh seed."""
+    group = (data, depth, name, times)
+    nets = [run for run in runs if (run["data"], run["depth"], run["activation"], run["times"]) == group]
+    return np.array([100 * run["accuracy"] for run in nets])
 
 
 def accuracy(config: Config, runs: Runs, data: str, name: str) -> Interval:
-    """The interquartile mean of test accuracies over all depths."""
+    """The interquartile mean of test accuracies over all depths, at the tuned rate."""
     found = [accuracies(runs, data, depth, name) for depth in config.depths]
     return interquartile_interval(found, config.confidence)
 
 
 def ahead(config: Config, runs: Runs, data: str, name: str, other: str, confidence: float) -> Interval:
-    """How many points one activation is ahead of another, seed by seed, over all depths."""
-    pairs = [[accuracies(runs, data, depth, one) for one in (name, other)] for depth in config.depths]
-    return interquartile_interval([one - two for one, two in pairs], confidence)
+    """How many points one activation is ahead of another, seed by seed, over all depths and at all rates."""
+
+    def compared(times: float) -> Interval:
+        pairs = [[accuracies(runs, data, depth, one, times) for one in (name, other)] for depth in config.depths]
+        return interquartile_interval([one - two for one, two in pairs], confidence)
+
+    return at_all_rates(config.rates_around, compared)
 
 
 def widened(config: Config) -> float:
@@ -55,7 +61,7 @@ def _scope(config: Config, data: str) -> str:
     depths = listed([str(depth) for depth in config.depths])
     return (
         f"{TITLES[data]}, {depths} hidden layers of {config.width}, {config.steps} steps of Adam, rate and gain "
-        "tuned for each"
+        f"tuned for each; intervals hold {rates_said(config.rates_around)}"
     )
 
 
@@ -79,9 +85,9 @@ def _claim(
 def _use_relu(config: Config, runs: Runs, data: str) -> Claim:
     wide = widened(config)
     leads = {other: ahead(config, runs, data, RELU, other, wide) for other in config.activations}
-    closest = min(leads, key=lambda other: leads[other].low)
-    found = {verdict(lead, low=-HALF) for lead in leads.values()}
-    outcome = REFUTED if REFUTED in found else INCONCLUSIVE if INCONCLUSIVE in found else SUPPORTED
+    found = {other: verdict(lead, low=-HALF) for other, lead in leads.items()}
+    outcome = next(one for one in (REFUTED, INCONCLUSIVE, SUPPORTED) if one in found.values())
+    closest = min((other for other in leads if found[other] == outcome), key=lambda other: leads[other].low)
     rule = (
         f"supported if against all {len(leads)} others the interval (at {wide:.2%}) lies above -{HALF:g} points, "
         "refuted if against one it lies below"

@@ -142,8 +142,8 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """All nets, trained as long as theirs."""
-    return Config(tuple(NETS), steps=6000)
+    """All nets, more seeds, trained as long as theirs."""
+    return Config(tuple(NETS), seeds=10, steps=6000)
 
 
 def run(config: Config, progress: Progress) -> Runs:

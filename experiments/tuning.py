@@ -7,6 +7,8 @@ import numpy as np
 
 from .data import Data
 from .log import LOG
+from .statistics import Interval, hull
+from .style import listed
 from .training import Lanes, Recipe, State, grid, score, train
 
 STEP = 2.0  # neighbouring settings of the grid differ by this factor
@@ -86,6 +88,21 @@ def trained(recipe: Recipe, lanes: Lanes, data: Data, epochs: int) -> State:
     per_epoch = max(1, len(data.train.y) // recipe.batch)
     *_, (_, state) = train(recipe, lanes, data.train, epochs * per_epoch, per_epoch)
     return state
+
+
+def at_all_rates(rates_around: Sequence[float], compared: Callable[[float], Interval]) -> Interval:
+    """The hull of a comparison at these multiples of the tuned rates; its value is that at the tuned rates, multiple 1.
+
+    It lies on one side of a border only if no multiple brings it to the other: which of two neighbouring rates a
+    validation part prefers often hangs on one example.
+    """
+    found = {multiple: compared(multiple) for multiple in rates_around}
+    return hull(list(found.values()))._replace(value=found[1.0].value)
+
+
+def rates_said(rates_around: Sequence[float]) -> str:
+    """At which rates that is, in words."""
+    return f"at {listed([f'{multiple:g}' for multiple in rates_around])} times the tuned rates"
 
 
 def _around(count: int) -> np.ndarray:

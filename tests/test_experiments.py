@@ -295,6 +295,8 @@ def test_help_explains_every_setting(
         ("recommendation --activations relu tanh", "activations is", "none twice"),
         ("recommendation --activations nonsense", "'nonsense'", "elementwise function of jaxact"),
         ("recommendation --rates 2", "rates is 2", "at least 3"),
+        ("recommendation --rates-around 0.5 2", "rates-around is [0.5, 2.0]", "1.0 is expected among"),
+        ("noise --rates-around 1 0", "rates-around is 0.0", "above 0"),
         ("noise --levels 0.5 0", "levels is 0", "above 0"),
         ("noise --others elu", "others is", "none twice"),
         ("noise --slopes 2", "slopes is 2", "below 1"),

@@ -1,5 +1,7 @@
 """Noise is drawn as said and shared by all nets of a seed, and robustness is judged by its rule."""
 
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import jax
@@ -7,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import noise, noise_verdicts
+from experiments import noise, noise_story, noise_verdicts
 from experiments.data import digits
+from experiments.devices import spread_over
 from experiments.noise import ELU, PLACES, Config, Leaky, score_noisy
 from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
 from experiments.training import Recipe, State, begin, forward, grid, score
@@ -31,7 +34,7 @@ def test_no_noise_changes_nothing_and_much_leaves_guessing(place: str) -> None:
     state, x = _nets(recipe), jnp.asarray(data.x)
     y = forward(recipe, jax.tree.map(lambda leaf: leaf[0], state.net), x)[0].argmax(-1)
     error, _ = score(recipe, state, x, y)
-    quiet, loud = (score_noisy(recipe, place, state, _keys(5, 6), jnp.float32(s), x, y) for s in (0.0, 1e3))
+    quiet, loud = (score_noisy((recipe, place), state, _keys(5, 6), jnp.float32(s), x, y) for s in (0.0, 1e3))
     assert quiet[0] == 1
     assert np.allclose(quiet, 1 - error, atol=1e-6)
     assert (np.asarray(loud) < 0.4).all()
@@ -43,7 +46,7 @@ def test_a_key_decides_the_noise_whatever_the_net(place: str) -> None:
     data, recipe = digits().test, Recipe((64, 30, 10), "tanh")
     state = begin(recipe, grid([0, 0], [0.1]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    same, other = (np.asarray(score_noisy(recipe, place, state, k, LEVEL, x, y)) for k in (_keys(5, 5), _keys(5, 6)))
+    same, other = (np.asarray(score_noisy((recipe, place), state, k, LEVEL, x, y)) for k in (_keys(5, 5), _keys(5, 6)))
     assert same[0] == same[1] == other[0]
     assert other[0] != other[1]
 
@@ -57,7 +60,7 @@ def test_input_noise_has_the_deviation_asked_for() -> None:
     state = _nets(recipe)._replace(net=(hidden, output))
     x, y = jnp.ones((40_000, 1)), jnp.ones(40_000, jnp.int32)
     for level, right in ((0.5, 0.97725), (2.0, 0.69146)):  # from a table: the normal distribution at 2 and at 1/2
-        found = score_noisy(recipe, "input", state, _keys(3), jnp.float32(level), x, y)
+        found = score_noisy((recipe, "input"), state, _keys(3), jnp.float32(level), x, y)
         assert float(found[0]) == pytest.approx(right, abs=0.01)
 
 
@@ -68,7 +71,7 @@ def test_hidden_noise_is_in_units_of_the_layers_deviation() -> None:
     first, last = state.net
     large = state._replace(net=(first._replace(weight=1024 * first.weight), last))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    small_and_large = [score_noisy(recipe, "hidden", one, _keys(5, 6), LEVEL, x, y) for one in (state, large)]
+    small_and_large = [score_noisy((recipe, "hidden"), one, _keys(5, 6), LEVEL, x, y) for one in (state, large)]
     assert np.allclose(*small_and_large, atol=0.01)
 
 
@@ -104,15 +107,17 @@ def test_robustness_is_judged_by_its_rule(under: Interval, clean: Interval, both
     assert noise_verdicts.outcome(under, clean, both) == expected
 
 
-def _runs(config: Config, under: float, clean: float) -> Runs:
-    """ELU nets so many points ahead, with noise and without."""
-    return [
-        {"depth": depth, "activation": name, "seed": seed, "accuracy": 0.9 + (clean / 100) * (name == ELU)}
-        | {"noisy": {p: [[0.5 + 0.01 * seed + (under / 100) * (name == ELU)] * 3] * len(config.levels) for p in PLACES}}
-        for depth in config.depths
-        for name in (ELU, *config.rivals())
-        for seed in range(config.seeds)
-    ]
+def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[float, float]] | None = None) -> Runs:
+    """ELU nets so many points ahead, with noise and without; at some multiples of the tuned rate by other numbers."""
+    runs: Runs = []
+    for depth, name, times, seed in product(
+        config.depths, (ELU, *config.rivals()), config.rates_around, range(config.seeds)
+    ):
+        noisily, cleanly = (0.01 * one * (name == ELU) for one in (other or {}).get(times, (under, clean)))
+        levels = [[0.5 + 0.01 * seed + noisily] * 3] * len(config.levels)
+        row = {"depth": depth, "activation": name, "times": times, "seed": seed, "accuracy": 0.9 + cleanly}
+        runs.append(row | {"noisy": dict.fromkeys(PLACES, levels), "diverged": False, "interior": True, "rate": 0.002})
+    return runs
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,40 @@ def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> Non
     assert len(claims) == len(config.depths) * len(PLACES) * len(config.rivals())
     assert {claim.verdict for claim in claims} == {expected}
     assert claims[0].interval.value == pytest.approx(under)
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [((2.0, 0.0), (-2.0, 0.0)), ((-2.0, 0.0), (2.0, 0.0)), ((2.0, 0.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 0.0))],
+)
+def test_what_another_rate_contradicts_is_inconclusive(
+    times: float, usual: tuple[float, float], other: tuple[float, float]
+) -> None:
+    """A lead of the other sign, a better clean net that drops more, or a difference where there was none."""
+    config = Config()
+    runs = _runs(config, *usual, {times: other})
+    claims = noise_verdicts.judge(config, runs)
+    assert {claim.verdict for claim in claims} == {INCONCLUSIVE}
+    tuned = other if times == 1 else usual
+    assert claims[0].interval == pytest.approx((tuned[0], min(usual[0], other[0]), max(usual[0], other[0])))
+    assert f"without noise it is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
+    alone = noise_verdicts.judge(replace(config, rates_around=(1.0,)), runs)
+    changed = (
+        f"{sum(claim.verdict != INCONCLUSIVE for claim in alone)} of {len(claims)} claims would have another verdict"
+    )
+    assert any(changed in sentence for sentence in noise_story.tell(config, runs).practice)
+
+
+def test_noise_is_the_same_on_three_devices() -> None:
+    data, recipe = digits().test, Recipe((64, 12, 10), "elu")
+    state, x, y = begin(recipe, grid(range(4), [0.1])), jnp.asarray(data.x), jnp.asarray(data.y)
+    for place in PLACES:
+        alone = score_noisy((recipe, place), state, _keys(5, 6, 7, 8), LEVEL, x, y)
+        with spread_over(3):
+            shared = score_noisy((recipe, place), state, _keys(5, 6, 7, 8), LEVEL, x, y)
+        assert np.allclose(alone, shared, atol=0.006)  # two of 360 answers, should sums round otherwise
+        assert len(set(np.asarray(alone).tolist())) > 1
 
 
 def test_full_is_more_than_the_default() -> None:
