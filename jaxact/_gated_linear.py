@@ -48,7 +48,7 @@ def glu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
     Range: -inf to inf.
     Source: https://arxiv.org/abs/1612.08083
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.1, 0.8, 0.4.
+    4096; measured 1.2, 0.8, 0.4.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float.
@@ -124,7 +124,7 @@ def swiglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array
     Range: -inf to inf.
     Source: https://arxiv.org/abs/2002.05202
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.1, 0.8, 0.2.
+    4096; measured 0.9, 0.8, 0.2.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float.

@@ -59,7 +59,7 @@ def logsumexp(
     Range: -inf to inf.
     Source: https://doi.org/10.1093/imanum/draa038
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 0.8, 1, 1.5.
+    4096; measured 0.8, 0.8, 1.5.
 
     Args:
         a: any shape; floats keep their type, integers and bools become JAX's default float. -inf counts as absent; a
@@ -100,7 +100,7 @@ def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, 
     Range: -inf to inf.
     Source: https://en.wikipedia.org/wiki/Quasi-arithmetic_mean
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 0.9, 1, 1.5.
+    4096; measured 0.9, 0.8, 1.5.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float. -inf is the logarithm of 0

@@ -156,7 +156,7 @@ def binary_cross_entropy_from_logits(logits: ArrayLike, labels: ArrayLike) -> Ar
     Range: 0 to inf.
     Source: https://en.wikipedia.org/wiki/Cross-entropy
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.3, 0.8, 1.3.
+    4096; measured 1.3, 1, 1.3.
 
     Args:
         logits: any shape; floats keep their type, integers and bools become JAX's default float.
@@ -293,7 +293,7 @@ def kl_from_logits(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis = -1, wh
     Range: 0 to inf.
     Source: https://doi.org/10.1214/aoms/1177729694
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.6, 2.7, 4.6.
+    4096; measured 1.2, 2.7, 4.6.
 
     Args:
         p_logits: any shape; floats keep their type, integers and bools become JAX's default float. -inf is a

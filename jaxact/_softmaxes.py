@@ -57,7 +57,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
     Range at the defaults: 0 to 1.
     Source: https://en.wikipedia.org/wiki/Softmax_function
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.3, 3.1, 2.8.
+    4096; measured 0.9, 2.7, 2.6.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float. -inf counts as absent,
@@ -100,7 +100,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, t
     Range at the defaults: -inf to 0.
     Source: https://en.wikipedia.org/wiki/Softmax_function
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.4, 2.1, 2.
+    4096; measured 0.6, 2.7, 2.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float. -inf counts as absent.
@@ -132,7 +132,7 @@ def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
     Range at the defaults: 0 to 1.
     Source: https://docs.pytorch.org/docs/stable/nn.functional.html
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.2, 2.3, 3.9.
+    4096; measured 1.2, 3, 2.7.
 
     Args:
         x: any shape; floats keep their type, integers and bools become JAX's default float. inf counts as absent, and
@@ -271,7 +271,7 @@ def gumbel_softmax(
     Range at the defaults: 0 to 1.
     Source: https://arxiv.org/abs/1611.01144
     Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.7, 4.1, 3.2.
+    4096; measured 1.2, 2, 3.6.
 
     Args:
         key: a PRNG key; the same key gives the same sample.
