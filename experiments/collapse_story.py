@@ -142,14 +142,18 @@ def figure(config: Config, runs: Runs) -> Figure:
 
 def _classes(axes: Axes, config: Config, runs: Runs, data: str) -> None:
     """Test accuracy of every net on one kind of data."""
+    named: set[str] = set()
     for place, (name, depth) in enumerate(_nets(config)):
         found = accuracy(runs, data, name, depth)
         mean = mean_interval(found, config.confidence)
-        axes.scatter([_jitter(i, place) for i in range(len(found))], found, s=12, color=color(name), alpha=0.6)
+        label = None if name in named else NETS[name]
+        named.add(name)
+        axes.scatter([_jitter(i, place) for i in range(len(found))], found, 12, color(name), alpha=0.6, label=label)
         reach = [[mean.value - mean.low], [mean.high - mean.value]]
         axes.errorbar(place, mean.value, reach, fmt="_", color="#222222", capsize=4)
-    axes.set_xticks(range(len(_nets(config))), [f"{NETS[name]}\n{depth}" for name, depth in _nets(config)], fontsize=8)
-    axes.set(ylabel="test accuracy in %", xlabel="kind of net and its layers")
+    axes.set_xticks(range(len(_nets(config))), [str(depth) for _, depth in _nets(config)])
+    axes.set(ylabel="test accuracy in %", xlabel="layers")
+    axes.legend()
     title(axes, TITLES[data])
 
 
