@@ -26,9 +26,9 @@ class Output:
     """How large the runs are, where they are computed, and where answers go."""
 
     quick: bool = False
-    """The usual settings, for verdicts: all questions in about 5 minutes on 2 cores. So it is without a flag, too."""
+    """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. So it is without a flag, too."""
     full: bool = False
-    """More seeds, widths and depths, to see where claims hold: all questions in about 25 minutes on 2 cores."""
+    """More seeds, widths and depths, to see where claims hold: all questions in an hour or so on 2 cores."""
     smallest: bool = False
     """Settings that use all of the code, for trying out and not for verdicts: all questions in seconds."""
     devices: int | Literal["all"] = 1
