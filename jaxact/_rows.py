@@ -144,20 +144,23 @@ def sum_of_positive(x: Array, axes: tuple[int, ...]) -> Array:
     return jnp.where(rough < jnp.finfo(x.dtype).max, exact, rough)
 
 
-_FOLDS = 3
+_FOLD = 8
 
 
 def _folded(x: Array, axes: tuple[int, ...]) -> Array:
-    """x with its longest of the axes folded to an eighth, in three sums: so much less to do for what follows."""
+    """x with eight neighbours along the longest of the axes added to one: so much less to do for what follows.
+
+    Neighbours, and not halves: of a row that is shared out among devices they are on the same one.
+    """
     axis = max(axes, key=lambda a: x.shape[a], default=0)
-    size, parts = x.shape[axis] if axes else 0, 2**_FOLDS
-    if size < 64 * parts:
+    if not axes or x.shape[axis] < 64 * _FOLD:
         return x
-    x = jnp.pad(x, [(0, -size % parts if a == axis else 0) for a in range(x.ndim)])
-    for _ in range(_FOLDS):
-        half = x.shape[axis] // 2
-        x = lax.slice_in_dim(x, 0, half, axis=axis) + lax.slice_in_dim(x, half, None, axis=axis)
-    return x
+    x = jnp.pad(x, [(0, -x.shape[axis] % _FOLD if a == axis else 0) for a in range(x.ndim)])
+    x = x.reshape(*x.shape[:axis], -1, _FOLD, *x.shape[axis + 1 :])
+    parts = [lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(_FOLD)]
+    while len(parts) > 1:  # in pairs, each sum rounded three times only
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
 def _guarded(low: Array, high: Array) -> Array:

@@ -1,6 +1,7 @@
 """Functions over an axis: digits, axes, wide rows, and the calls that other libraries get wrong."""
 
 import functools
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from measure import AXISWISE, ulp
 
 from experiments.exact import exact_row, largest_terms
 from experiments.rows import AXIS_BOUNDS, ROWS, components, directional, first, measurable, of_formula, operands
 from jaxact import CATALOGUE, Facts, log_softmax, softmax
+from jaxact._rows import sum_of_positive
 
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=lambda f: f.__name__)
@@ -147,3 +150,22 @@ def test_where_broadcasts_and_is_batched() -> None:
     each = jax.vmap(lambda row, mask: softmax(row, where=mask))(x, jnp.broadcast_to(where, x.shape))
     np.testing.assert_array_equal(softmax(x, where=where), each)
     np.testing.assert_array_equal(jax.jit(softmax)(x, where=where), each)
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax, jax.grad(lambda x: log_softmax(x)[0, 0])])
+def test_of_a_row_shared_out_among_devices_only_sums_and_maxima_travel(function: Callable[..., jax.Array]) -> None:
+    split = NamedSharding(Mesh(np.array(jax.devices()), ("row",)), PartitionSpec(None, "row"))
+    x = jax.ShapeDtypeStruct((4, 8192), "float32", sharding=split)
+    program = jax.jit(function, out_shardings=split).lower(x).compile().as_text() or ""
+    assert "all-reduce(" in program
+    assert not re.findall(r"(collective-permute|all-gather|all-to-all)(?:-start)?\(", program)
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 513, 4096, 5001])
+def test_the_sum_of_a_row_of_any_length_is_within_two_ulp(size: int) -> None:
+    rows = np.random.default_rng(size).exponential(size=(2, 3, size)).astype("float32") ** 8
+    rows[0] = 0.1
+    for axes in ((2,), (0, 2), (0, 1, 2)):
+        found = np.asarray(sum_of_positive(jnp.asarray(rows), axes))
+        exact = np.sum(rows.astype("float64"), axes, keepdims=True)
+        assert np.max(np.abs(found - exact) / np.spacing(exact.astype("float32"))) <= 2
