@@ -29,7 +29,7 @@ ABOUT = """Claims of lecture notes about activation functions, put to the test o
 
   python -m experiments                        all questions, in about 10 minutes on 2 cores
   python -m experiments --full                 the same with more seeds, widths and depths, in an hour or so
-  python -m experiments --smallest             the same in a few seconds, too small for verdicts
+  python -m experiments --smallest             the same in a minute or two, too small for verdicts
   python -m experiments --seeds 40             the same with as many seeds of each net
   python -m experiments --devices all          the same, nets shared out among all GPUs, TPUs or CPU devices
   python -m experiments list                   the questions, a line each

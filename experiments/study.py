@@ -30,7 +30,7 @@ class Output:
     full: bool = False
     """More seeds, widths and depths, to see where claims hold: all questions in an hour or so on 2 cores."""
     smallest: bool = False
-    """Settings that use all of the code, for trying out and not for verdicts: all questions in seconds."""
+    """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     devices: int | Literal["all"] = 1
     """Devices that share the nets out among them: a number, or all."""
     out: Path = Path("results")

@@ -88,6 +88,11 @@ class Row(NamedTuple):
     others: Array
     """The sum without the largest, which is 1: in it a confident row keeps its digits."""
 
+    @property
+    def shares(self) -> Array:
+        """Each exponential over the total; zeros where nothing is."""
+        return self.power / jnp.where(self.total > 0, self.total, 1)
+
 
 def counted_from(
     x: Array, top: Array, temperature: Array | None = None, x_low: Array | None = None

@@ -74,7 +74,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
     x = jnp.asarray(x)
     axes, kept = axes_of("softmax", x, axis), mask_of("softmax", x, where)
     row = below_top(x, kept, axes, per_row("softmax", "temperature", temperature, x, axes))
-    return row.power / jnp.where(row.total > 0, row.total, 1)
+    return row.shares
 
 
 def _log_softmax_by_x(dx: Array, x: Array, axis: Axis, where: Any, temperature: Array) -> Array:
@@ -235,7 +235,7 @@ def _perturbed(key: Any, logits: Array, axis: int) -> tuple[Array, Array, int]:
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _softmax_of_sum(x: Array, x_low: Array, temperature: Array, axis: int) -> Array:
     row = below_top(x, jnp.ones(x.shape, bool), (axis,), temperature, x_low)
-    return row.power / jnp.where(row.total > 0, row.total, 1)
+    return row.shares
 
 
 @_softmax_of_sum.defjvp

@@ -71,33 +71,6 @@ def test_one_questions_settings_start_from_its_size() -> None:
     assert config == dataclasses.replace(question.settings(Size.FULL), steps=7)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "given", "expected"),
-    [
-        ("--quick --full", "--quick and --full were given", "one size is expected"),
-        ("cost --smallest --full", "--smallest and --full", "one size is expected"),
-        ("--seeds 1", "seeds is 1", "at least 2"),
-        ("--data imagenet", "imagenet", "digits"),
-        ("run cost gravity", "'gravity'", "collapse"),
-        ("cost --devices 0", "devices is 0", "at least 1"),
-        ("--devices 1000", "devices is 1000", f"only {jax.device_count()}"),
-        ("--devices some", "some", "all"),
-    ],
-)
-def test_nonsense_is_refused_in_a_sentence(
-    arguments: str, given: str, expected: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        code = main(arguments.split())
-    except SystemExit as leaving:
-        code = leaving.code
-    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
-    assert code == 2
-    assert given in printed
-    assert expected in printed
-    assert "Traceback" not in printed
-
-
 def _lines(folder: Path) -> list[str]:
     lines = (folder / "log.txt").read_text("utf-8").splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ", line) for line in lines)
