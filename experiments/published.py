@@ -186,9 +186,11 @@ def gains(report: str) -> str:
 
 
 def verdicts(report: str) -> str:
-    """The README's: every claim, and the command that asks its question again, from the study's report.md."""
-    lead, _, *tables = report.splitlines()
-    return _folded([lead], "All verdicts, and the commands that ask again", tables)
+    """The README's: claim by claim how it fared, and the commands that ask again, from the study's report.md."""
+    lead, short, every, commands = report.split("\n\n")
+    number, link = len(every.splitlines()) - 2, "[study.md](experiments/measured/study.md)"
+    where = f"All {number} verdicts, with nets, data and what was measured: {link}."
+    return _folded([lead, "", short, "", where], "The commands that ask again", commands.splitlines())
 
 
 def _folded(told: list[str], summary: str, lines: list[str]) -> str:

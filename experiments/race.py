@@ -1,7 +1,5 @@
 """Which of several programs takes longer, on a machine that is never quiet: they take turns, and only ratios count."""
 
-import ctypes
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 from .statistics import Interval, ratio_interval
 
 CONFIDENCE = 0.95
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 Runs = dict[str, list[float]]
 
 
@@ -21,7 +18,6 @@ def race(programs: dict[str, Callable[[], Any]], rounds: int, shortest: float = 
 
     A program that takes less than `shortest` is called as often in a row as fills that time.
     """
-    _keep_freed_memory()
     repeats = {name: _repeats(program, shortest) for name, program in programs.items()}
     runs: Runs = {name: [] for name in programs}
     order = np.random.default_rng(0)
@@ -39,13 +35,6 @@ def ratio(runs: Runs, above: str, below: str) -> Interval:
 def geometric_mean(ratios: Sequence[float]) -> float:
     """The mean of ratios: as far above 1 as below."""
     return float(np.exp(np.mean(np.log(ratios))))
-
-
-def _keep_freed_memory() -> None:
-    """Else glibc hands every large result back, and half of what is timed are page faults of the next one."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-        libc.mallopt(_MMAP_THRESHOLD, 2**25)  # the most it takes
 
 
 def _seconds(program: Callable[[], Any], repeats: int) -> float:

@@ -4,10 +4,13 @@ import html
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
+from .claims import in_short, tally
 from .markdown import table as markdown_table
 from .result import Claim, Result, Table
+from .statistics import VERDICTS
 from .style import listed
 
 NOTES = (
@@ -55,10 +58,6 @@ figure,tr,pre{break-inside:avoid}.plot svg{min-width:0}h2{break-before:page}.wid
 def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
     """The whole report: verdicts, the explorer, then question by question what is behind the verdicts."""
     lead = _lead(answers) if answers else "No question is answered yet."
-    verdicts = "".join(
-        f'<h3><a href="#{result.name}">{_text(result.title)}</a></h3>{_claims(result.claims, short=True)}'
-        for result, _ in answers
-    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Activation functions, tested</title>'
@@ -73,12 +72,14 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
         "Claims are numbered A where algebra decides and B where only an experiment can; P is "
         "no claim of the notes, but a published accuracy that sound training reaches.</p>"
         f"<p class=soft>{_text(NOTES)}</p>"
-        f"{verdicts}{explorer}{''.join(_question(result, figure) for result, figure in answers)}</body></html>\n"
+        f"{_in_short(answers)}{explorer}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
     )
 
 
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
-    """The verdicts as a Markdown table, for a README, and where they come from."""
+    """The verdicts as Markdown tables, claim by claim and then every single one, and where they come from."""
+    head = ["claim", *(word.lower() for word in VERDICTS)]
+    short = markdown_table(head, in_short(claim for result, _ in answers for claim in result.claims))
     rows = [
         (f"{claim.id} {claim.text}", claim.scope, f"{claim.shown}: {claim.measure}", claim.verdict)
         for result, _ in answers
@@ -90,13 +91,13 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
     origins = listed(list(dict.fromkeys(_origin(result) for result, _ in answers)))
     lead = f"{_lead(answers)} Runs of {seconds / 60:.0f} minutes together, with {origins}."
     commands = markdown_table(["question", "asked again by", "seconds"], runs)
-    return "\n".join([lead, "", *table, "", *commands]) + "\n"
+    return "\n".join([lead, "", *short, "", *table, "", *commands]) + "\n"
 
 
 def _lead(answers: Sequence[tuple[Result, str]]) -> str:
     claims = [claim for result, _ in answers for claim in result.claims]
-    tally = ", ".join(f"{count} {word.lower()}" for word, count in _tally(claims))
-    return f"{len(claims)} claims on {len(answers)} questions: {tally}."
+    counts = ", ".join(f"{count} {word.lower()}" for word, count in tally(claims))
+    return f"{len(claims)} claims on {len(answers)} questions: {counts}."
 
 
 def _origin(result: Result) -> str:
@@ -105,21 +106,22 @@ def _origin(result: Result) -> str:
 
 
 def show(results: Sequence[Result], console: Console) -> None:
-    """The verdicts, for the terminal."""
-    table = RichTable(
-        title=f"{sum(len(result.claims) for result in results)} claims of the notes", title_justify="left"
-    )
-    table.add_column("claim")
-    table.add_column("value [interval]", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    colors = {"SUPPORTED": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow"}
-    for result in results:
-        for index, claim in enumerate(result.claims):
-            text = f"{claim.id}  {claim.text} ({claim.scope})"
-            last = index == len(result.claims) - 1
-            table.add_row(
-                text, claim.shown.replace("[", r"\["), f"[{colors[claim.verdict]}]{claim.verdict}", end_section=last
-            )
+    """For the terminal: every verdict on one question, or on several claim by claim how often it fared how."""
+    claims = [claim for result in results for claim in result.claims]
+    colors = dict(zip(VERDICTS, ("green", "red", "yellow"), strict=True))
+    table = RichTable(title=f"{len(claims)} verdicts", title_justify="left")
+    table.add_column("claim of the notes")
+    if len(results) > 1:
+        for verdict in VERDICTS:
+            table.add_column(verdict.lower(), style=colors[verdict], justify="right", no_wrap=True)
+        for row in in_short(claims):
+            table.add_row(*row)
+    else:
+        table.add_column(r"value \[interval]", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        for claim in claims:
+            text, value = (escape(part) for part in (f"{claim.id}  {claim.text} ({claim.scope})", claim.shown))
+            table.add_row(text, value, f"[{colors[claim.verdict]}]{claim.verdict}")
     console.print(table)
 
 
@@ -143,7 +145,7 @@ def _question(result: Result, figure: str) -> str:
         f"<h3>What came out</h3>{_list(story.findings)}"
         f'<figure><div class="plot" role="img" aria-label="{_text(story.caption)}">{figure}</div>'
         f"<figcaption>{_text(story.caption)}</figcaption></figure>"
-        f"<h3>Verdicts and their rules</h3>{_claims(result.claims, short=False)}"
+        f"<h3>Verdicts and their rules</h3>{_claims(result.claims)}"
         f"<h3>The published value and ours</h3>{_list(story.compared)}"
         f"<h3>In practice</h3>{_list(story.practice)}"
         f"<details open><summary>Numbers</summary>{''.join(_table(table) for table in story.tables)}</details>"
@@ -154,12 +156,29 @@ def _question(result: Result, figure: str) -> str:
     )
 
 
-def _claims(claims: Sequence[Claim], short: bool) -> str:
+def _in_short(answers: Sequence[tuple[Result, str]]) -> str:
+    """Claim by claim how often it was supported, refuted or neither, and by which questions."""
+    rows = []
+    for words, *counts in in_short(claim for result, _ in answers for claim in result.claims):
+        id, text = words.split(" ", 1)
+        askers = [result for result, _ in answers if any(claim.id == id for claim in result.claims)]
+        links = ", ".join(f'<a href="#{result.name}">{result.name}</a>' for result in askers)
+        badges = " ".join(
+            f'<span class="badge {word}">{count} {word.lower()}</span>'
+            for word, count in zip(VERDICTS, counts, strict=True)
+            if count
+        )
+        rows.append(f"<tr><td><span class=id>{id}</span>{_text(text)}<small>{links}</small><td>{badges}</tr>")
+    head = "<thead><tr><th>claim<th>verdicts on it</tr></thead>"
+    return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
+
+
+def _claims(claims: Sequence[Claim]) -> str:
     head = "<thead><tr><th>claim<th>measured, with interval<th>verdict</tr></thead>"
     rows = []
     for claim in claims:
-        details = [claim.scope] if short else [f"Rule: {claim.rule}.", f"In the notes: {claim.source}."]
-        details += [f"Published: {claim.published}"] if claim.published and not short else []
+        details = [claim.scope, f"Rule: {claim.rule}.", f"In the notes: {claim.source}."]
+        details += [f"Published: {claim.published}"] if claim.published else []
         small = "".join(f"<small>{_text(detail)}</small>" for detail in details)
         rows.append(
             f"<tr><td><span class=id>{claim.id}</span>{_text(claim.text)}{small}"
@@ -183,11 +202,6 @@ def _paragraph(text: str) -> str:
 
 def _list(sentences: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
-
-
-def _tally(claims: Sequence[Claim]) -> list[tuple[str, int]]:
-    words = [claim.verdict for claim in claims]
-    return [(word, words.count(word)) for word in ("SUPPORTED", "REFUTED", "INCONCLUSIVE")]
 
 
 def _text(value: object) -> str:

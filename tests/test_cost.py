@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -63,3 +64,14 @@ def test_every_round_of_every_program_is_kept(monkeypatch: pytest.MonkeyPatch) -
     assert raced == [(everyone, config.rounds)] + [([*everyone, PRODUCT], config.rounds)] * len(config.widths)
     assert len(runs) == config.rounds * (1 + len(config.widths))
     assert cost_verdicts.seconds(runs, 1024, PRODUCT).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_program_writes_over_its_last_result() -> None:
+    x = jnp.arange(4096.0)
+    program = cost._in_place(jnp.exp2, x / 4096)
+    first = program()
+    where = first.unsafe_buffer_pointer()
+    again = program()
+    assert first.is_deleted()
+    assert again.unsafe_buffer_pointer() == where
+    np.testing.assert_array_equal(again, jnp.exp2(x / 4096))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import io
 import json
 import math
 import os
@@ -19,10 +20,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
-from experiments import collapse_verdicts, convergence_verdicts, dying_relu_verdicts
+from experiments import collapse_verdicts, convergence_verdicts, dying_relu_verdicts, report
 from experiments.__main__ import main
+from experiments.claims import WORDS
 from experiments.data import Split, digits
 from experiments.questions import QUESTIONS
 from experiments.result import load, write
@@ -146,8 +149,9 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
         kept = load(name, answered)
         assert kept is not None
         for claim in kept[0].claims:
-            assert html.escape(claim.text) in page
-            assert html.escape(claim.rule) in page
+            assert claim.id in WORDS
+            for part in (claim.text, claim.scope, claim.rule, WORDS[claim.id]):
+                assert html.escape(part) in page
         assert html.escape(kept[0].stamp["command"]) in page
     assert page.count("<svg") == len(QUESTIONS)
     loading = r"<script[^>]*src|<link|<img|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#)[\w/.]|url\((?![\"']?#)"
@@ -155,14 +159,31 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
 
 
 def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> None:
-    lead, _, *claims = (answered / "report.md").read_text("utf-8").splitlines()
-    claims, commands = claims[: claims.index("")], claims[claims.index("") + 1 :]
+    lead, short, claims, commands = (
+        part.splitlines() for part in (answered / "report.md").read_text("utf-8").split("\n\n")
+    )
+    (lead,) = lead
+    assert [line.split(" | ")[0].removeprefix("| ") for line in short[2:]] == [f"{id} {WORDS[id]}" for id in WORDS]
+    counts = [int(cell or 0) for line in short[2:] for cell in line.strip("|").split(" | ")[1:]]
+    assert sum(counts) == len(claims) - 2
     assert any(r"learn \|x\|" in line for line in claims)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in claims} == {5}
     assert f"{len(claims) - 2} claims on {len(QUESTIONS)} questions: " in lead
     assert f"JAX {jax.__version__}" in lead
     assert [line.split(" | ")[0].removeprefix("| ") for line in commands[2:]] == list(QUESTIONS)
     assert any("python -m experiments collapse --" in line for line in commands)
+
+
+def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_one(answered: Path) -> None:
+    results = [kept[0] for name in QUESTIONS if (kept := load(name, answered))]
+    shown = []
+    for some in (results, results[:1]):
+        console = Console(file=io.StringIO(), width=500)
+        report.show(some, console)
+        shown.append(console.file.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
+    assert all(f"{id} {words}" in shown[0] for id, words in WORDS.items())
+    assert all(claim.shown in shown[1] for claim in results[0].claims)
+    assert "value [interval]" in shown[1]
 
 
 def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -1,0 +1,70 @@
+"""The claims of the notes in few words, by the numbers that verdicts carry, and what became of each."""
+
+from collections.abc import Iterable
+
+from .result import Claim
+from .statistics import VERDICTS
+
+WORDS = {
+    "A1": "Linear layers in a row collapse to one",
+    "A2": "Without a non-linearity a net represents linear relations only",
+    "A3": "Sigmoid squashes to [0, 1], tanh to [-1, 1]",
+    "A4": "The slopes are s (1 - s), 1 - tanh^2, 0 or 1, 0.01 or 1",
+    "A5": "Sigmoid's gradient is about 0 at -10 and 10, and reasonable at 0",
+    "A6": "Saturated means 0 or 1, and hence no gradient",
+    "A7": "ReLU's gradient is undefined at 0, in practice zero",
+    "A8": "Maxout generalises ReLU and leaky ReLU",
+    "A9": "Maxout doubles the number of parameters",
+    "A10": "Softmax for many classes, sigmoid for two, linear for regression; softmax' is y_j - p_j",
+    "A11": "PReLU is max(alpha x, x)",
+    "A12": "Leaky ReLU is max(0.1 x, x), or max(0.01 x, x)",
+    "A13": "ReLU6 takes 3 bits before the point and leaves 4 or 5 behind it",
+    "A14": "Each ReLU cuts the plane in half",
+    "A15": "Leaky ReLU does not saturate, ReLU not for x > 0",
+    "A16": "Sigmoid's gradient is not zero-centred",
+    "B1": "ReLU converges faster, six times, than sigmoid and tanh",
+    "B2": "Leaky ReLU and its kin converge much faster than sigmoid and tanh",
+    "B3": "Saturated sigmoid and tanh units make gradients vanish, ReLU does not",
+    "B4": "ReLU kills the gradient in half of the regime",
+    "B5": "Very large weights saturate units; initialise with small ones",
+    "B6": "Behind sigmoids all weight gradients of a unit have the same sign",
+    "B7": "Outputs that are not zero-centred make inefficient zig-zag updates",
+    "B8": "We want zero-mean data",
+    "B9": "Tanh is zero-centred and better than sigmoid",
+    "B10": "ReLU's outputs are not zero-centred",
+    "B11": "ELU's outputs are closer to zero mean",
+    "B12": "Leaky ReLU's outputs are close to zero-centred",
+    "B13": "exp() is expensive",
+    "B14": "It is not the main cost: products of matrices are",
+    "B15": "A large fraction of ReLU units can die of a high learning rate",
+    "B16": "A dead unit stays dead forever",
+    "B17": "A bad initialisation makes dead ReLUs",
+    "B18": "A bias far below 0 makes dead ReLUs",
+    "B19": "A positive initial bias is advised",
+    "B20": "Leaky ReLU and PReLU units will not die",
+    "B21": "Maxout fixes the dying ReLU problem",
+    "B22": "ELU has all benefits of ReLU",
+    "B23": "ELU's saturation adds some robustness to noise",
+    "B24": "ReLU6 makes a net ready for fixed point",
+    "B25": "6 is the cap that fits best in 8 bits",
+    "B26": "Use ReLU; try leaky ReLU, ELU, Maxout; expect little of tanh; no sigmoid",
+    "P": "No claim of the notes: our training reaches published accuracies",
+}
+"""A where algebra decides, B where only an experiment can, P for what is published elsewhere."""
+
+
+def tally(claims: Iterable[Claim]) -> list[tuple[str, int]]:
+    """How many verdicts of each kind there are, in a fixed order."""
+    verdicts = [claim.verdict for claim in claims]
+    return [(verdict, verdicts.count(verdict)) for verdict in VERDICTS]
+
+
+def in_short(claims: Iterable[Claim]) -> list[list[str]]:
+    """For each claim of the notes that was tested, in their order: number and words, and how often it fared how."""
+    asked = list(claims)
+    found = {id: tally(claim for claim in asked if claim.id == id) for id in WORDS}
+    return [
+        [f"{id} {WORDS[id]}", *(str(count or "") for _, count in counts)]
+        for id, counts in found.items()
+        if any(count for _, count in counts)
+    ]
