@@ -9,9 +9,10 @@ A unit is off if its pre-activation is at most 0 on every training example; a Re
 output and its slope are then 0 everywhere. Nets with He's initial weights are trained at learning rates from very low
 to very high, by Adam and by SGD with the gradient's norm clipped to 1: both keep the numbers finite, so that what is
 seen is death and not overflow. A net that blew up all the same is counted as that, neither hidden nor called dead.
-The cures are tried at the same rates. For B20 and B21 a gradient is sent back from the output, and units that none
-reaches on any example are counted as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of
-the nets whose units died, and of new nets whose first layer starts with a large negative bias.
+The cures are tried at the same rates; of ReLU with LayerNorm before it, which the notes do not speak of, B15 is asked
+as well. For B20 and B21 a gradient is sent back from the output, and units that none reaches on any example are counted
+as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of the nets whose units died, and of new
+nets whose first layer starts with a large negative bias.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth by itself:
 - B15 is SUPPORTED if at some rate the interval of the mean dead fraction lies above 20 % (interval widened for the
@@ -38,6 +39,7 @@ from .units import fate
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 HE = 2.0**0.5
+LAYER_NORM = "layer_norm"  # the cure that is no other activation
 OPTIMIZERS = {"adam": "Adam", "clipped_sgd": "clipped SGD"}
 
 
@@ -46,7 +48,7 @@ class Config:
     """How many ReLU units die when the learning rate is too high, do they come back, and what prevents it?"""
 
     cures: tuple[str, ...] = ("leaky_relu", "prelu", "elu", "maxout")
-    """Names of jaxact functions tried in place of relu, at the same learning rates."""
+    """Tried in place of relu, at the same learning rates: names of jaxact functions; layer_norm is ReLU behind one."""
     adam_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 1.0)
     """Learning rates for Adam, rising."""
     sgd_rates: tuple[float, ...] = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
@@ -79,7 +81,7 @@ class Config:
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations([name for name in self.cures if name != "maxout"])
+        checks.activations([name for name in self.cures if name not in ("maxout", LAYER_NORM)])
         checks.not_empty(cures=("relu", *self.cures), adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
         checks.not_empty(widths=range(len(self.widths)), depths=(0, *self.depths))
         checks.at_least(1, widths=self.widths, depths=self.depths, steps=self.steps, batch=self.batch)
@@ -100,12 +102,13 @@ class Config:
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(("leaky_relu",), (1e-3, 1.0), (0.1, 12.8), (12,), (1,), steps=20, seeds=2, tuning_seeds=1)
+    return Config(("leaky_relu", LAYER_NORM), (1e-3, 1.0), (0.1, 12.8), (12,), (1,), steps=20, seeds=2, tuning_seeds=1)
 
 
 def full() -> Config:
-    """More seeds and rates, and ReLU nets of other depths."""
+    """More seeds and rates, ReLU nets with LayerNorm, and of other depths."""
     return Config(
+        cures=("leaky_relu", "prelu", "elu", "maxout", LAYER_NORM),
         adam_rates=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
         sgd_rates=(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8),
         depths=(1, 2, 4, 8),
@@ -124,8 +127,10 @@ def run(config: Config, progress: Progress) -> Runs:
         steps = len(variants) + len(config.depths)
         for number, (name, bias) in enumerate(variants):
             done(number / steps, f"{named(name)} with bias {bias:g}, {OPTIMIZERS[optimizer]}")
-            recipe = Recipe((data.train.x.shape[1], *config.widths, 10), name, optimizer, config.batch)
-            rows, lanes, state = _sweep(config, recipe, data, bias)
+            sizes, normalised = (data.train.x.shape[1], *config.widths, 10), name == LAYER_NORM
+            activation = "relu" if normalised else name
+            recipe = Recipe(sizes, activation, optimizer, config.batch, normalised=normalised)
+            rows, lanes, state = _sweep(config, recipe, data, name, bias)
             runs += rows
             if number == 0:
                 tuned = tuned_rate(runs, optimizer)
@@ -135,7 +140,7 @@ def run(config: Config, progress: Progress) -> Runs:
         for number, depth in enumerate(config.depths, len(variants)):
             done(number / steps, f"{depth} hidden layers, {OPTIMIZERS[optimizer]}")
             sizes = (data.train.x.shape[1], *config.widths[:1] * depth, 10)
-            rows, _, _ = _sweep(config, Recipe(sizes, "relu", optimizer, config.batch), data, 0.0)
+            rows, _, _ = _sweep(config, Recipe(sizes, "relu", optimizer, config.batch), data, "relu", 0.0)
             runs += [row | {"phase": "depth"} for row in rows]
     progress(1.0, "done")
     return runs
@@ -154,9 +159,9 @@ def tuned_rate(runs: Runs, optimizer: str) -> float:
     return max(rates, key=lambda rate: np.mean([row["validation"] for row in tuning if row["rate"] == rate]))
 
 
-def _sweep(config: Config, recipe: Recipe, data: Data, bias: float) -> tuple[Runs, Lanes, State]:
+def _sweep(config: Config, recipe: Recipe, data: Data, name: str, bias: float) -> tuple[Runs, Lanes, State]:
     """Train at every rate, ReLU from the tuning seeds as well; one row per net."""
-    tuning = range(config.tuning_seeds if recipe.activation == "relu" else 0)
+    tuning = range(config.tuning_seeds if name == "relu" else 0)
     seeds = [*tuning, *range(FRESH, FRESH + config.seeds)]
     lanes = grid(seeds, config.rates(recipe.optimizer), [HE], bias)
     state = _trained(config, recipe, data, lanes, begin(recipe, lanes))
@@ -165,7 +170,7 @@ def _sweep(config: Config, recipe: Recipe, data: Data, bias: float) -> tuple[Run
     fates = fate(recipe, state, data.train.x)
     return (
         [
-            {"phase": "sweep", "optimizer": recipe.optimizer, "activation": recipe.activation, "bias": bias}
+            {"phase": "sweep", "optimizer": recipe.optimizer, "activation": name, "bias": bias}
             | {"seed": int(lanes.seed[i]), "rate": _short(lanes.rate[i]), "diverged": not np.isfinite(loss[i])}
             | {"accuracy": 1 - float(error[i]), "validation": 1 - float(validation[i])}
             | {kind: [int(layer[i].sum()) for layer in units] for kind, units in fates._asdict().items()}

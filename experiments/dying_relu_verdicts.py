@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .data import TITLES
-from .dying_relu import FRESH, OPTIMIZERS, Config, tuned_rate
+from .dying_relu import FRESH, LAYER_NORM, OPTIMIZERS, Config, tuned_rate
 from .result import Claim, Runs
 from .statistics import (
     INCONCLUSIVE,
@@ -28,6 +28,7 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     claims = []
     for optimizer in OPTIMIZERS:
         claims += [_many_die(*each, optimizer) for each in ((config, runs), *by_depth(config, runs))]
+        claims += [_many_die(config, runs, optimizer, LAYER_NORM)] if LAYER_NORM in config.cures else []
         claims += [
             _for_ever(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
         ]
@@ -86,13 +87,13 @@ def _scope(config: Config, optimizer: str) -> str:
     return f"{TITLES[config.data]}, hidden layers of {layers}, He init, {OPTIMIZERS[optimizer]}"
 
 
-def _many_die(config: Config, runs: Runs, optimizer: str) -> Claim:
+def _many_die(config: Config, runs: Runs, optimizer: str, name: str = "relu") -> Claim:
     rates = config.rates(optimizer)
     wide = 1 - (1 - config.confidence) / len(rates)
-    dead = [mean_interval(share(config, chosen(runs, optimizer, "relu", 0.0, rate), "dead"), wide) for rate in rates]
+    dead = [mean_interval(share(config, chosen(runs, optimizer, name, 0.0, rate), "dead"), wide) for rate in rates]
     worst = max(range(len(rates)), key=lambda i: dead[i].low)
     tuned = tuned_rate(runs, optimizer)
-    calm = mean_interval(share(config, chosen(runs, optimizer, "relu", 0.0, tuned), "dead"), config.confidence)
+    calm = mean_interval(share(config, chosen(runs, optimizer, name, 0.0, tuned), "dead"), config.confidence)
     if dead[worst].low > MANY and calm.high < FEW:
         outcome = SUPPORTED
     else:
@@ -101,7 +102,7 @@ def _many_die(config: Config, runs: Runs, optimizer: str) -> Claim:
         id="B15",
         text="a large fraction of ReLU units can die if the learning rate is too high",
         source="S4 (S0 S1)",
-        scope=_scope(config, optimizer),
+        scope=_scope(config, optimizer) + (", LayerNorm before every ReLU" if name == LAYER_NORM else ""),
         measure=f"mean share of dead units at rate {rates[worst]:g}; at the tuned rate {tuned:g} it is "
         f"{100 * calm.value:.1f} % [{100 * calm.low:.1f}, {100 * calm.high:.1f}]",
         rule=f"supported if at some rate the interval (at {wide:.2%}, for {len(rates)} rates) lies above {MANY:.0%} "

@@ -8,9 +8,9 @@ large (1 is LeCun's rule). At every s the learning rate of plain SGD is tuned, o
 the training error in the fewest steps, among rates a factor 2 apart that span seven orders of magnitude, so that a bad
 scale is not blamed for a rate that does not suit it. Reported are median steps over fresh seeds, where a net that never
 gets there counts as infinitely many, and the share of units and training examples at which the slope is below 5 % of
-the activation's largest, before training and after.
+the activation's largest, before training and after. Nets with LayerNorm before every activation are asked the same.
 
-Rules, fixed before the run, for every depth by itself; anything else is INCONCLUSIVE:
+Rules, fixed before the run, for every depth by itself, with LayerNorm and without; anything else is INCONCLUSIVE:
 - "Saturate due to very large weights" is SUPPORTED if before training the interval of the saturated share lies above
 50 % at the largest scale and below 5 % at LeCun's, REFUTED if at the largest it lies below 50 %.
 - "Small is safe" is SUPPORTED if at every scale below LeCun's the interval of the median steps is finite, REFUTED if at
@@ -21,6 +21,7 @@ the median steps is infinite, REFUTED if it is finite.
 
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -41,6 +42,19 @@ LECUN = 1.0
 LOOK, TUNING_LOOK = 5, 10  # steps between looks at the training error, which cost more than the steps themselves
 
 
+class Kind(NamedTuple):
+    """A kind of net."""
+
+    depth: int
+    normalised: bool = False
+
+    @property
+    def written(self) -> str:
+        """In words."""
+        layers = f"{self.depth} hidden layer{'s' if self.depth > 1 else ''}"
+        return layers + (" with LayerNorm" if self.normalised else "")
+
+
 @dataclass(frozen=True)
 class Config:
     """Is it safe to start with small weights, and do large ones saturate?"""
@@ -51,6 +65,8 @@ class Config:
     """Initial weights have deviation scale / sqrt(fan-in); rising, and 1 must be one of them."""
     depths: tuple[int, ...] = (4,)
     """Numbers of hidden layers, rising; every depth gets verdicts of its own."""
+    normalised_depths: tuple[int, ...] = ()
+    """The same of nets with LayerNorm before every activation."""
     width: int = 32
     """Units per hidden layer."""
     threshold: float = 0.05
@@ -84,32 +100,38 @@ class Config:
         checks.between(0, np.inf, scales=self.scales, rate=self.rate)
         if LECUN not in self.scales:
             raise ValueError(f"scales is {list(self.scales)}, but LeCun's scale 1 is expected among them.")
-        checks.at_least(1, depths=self.depths, width=self.width, batch=self.batch)
+        checks.at_least(1, depths=self.depths, normalised_depths=self.normalised_depths)
+        checks.at_least(1, width=self.width, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows)
         checks.at_least(TUNING_LOOK, steps=self.steps)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
         checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
 
+    def kinds(self) -> list[Kind]:
+        """The kinds of nets."""
+        return [Kind(depth) for depth in self.depths] + [Kind(depth, True) for depth in self.normalised_depths]
+
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(("tanh",), (0.01, 1.0, 30.0), (1, 4), 16, 0.25, 3, 1, steps=40, rates=3, windows=1)
+    return Config(("tanh",), (0.01, 1.0, 30.0), (1,), (4,), 16, 0.25, 3, 1, steps=40, rates=3, windows=1)
 
 
 def full() -> Config:
-    """More seeds and one more activation, and nets from one to eight hidden layers."""
-    return Config(("sigmoid", "tanh", "relu", "elu"), depths=(1, 2, 4, 8), seeds=16)
+    """More seeds and one more activation, nets from one to eight hidden layers, and some with LayerNorm."""
+    return Config(("sigmoid", "tanh", "relu", "elu"), depths=(1, 2, 4, 8), normalised_depths=(4, 8), seeds=16)
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Tune the rate, then train on fresh seeds, at every depth and scale with every activation."""
+    """Tune the rate, then train on fresh seeds, every kind of net at every scale with every activation."""
     data = load(config.data, config.folder).train
-    cells = list(product(config.depths, config.activations, config.scales))
+    cells = list(product(config.kinds(), config.activations, config.scales))
     runs: Runs = []
-    for index, (depth, name, scale) in enumerate(cells):
-        progress(index / len(cells), f"{name}, {depth} hidden layers, scale {scale:g}")
-        recipe = Recipe((data.x.shape[1], *[config.width] * depth, 10), name, "sgd", config.batch)
+    for index, (kind, name, scale) in enumerate(cells):
+        progress(index / len(cells), f"{name}, {kind.written}, scale {scale:g}")
+        sizes = (data.x.shape[1], *[config.width] * kind.depth, 10)
+        recipe = Recipe(sizes, name, "sgd", config.batch, normalised=kind.normalised)
         course = Course(recipe, data, config.steps, (config.threshold,))
         runs += _reported(config, course, scale, _tuned(config, course, scale))
     progress(1.0, "done")
@@ -128,7 +150,13 @@ def _reported(config: Config, course: Course, scale: float, setting: Setting) ->
     recipe, x = course.recipe, course.data.x
     before, after = (np.asarray(_saturated(recipe, state, x)) for state in (begin(recipe, lanes), end.state))
     depth = len(recipe.sizes) - 2
-    shared = {"depth": depth, "activation": recipe.activation, "scale": scale, "rate": setting.rate}
+    shared = {
+        "depth": depth,
+        "normalised": recipe.normalised,
+        "activation": recipe.activation,
+        "scale": scale,
+        "rate": setting.rate,
+    }
     shared |= {"interior": setting.interior, "windows": setting.windows}
     return [
         shared

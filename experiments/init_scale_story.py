@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .init_scale import LECUN, Config
-from .init_scale_verdicts import SATURATE, at, layers, of_depth, saturated, steps
+from .init_scale import LECUN, Config, Kind
+from .init_scale_verdicts import SATURATE, at, of_kind, saturated, steps
 from .result import Runs, Story, Table
 from .style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
@@ -34,12 +34,14 @@ def _percent(config: Config, runs: Runs, name: str, scale: float, when: str) -> 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     sentences = [
-        f"{layers(depth)}, {found}" for depth in config.depths for found in _of_depth(config, of_depth(runs, depth))
+        f"{kind.written}, {found}" for kind in config.kinds() for found in _of_kind(config, of_kind(runs, kind))
     ]
     never, blown = sum(np.isinf(run["steps"]) for run in runs), sum(run["diverged"] for run in runs)
-    border = {(run["depth"], run["activation"], run["scale"]) for run in runs if not run["interior"]}
+    border = {
+        (Kind(run["depth"], run["normalised"]), run["activation"], run["scale"]) for run in runs if not run["interior"]
+    }
     sentences.append(f"Of {len(runs)} tuned runs {never} never got there and {blown} blew up; both count as never.")
-    arrived = sum(scale in _arrives(config, of_depth(runs, depth), name) for depth, name, scale in border)
+    arrived = sum(scale in _arrives(config, of_kind(runs, kind), name) for kind, name, scale in border)
     sentences.append(
         f"For {len(border)} pairs of activation and scale the best rate was the lowest or highest tried; in {arrived} "
         "of them the median net got there."
@@ -47,7 +49,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     return sentences
 
 
-def _of_depth(config: Config, runs: Runs) -> list[str]:
+def _of_kind(config: Config, runs: Runs) -> list[str]:
     sentences = []
     for name in config.activations:
         good = _arrives(config, runs, name)
@@ -86,13 +88,13 @@ def _growth(config: Config, runs: Runs, name: str, scale: float) -> float:
 
 def _compared(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for depth, name in product(config.depths, [name for name in config.activations if name in SATURATE]):
-        deep = of_depth(runs, depth)
+    for kind, name in product(config.kinds(), [name for name in config.activations if name in SATURATE]):
+        deep = of_kind(runs, kind)
         good = _arrives(config, deep, name)
         if good:
             before = _percent(config, deep, name, max(good), "before")
             sentences.append(
-                f"Saturated is not untrainable: the {named(name)} nets of scale {max(good):g} with {layers(depth)} "
+                f"Saturated is not untrainable: the {named(name)} nets of scale {max(good):g} with {kind.written} "
                 f"start with {before:.0f} % of their units saturated and still get there."
             )
     return [
@@ -106,19 +108,19 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
     small = [scale for scale in config.scales if scale < LECUN]
-    for depth in config.depths:
-        deep = of_depth(runs, depth)
+    for kind in config.kinds():
+        deep = of_kind(runs, kind)
         for name in config.activations:
             good = _arrives(config, deep, name)
             if good:
                 best = min(good, key=lambda scale, n=name, r=deep: steps(config, r, n, scale).value)
                 usual = "LeCun's weights" if best == LECUN else f"{best:g} times LeCun's weights"
-                sentences.append(f"{named(name)} with {layers(depth)}: start from {usual}.")
+                sentences.append(f"{named(name)} with {kind.written}: start from {usual}.")
         stuck = [one for one in small if all(one not in _arrives(config, deep, name) for name in config.activations)]
         if stuck:
             sentences.append(
                 f"Small is not safe: at {max(stuck):g} times LeCun's weights and below none of these nets with "
-                f"{layers(depth)} gets to {config.threshold:.0%} training error in {config.steps} steps at any rate. "
+                f"{kind.written} gets to {config.threshold:.0%} training error in {config.steps} steps at any rate. "
                 "Aim at the scale that keeps the signal's size."
             )
     return sentences
@@ -132,20 +134,20 @@ def _caption(config: Config) -> str:
         "slope is below 5 % of the largest, before training (lines) and after (dots); of ReLU this is the share of "
         "zero slopes. The vertical line is LeCun's rule."
     )
-    return text + (" Last panel: the scales at which the median net got there." if len(config.depths) > 1 else "")
+    return text + (" Last panel: the scales at which the median net got there." if len(config.kinds()) > 1 else "")
 
 
 def _table(config: Config, runs: Runs) -> Table:
     rows = []
-    for depth, name, scale in product(config.depths, config.activations, config.scales):
-        deep = of_depth(runs, depth)
+    for kind, name, scale in product(config.kinds(), config.activations, config.scales):
+        deep = of_kind(runs, kind)
         nets = at(deep, name, scale)
         shares = [f"{_percent(config, deep, name, scale, when):.1f}" for when in ("before", "after")]
         median = steps(config, deep, name, scale).value
         arrived = sum(np.isfinite(net["steps"]) for net in nets)
         counts = [f"{arrived} of {len(nets)}", str(sum(net["diverged"] for net in nets))]
         row = [
-            str(depth),
+            kind.written,
             named(name),
             f"{scale:g}",
             f"{nets[0]['rate']:.3g}",
@@ -153,7 +155,7 @@ def _table(config: Config, runs: Runs) -> Table:
         ]
         rows.append([*row, *counts, f"{np.mean([net['error'] for net in nets]):.0%}", *shares])
     header = [
-        "hidden layers",
+        "net",
         "activation",
         "scale",
         "tuned rate",
@@ -166,13 +168,13 @@ def _table(config: Config, runs: Runs) -> Table:
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Steps and saturated units against the initial scale, a column per depth; of several, where they learn."""
-    several = len(config.depths) > 1
-    columns = len(config.depths) + several
+    """Steps and saturated units against the initial scale, a column per kind of net; of several, where they learn."""
+    several = len(config.kinds()) > 1
+    columns = len(config.kinds()) + several
     picture, (tops, bottoms) = canvas(2, columns, 3.7 * columns if several else 7.5, 6.4)
-    for depth, top, bottom in zip(config.depths, tops, bottoms, strict=False):
-        _draw_depth(config, of_depth(runs, depth), top, bottom)
-        title(top, layers(depth))
+    for kind, top, bottom in zip(config.kinds(), tops, bottoms, strict=False):
+        _draw_kind(config, of_kind(runs, kind), top, bottom)
+        title(top, kind.written)
     tops[0].set_ylabel(f"steps to {config.threshold:.0%} error")
     bottoms[0].set_ylabel("saturated units in %")
     if several:
@@ -182,7 +184,7 @@ def figure(config: Config, runs: Runs) -> Figure:
     return picture
 
 
-def _draw_depth(config: Config, runs: Runs, top: Axes, bottom: Axes) -> None:
+def _draw_kind(config: Config, runs: Runs, top: Axes, bottom: Axes) -> None:
     for index, name in enumerate(config.activations):
         _draw_steps(config, runs, top, name, 1.5 * config.steps * 1.25**index)
         for when, style in (("before", "-"), ("after", "o:")):
@@ -200,16 +202,17 @@ def _draw_depth(config: Config, runs: Runs, top: Axes, bottom: Axes) -> None:
 
 
 def _draw_where(config: Config, runs: Runs, axes: Axes) -> None:
-    """The scales at which the median net arrives, against depth."""
+    """The scales at which the median net arrives, kind by kind."""
     for index, name in enumerate(config.activations):
-        for place, depth in enumerate(config.depths):
-            good = _arrives(config, of_depth(runs, depth), name)
+        for place, kind in enumerate(config.kinds()):
+            good = _arrives(config, of_kind(runs, kind), name)
             beside = place + 0.2 * (index - (len(config.activations) - 1) / 2)
             axes.plot([beside] * len(good), good, "o-", color=color(name))
     axes.axhline(LECUN, color="#999999", linewidth=1)
-    axes.set(yscale="log", xlabel="hidden layers", ylabel="initial scale")
+    axes.set(yscale="log", xlabel="hidden layers (LN: with LayerNorm)", ylabel="initial scale")
     axes.set_ylim(config.scales[0] / 2, 2 * config.scales[-1])
-    axes.set_xticks(range(len(config.depths)), [str(depth) for depth in config.depths])
+    ticks = [f"{kind.depth}{' LN' if kind.normalised else ''}" for kind in config.kinds()]
+    axes.set_xticks(range(len(ticks)), ticks)
     title(axes, "Scales that learn")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .data import TITLES
-from .init_scale import LECUN, Config
+from .init_scale import LECUN, Config, Kind
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, median_interval
 from .style import named
@@ -13,10 +13,10 @@ SATURATE = ("sigmoid", "tanh")
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Both ends of the scales, depth by depth and activation by activation."""
+    """Both ends of the scales, for every kind of net and activation by activation."""
     claims = []
-    for depth in config.depths:
-        deep = of_depth(runs, depth)
+    for kind in config.kinds():
+        deep = of_kind(runs, kind)
         for name in config.activations:
             if name in SATURATE:
                 claims.append(_saturate(config, deep, name))
@@ -25,13 +25,13 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     return claims
 
 
-def of_depth(runs: Runs, depth: int) -> Runs:
-    """The nets with so many hidden layers."""
-    return [run for run in runs if run["depth"] == depth]
+def of_kind(runs: Runs, kind: Kind) -> Runs:
+    """The nets of this kind."""
+    return [run for run in runs if (run["depth"], run["normalised"]) == kind]
 
 
 def at(runs: Runs, name: str, scale: float) -> Runs:
-    """The nets, of one depth, of an activation and a scale."""
+    """The nets, of one kind, of an activation and a scale."""
     return [run for run in runs if (run["activation"], run["scale"]) == (name, scale)]
 
 
@@ -52,13 +52,8 @@ def never(interval: Interval) -> bool:
 
 
 def _scope(config: Config, runs: Runs) -> str:
-    net = f"{layers(runs[0]['depth'])} of {config.width}"
+    net = f"{Kind(runs[0]['depth'], runs[0]['normalised']).written}, {config.width} units each"
     return f"{TITLES[config.data]}, {net}, {config.steps} steps of SGD, rate tuned for each scale"
-
-
-def layers(depth: int) -> str:
-    """So many hidden layers, in words."""
-    return f"{depth} hidden layer{'s' if depth > 1 else ''}"
 
 
 def _median(config: Config) -> str:

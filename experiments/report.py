@@ -108,7 +108,7 @@ def _origin(result: Result) -> str:
 def show(results: Sequence[Result], console: Console) -> None:
     """For the terminal: every verdict on one question, or on several claim by claim how often it fared how."""
     claims = [claim for result in results for claim in result.claims]
-    colors = dict(zip(VERDICTS, ("green", "red", "yellow"), strict=True))
+    colors: dict[str, str] = dict(zip(VERDICTS, ("green", "red", "yellow"), strict=True))
     table = RichTable(title=f"{len(claims)} verdicts", title_justify="left")
     table.add_column("claim of the notes")
     if len(results) > 1:

@@ -19,6 +19,7 @@ COLORS = {
     "elu": "#009E73",
     "prelu": "#CC79A7",
     "maxout": "#7A5195",
+    "layer_norm": "#222222",
     "tanh": "#D55E00",
     "sigmoid": "#B8860B",
     "identity": "#777777",
@@ -34,6 +35,7 @@ NAMES = {
     "selu": "SELU",
     "prelu": "PReLU",
     "maxout": "Maxout",
+    "layer_norm": "ReLU with LayerNorm",
 }
 """How activations are written in sentences, where that differs from their name."""
 

@@ -27,6 +27,7 @@ OPTIMIZERS: dict[str, Any] = {
 
 Activation = str | Callable[[Array], Array]
 MAXOUT_PIECES = 2
+NORM_EPSILON = 1e-5  # of torch.nn.LayerNorm and eqx.nn.LayerNorm
 PRELU_START = 0.25  # where He et al. 2015, who introduced PReLU, start the learnt slope
 
 
@@ -47,6 +48,8 @@ class Recipe(NamedTuple):
     """What the first layers see, if these are convolutions."""
     reading: Callable[[Any, Array], Array] | None = None
     """What a net makes of examples, if its layers are not in a row."""
+    normalised: bool = False
+    """Whether what goes into the hidden units is brought to mean 0 and deviation 1 before the bias: `layer_norm`."""
 
 
 class Lanes(NamedTuple):
@@ -99,11 +102,18 @@ def forward(recipe: Recipe, net: Net, x: Array, taps: list[Array] | None = None)
     preactivations = []
     for index, layer in enumerate(net[:-1]):
         seen = windows(recipe.windows[index], x) if index < len(recipe.windows) else _flat(layer, x)
-        z = seen @ layer.weight + layer.bias[None]
+        z = seen @ layer.weight
+        z = (layer_norm(z) if recipe.normalised else z) + layer.bias[None]
         z = z if taps is None else z + taps[index]
         preactivations.append(z)
         x = activate(recipe.activation, z, layer.slope)
     return _flat(net[-1], x) @ net[-1].weight + net[-1].bias[None], preactivations
+
+
+def layer_norm(z: Array) -> Array:
+    """Over the units of a layer: less their mean, over their deviation; without the learnt scale (arXiv:1607.06450)."""
+    centred = z - jnp.mean(z, -1, keepdims=True)
+    return centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), -1, keepdims=True) + NORM_EPSILON)
 
 
 def losses(recipe: Recipe, net: Net, x: Array, y: Array, taps: list[Array] | None = None) -> Array:

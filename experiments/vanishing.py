@@ -9,7 +9,9 @@ norm gives its slope, in decades per layer on the way back: at -1 each layer lea
 measured at five published initialisations and at ten times LeCun's weights, as none of the published ones makes units
 saturate: a slope below 5 % of the activation's largest counts as saturated. Measured slopes are compared with the mean
 field theory of wide nets, at the fixed point of its length map and layer by layer. At equal widths Glorot's rule has
-LeCun's variance; it is measured all the same.
+LeCun's variance; it is measured all the same. With `normalised` the same nets are measured with LayerNorm before every
+activation as well, which keeps pre-activations at deviation 1 whatever the weights: mean field then predicts one slope
+for all initialisations.
 
 For B4, the share of units and training examples at which ReLU's slope is 0, before training and after training at a
 rate tuned by validation loss. Random weights have no preferred sign, so that a half is expected before training.
@@ -27,6 +29,7 @@ within 0.01 of 0, REFUTED if for some it lies outside.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +48,7 @@ from .units import saturated
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 HE = 2.0**0.5
+PLAIN, NORMALISED = "untrained", "untrained, with LayerNorm"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Config:
     """Names of jaxact functions; claims are judged for those of which the notes speak."""
     inits: tuple[str, ...] = tuple(INITS)
     """Rules for the initial weights: lecun, glorot, he, uniform, small or large."""
+    normalised: bool = False
+    """Whether nets with LayerNorm before every activation are measured as well."""
     layers: int = 20
     """Hidden layers of the nets whose gradients are measured."""
     width: int = 100
@@ -100,36 +106,41 @@ class Config:
         checks.between(0, np.inf, rate=self.rate)
         checks.between(0, 1, confidence=self.confidence)
 
+    def kinds(self) -> tuple[str, ...]:
+        """The untrained nets that there are."""
+        return (PLAIN, NORMALISED) if self.normalised else (PLAIN,)
+
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     return Config(
-        ("tanh", "relu"), ("lecun", "he"), 4, 8, 16, 3, trained=2, tuning_seeds=1, epochs=1, rates=3, windows=1
+        ("tanh", "relu"), ("lecun", "he"), True, 4, 8, 16, 3, trained=2, tuning_seeds=1, epochs=1, rates=3, windows=1
     )
 
 
 def full() -> Config:
-    """More nets, more than twice as deep."""
-    return Config(layers=50, seeds=100, trained=24, tuning_seeds=4)
+    """More nets, more than twice as deep, also with LayerNorm."""
+    return Config(normalised=True, layers=50, seeds=100, trained=24, tuning_seeds=4)
 
 
 def run(config: Config, progress: Progress) -> Runs:
     """Gradients of nets before training, then zero slopes of ReLU before and after."""
     data = load(config.data, config.folder)
     runs: Runs = []
-    cells = [(name, init) for name in config.activations for init in config.inits]
-    for index, (name, init) in enumerate(cells):
-        progress(0.7 * index / len(cells), f"{name}, {INITS[init].written}")
-        runs += gradients(config, data, name, init)
+    cells = list(product(config.kinds(), config.activations, config.inits))
+    for index, (kind, name, init) in enumerate(cells):
+        progress(0.7 * index / len(cells), f"{name}, {INITS[init].written}, {kind}")
+        runs += gradients(config, data, name, init, kind)
     progress(0.7, "training ReLU nets")
     runs += _halves(config, data)
     progress(1.0, "done")
     return runs
 
 
-def gradients(config: Config, data: Data, name: str, init: str) -> Runs:
+def gradients(config: Config, data: Data, name: str, init: str, kind: str = PLAIN) -> Runs:
     """One row per net; the slope of one whose gradient is zero or not finite somewhere is NaN and stays in the row."""
-    recipe = Recipe((data.train.x.shape[1], *[config.width] * config.layers, 10), name)
+    sizes = (data.train.x.shape[1], *[config.width] * config.layers, 10)
+    recipe = Recipe(sizes, name, normalised=kind == NORMALISED)
     seeds = range(FRESH, FRESH + config.seeds)
     with jax.enable_x64(True):
         x, y = jnp.asarray(data.train.x[: config.examples], "float64"), jnp.asarray(data.train.y[: config.examples])
@@ -139,7 +150,7 @@ def gradients(config: Config, data: Data, name: str, init: str) -> Runs:
     with np.errstate(divide="ignore"):
         decades = np.log10(norms[:, ::-1])  # from the output back to the input
     return [
-        {"part": "untrained", "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
+        {"part": kind, "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
         | {"decades": decades[i].round(6).tolist(), "saturated": float(share[i])}
         | {"diverged": not np.isfinite(decades[i]).all()}
         for i, seed in enumerate(seeds)

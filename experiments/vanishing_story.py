@@ -8,7 +8,7 @@ from .initials import INITS, SATURATING
 from .result import Runs, Story, Table
 from .statistics import Interval, mean_interval
 from .style import canvas, color, legend, listed, named, title
-from .vanishing import Config
+from .vanishing import NORMALISED, PLAIN, Config
 from .vanishing_verdicts import HALF, SATURATE, VANISHES, nets, off, predicted, published, slope, theory
 
 PHASES = ("before", "after")
@@ -51,13 +51,22 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         sentences.append(f"Saturated {named(name)} units, and in brackets decades of gradient per layer: {shares}.")
     for phase in PHASES:
         sentences.append(f"ReLU's slope is 0 at {_percent(off(config, runs, phase))} of the units {phase} training.")
+    if config.normalised:
+        spans = listed([f"{named(name)} {_span(config, runs, name)}" for name in config.activations])
+        sentences.append(f"With LayerNorm, decades of gradient per layer, over all initialisations: {spans}.")
     for part, what in (
-        ("untrained", "untrained nets have a gradient of 0 or none that is finite"),
-        ("half", "blew up"),
+        (config.kinds(), "untrained nets have a gradient of 0 or none that is finite"),
+        (("half",), "blew up"),
     ):
-        rows = [run for run in runs if run["part"] == part]
+        rows = [run for run in runs if run["part"] in part]
         sentences.append(f"{sum(run['diverged'] for run in rows)} of {len(rows)} {what}.")
     return sentences
+
+
+def _span(config: Config, runs: Runs, name: str) -> str:
+    """The smallest and largest slope with LayerNorm, over all initialisations."""
+    found = [slope(config, runs, name, init, kind=NORMALISED).value for init in config.inits]
+    return f"{min(found):+.3f} to {max(found):+.3f}"
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
@@ -101,10 +110,17 @@ def _caption(config: Config) -> str:
     return (
         f"Norm of the gradient at each layer's pre-activations, relative to the last hidden layer: means of log10 over "
         f"{config.seeds} nets before training (lines), and mean field theory followed layer by layer (dots). A line "
-        "that falls to the left is a gradient that vanishes on its way back. Scales differ. The last panel has the "
+        "that falls to the left is a gradient that vanishes on its way back. Scales differ. "
+        + (f"{_with_norm(config)}: LayerNorm before every activation. " if config.normalised else "")
+        + "The last panel has the "
         f"share of units and examples where ReLU's slope is 0, before and after training, with {config.confidence:.0%} "
         "intervals; the shaded band is 'half'."
     )
+
+
+def _with_norm(config: Config) -> str:
+    """The panel of nets with LayerNorm; as the weights' scale cancels, one initialisation is enough."""
+    return f"{INITS[config.inits[0]].written}, LayerNorm"
 
 
 def _slopes_table(config: Config, runs: Runs) -> Table:
@@ -114,9 +130,13 @@ def _slopes_table(config: Config, runs: Runs) -> Table:
             found = slope(config, runs, name, init)
             numbers = [f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"]
             numbers += [f"{theory(config, name, init, at_limit):+.4f}" for at_limit in (False, True)]
-            share = f"{_saturated(runs, name, init):.1f}"
-            rows.append([named(name), INITS[init].written, *numbers, share])
+            numbers.append(f"{_saturated(runs, name, init):.1f}")
+            if config.normalised:
+                numbers.append(f"{slope(config, runs, name, init, kind=NORMALISED).value:+.4f}")
+                numbers.append(f"{theory(config, name, init, False, NORMALISED):+.4f}")
+            rows.append([named(name), INITS[init].written, *numbers])
     header = ["activation", "weights", "measured", "mean field, layer by layer", "at its fixed point", "saturated in %"]
+    header += ["with LayerNorm", "mean field, with LayerNorm"] if config.normalised else []
     return Table("Decades of gradient per layer on the way back", header, rows)
 
 
@@ -140,31 +160,34 @@ def _halves_table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """One panel per initialisation, and ReLU's half."""
-    columns = min(4, len(config.inits) + 1)
-    picture, grid = canvas(-(-(len(config.inits) + 1) // columns), columns, 2.9 * columns, 6.0)
+    shown = [(init, PLAIN) for init in config.inits] + [(config.inits[0], NORMALISED)] * config.normalised
+    columns = min(4, len(shown) + 1)
+    picture, grid = canvas(-(-(len(shown) + 1) // columns), columns, 2.9 * columns, 6.0)
     panels = [axes for row in grid for axes in row]
-    for panel, init in zip(panels, config.inits, strict=False):
-        _profiles(config, runs, panel, init)
+    for panel, (init, kind) in zip(panels, shown, strict=False):
+        _profiles(config, runs, panel, init, kind)
     for row in grid:
         row[0].set_ylabel("log10 of gradient norm")
-    _halves(config, runs, panels[len(config.inits)])
-    for spare in panels[len(config.inits) + 1 :]:
+    _halves(config, runs, panels[len(shown)])
+    for spare in panels[len(shown) + 1 :]:
         spare.set_axis_off()
     legend(picture, panels[0], len(config.activations))
     return picture
 
 
-def _profiles(config: Config, runs: Runs, panel: Axes, init: str) -> None:
+def _profiles(config: Config, runs: Runs, panel: Axes, init: str, kind: str) -> None:
     """The gradient's norm in every layer, one line per activation."""
     layers = np.arange(config.layers, 0, -1)
     wide = np.linspace(5.0, 1.5, len(config.activations))  # lines that lie on each other all stay in sight
     for width, name in zip(wide, config.activations, strict=True):
-        profile = np.mean([run["decades"] for run in nets(runs, name, init)], axis=0)
+        profile = np.mean([run["decades"] for run in nets(runs, name, init, kind)], axis=0)
         panel.plot(layers, profile - profile[0], linewidth=width, color=color(name), label=named(name))
-        expected = np.concatenate([[0.0], np.cumsum(predicted(config, name, init)[1])])
+        normalised = np.full(config.layers - 1, theory(config, name, init, False, NORMALISED))
+        expected = np.cumsum([0.0, *(predicted(config, name, init)[1] if kind == PLAIN else normalised)])
         panel.plot(layers, expected, ".", markersize=4, color="#222222")
     panel.set(xlabel="hidden layer", xlim=(0.5, config.layers + 0.5))
-    title(panel, INITS[init].written + (", saturating" if init == SATURATING else ""))
+    written = INITS[init].written + (", saturating" if init == SATURATING else "")
+    title(panel, _with_norm(config) if kind == NORMALISED else written)
 
 
 def _halves(config: Config, runs: Runs, panel: Axes) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 
 from .data import TITLES, load
 from .initials import INITS, SATURATING
-from .meanfield import decades, settled
+from .meanfield import decades, moments, settled
 from .result import Claim, Runs
 from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, verdict
 from .style import named
-from .vanishing import Config, line
+from .vanishing import NORMALISED, PLAIN, Config, line
 
 VANISHES = -0.05  # decades per layer: over 20 layers a tenth of the gradient is left
 CLOSE = 0.01  # decades per layer
@@ -32,10 +32,12 @@ SATURATE = ("sigmoid", "tanh")
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
     """What the notes say of activations and of saturation, what theory says of all of them, and ReLU's half."""
-    claims = [_by_activation(config, runs, name) for name in config.activations if name in SAID and published(config)]
+    told = [name for name in config.activations if name in SAID and published(config)]
+    claims = [_by_activation(config, runs, name, kind) for kind in config.kinds() for name in told]
     if SATURATING in config.inits:
         claims += [_by_saturation(config, runs, name) for name in config.activations if name in SATURATE]
     claims += [_theory(config, runs, at_limit) for at_limit in (True, False)]
+    claims += [_theory(config, runs, False, NORMALISED)] if config.normalised else []
     return claims + [_half(config, runs, phase) for phase in ("before", "after")]
 
 
@@ -44,15 +46,15 @@ def published(config: Config) -> list[str]:
     return [init for init in config.inits if init != SATURATING]
 
 
-def nets(runs: Runs, name: str, init: str) -> Runs:
+def nets(runs: Runs, name: str, init: str, kind: str = PLAIN) -> Runs:
     """The nets of an activation and an initialisation."""
-    return [run for run in runs if run["part"] == "untrained" and (run["activation"], run["init"]) == (name, init)]
+    return [run for run in runs if run["part"] == kind and (run["activation"], run["init"]) == (name, init)]
 
 
-def slope(config: Config, runs: Runs, name: str, init: str, comparisons: int = 1) -> Interval:
+def slope(config: Config, runs: Runs, name: str, init: str, comparisons: int = 1, kind: str = PLAIN) -> Interval:
     """The mean change of log10 of the gradient's norm per layer on the way back, one of several comparisons."""
     confidence = 1 - (1 - config.confidence) / comparisons
-    return mean_interval([run["slope"] for run in nets(runs, name, init)], confidence)
+    return mean_interval([run["slope"] for run in nets(runs, name, init, kind)], confidence)
 
 
 @cache
@@ -71,14 +73,24 @@ def predicted(config: Config, name: str, init: str) -> tuple[float, np.ndarray]:
 
 
 @cache
+def predicted_normalised(name: str) -> float:
+    """The same with LayerNorm: pre-activations have deviation 1, and the scale of the weights cancels."""
+    with jax.enable_x64(True):
+        size, back = moments(name, np.float64(1.0))
+        return float(0.5 * np.log10(back / size))
+
+
+@cache
 def _examples(config: Config) -> tuple[int, float]:
     """How many numbers an example has, and the mean over examples of the sum of their squares."""
     x = load(config.data, config.folder).train.x[: config.examples]
     return x.shape[1], float(np.mean(np.sum(np.square(x, dtype=float), axis=1)))
 
 
-def theory(config: Config, name: str, init: str, at_limit: bool) -> float:
+def theory(config: Config, name: str, init: str, at_limit: bool, kind: str = PLAIN) -> float:
     """The slope that mean field predicts; layer by layer it is that of the line through the predicted norms."""
+    if kind == NORMALISED:
+        return predicted_normalised(name)
     limit, back = predicted(config, name, init)
     return limit if at_limit else line(np.concatenate([[0.0], np.cumsum(back)]))
 
@@ -89,15 +101,15 @@ def off(config: Config, runs: Runs, phase: str) -> Interval:
     return mean_interval([100 * np.mean(row["off"]) for row in rows], config.confidence)
 
 
-def _scope(config: Config) -> str:
+def _scope(config: Config, kind: str = PLAIN) -> str:
     nets = f"{config.layers} hidden layers of {config.width} before training, {config.seeds} nets each"
-    return f"{TITLES[config.data]}, {nets}"
+    return f"{TITLES[config.data]}, {nets}" + (", LayerNorm before every activation" if kind == NORMALISED else "")
 
 
-def _by_activation(config: Config, runs: Runs, name: str) -> Claim:
+def _by_activation(config: Config, runs: Runs, name: str, kind: str) -> Claim:
     text, source = SAID[name]
     inits = published(config)
-    slopes = {init: slope(config, runs, name, init, len(inits)) for init in inits}
+    slopes = {init: slope(config, runs, name, init, len(inits), kind) for init in inits}
     vanishing = [INITS[init].written for init in inits if slopes[init].high < VANISHES]
     if name in SATURATE:
         shown = min(inits, key=lambda init: abs(slopes[init].value))
@@ -115,7 +127,7 @@ def _by_activation(config: Config, runs: Runs, name: str) -> Claim:
         id="B3",
         text=text,
         source=source,
-        scope=_scope(config),
+        scope=_scope(config, kind),
         measure=f"decades of gradient per layer, {INITS[shown].written}, the {'best' if name in SATURATE else 'worst'} "
         f"of {len(inits)} initialisations; at {len(vanishing)} of them gradients vanish",
         rule=rule,
@@ -142,11 +154,12 @@ def _by_saturation(config: Config, runs: Runs, name: str) -> Claim:
     )
 
 
-def _theory(config: Config, runs: Runs, at_limit: bool) -> Claim:
+def _theory(config: Config, runs: Runs, at_limit: bool, kind: str = PLAIN) -> Claim:
     cells = [(name, init) for name in config.activations for init in config.inits]
     gaps = {}
     for name, init in cells:
-        measured, expected = slope(config, runs, name, init, len(cells)), theory(config, name, init, at_limit)
+        measured = slope(config, runs, name, init, len(cells), kind)
+        expected = theory(config, name, init, at_limit, kind)
         gaps[name, init] = Interval(*(end - expected for end in measured))
     verdicts = [verdict(gap, -CLOSE, CLOSE) for gap in gaps.values()]
     name, init = max(cells, key=lambda cell: np.nan_to_num(abs(gaps[cell].value), nan=np.inf))
@@ -156,7 +169,7 @@ def _theory(config: Config, runs: Runs, at_limit: bool) -> Claim:
         text="mean field theory predicts the slope "
         + ("at the fixed point of its length map" if at_limit else "when followed layer by layer"),
         source="Poole et al. 2016, Schoenholz et al. 2017",
-        scope=_scope(config),
+        scope=_scope(config, kind),
         measure=f"measured minus predicted decades per layer, {named(name)} with {INITS[init].written}, the farthest "
         f"off; {verdicts.count(SUPPORTED)} of {len(cells)} agree",
         rule=f"supported if for every activation and initialisation the interval lies within {CLOSE:g} of 0, "

@@ -27,6 +27,7 @@ from experiments import collapse_verdicts, convergence_verdicts, dying_relu_verd
 from experiments.__main__ import main
 from experiments.claims import WORDS
 from experiments.data import Split, digits
+from experiments.dying_relu import LAYER_NORM
 from experiments.questions import QUESTIONS
 from experiments.result import load, write
 from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
@@ -523,6 +524,15 @@ def test_death_is_judged_by_its_rule(dead: float, revived: int, cut_off: int, ex
     claims = dying_relu_verdicts.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
     found = {claim.id: claim.verdict for claim in claims if "first-layer" not in claim.text}
     assert found == expected
+
+
+def test_relu_behind_layer_norm_is_asked_how_many_die_and_promised_nothing() -> None:
+    config = QUESTIONS["dying_relu"].config(cures=("leaky_relu", LAYER_NORM))
+    runs = [run for run in _dying_runs(0.5, 0, 0) if run.get("activation") != "elu"]
+    runs += [run | {"activation": LAYER_NORM, "dead": [0, 0, 0]} for run in runs if run.get("activation") == "maxout"]
+    claims = [claim for claim in dying_relu_verdicts.judge(config, runs) if claim.id == "B15"]
+    assert ["LayerNorm" in claim.scope for claim in claims] == [False, True] * 2
+    assert [claim.verdict for claim in claims] == [SUPPORTED, REFUTED] * 2
 
 
 def test_death_is_judged_at_every_depth() -> None:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,13 +17,15 @@ from experiments.arrival import Course, everyone, quickest, race
 from experiments.born_dead import biased, born_dead, learning
 from experiments.born_dead_verdicts import lower, upper
 from experiments.data import digits
+from experiments.init_scale import Kind
+from experiments.init_scale_verdicts import of_kind
 from experiments.initials import INITS, Init, drawn
 from experiments.meanfield import decades, moments, settled
 from experiments.questions import QUESTIONS
 from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, wilson_interval
-from experiments.training import Recipe, begin, forward, grid
+from experiments.training import Recipe, begin, forward, grid, layer_norm
 from experiments.units import saturated
-from experiments.vanishing import gradients, line, norms_back, off
+from experiments.vanishing import NORMALISED, gradients, line, norms_back, off
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,30 @@ def test_relu_is_critical_at_hes_weights_and_selu_keeps_its_variance() -> None:
 def test_a_line_has_its_slope_and_an_infinite_point_none() -> None:
     assert line(np.array([3.0, 1.0, -1.0, -3.0])) == pytest.approx(-2.0)
     assert math.isnan(line(np.array([0.0, -math.inf, -2.0, -3.0])))
+
+
+def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
+    z = jnp.asarray(np.random.default_rng(0).normal(3, 20, (5, 40)), "float32")
+    np.testing.assert_allclose(
+        layer_norm(z), jax.vmap(eqx.nn.LayerNorm(40, use_weight=False, use_bias=False))(z), rtol=1e-5
+    )
+    x = jnp.asarray(digits().train.x[:20])
+    for gain in (0.01, 1.0, 100.0):
+        recipe = Recipe((64, 40, 30, 10), "sigmoid", normalised=True)
+        state = begin(recipe, grid([0], [0.1], [gain], bias=0.5))
+        for before in forward(recipe, jax.tree.map(lambda one: one[0], state.net), x)[1]:
+            np.testing.assert_allclose(jnp.mean(before, -1), 0.5, atol=1e-4)
+            np.testing.assert_allclose(jnp.std(before, -1), 1, rtol=0.2 if gain < 1 else 1e-3)
+
+
+def test_mean_field_with_layer_norm_is_right_of_wide_nets() -> None:
+    config = QUESTIONS["vanishing"].config(
+        ("sigmoid",), ("he", "large"), True, layers=6, width=400, examples=4, seeds=4
+    )
+    for init in config.inits:
+        runs = gradients(config, digits(), "sigmoid", init, NORMALISED)
+        found = np.mean([run["slope"] for run in runs])
+        assert found == pytest.approx(vanishing_verdicts.theory(config, "sigmoid", init, False, NORMALISED), abs=0.02)
 
 
 @pytest.mark.parametrize("init", [name for name in INITS if name != "glorot"])
@@ -261,10 +287,11 @@ def test_death_before_training_is_judged_by_its_rule(
 
 def _scale_runs(config: Any, steps: dict[float, float], share: float) -> list[dict[str, Any]]:
     return [
-        {"depth": depth, "activation": name, "scale": scale, "rate": 0.1, "interior": True, "windows": 1, "seed": seed}
+        kind._asdict()
+        | {"activation": name, "scale": scale, "rate": 0.1, "interior": True, "windows": 1, "seed": seed}
         | {"error": 0.1, "steps": steps.get(scale, 50.0) + seed, "diverged": scale == 30.0 and seed == 0}
         | {f"saturated_{when}": (share if scale == 30.0 else 0.01) + 0.001 * seed for when in ("before", "after")}
-        for depth in config.depths
+        for kind in config.kinds()
         for name in config.activations
         for scale in config.scales
         for seed in range(config.seeds)
@@ -314,17 +341,15 @@ def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
     assert 2.0**-5 < found.rate < 8
 
 
-def test_every_depth_has_verdicts_of_its_own() -> None:
-    config = QUESTIONS["init_scale"].config(("tanh",), depths=(1, 4))
-    deep, shallow = {0.001: math.inf, 30.0: math.inf}, {}
-    runs = [
-        run
-        for depth, steps in ((1, shallow), (4, deep))
-        for run in _scale_runs(replace(config, depths=(depth,)), steps, 0.9)
-    ]
+def test_every_kind_of_net_has_verdicts_of_its_own() -> None:
+    config = QUESTIONS["init_scale"].config(("tanh",), depths=(1, 4), normalised_depths=(4,))
+    each = {Kind(1): ({}, 0.9), Kind(4): ({0.001: math.inf, 30.0: math.inf}, 0.9), Kind(4, True): ({}, 0.01)}
+    runs = [run for kind, came in each.items() for run in of_kind(_scale_runs(config, *came), kind)]
     claims = init_scale_verdicts.judge(config, runs)
-    assert [claim.verdict for claim in claims] == [SUPPORTED, SUPPORTED, REFUTED, SUPPORTED, REFUTED, SUPPORTED]
-    assert ["1 hidden layer of 32" in claim.scope for claim in claims] == [True] * 3 + [False] * 3
+    easy, hard = [SUPPORTED, SUPPORTED, REFUTED], [SUPPORTED, REFUTED, SUPPORTED]
+    assert [claim.verdict for claim in claims] == [*easy, *hard, REFUTED, SUPPORTED, REFUTED]
+    for kind, claim in zip(config.kinds(), claims[::3], strict=True):
+        assert f"{kind.written}, 32" in claim.scope
     findings = " ".join(QUESTIONS["init_scale"].tell(config, runs).findings)
     assert "1 hidden layer, tanh: the median net gets to 5% training error from scale 0.001 to 30" in findings
     assert "4 hidden layers, tanh: the median net gets to 5% training error from scale 0.01 to 10" in findings
