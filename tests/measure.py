@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.reference import worst_exactly as worst_exactly
-from experiments.subjects import derivatives, held
+from experiments.subjects import derivatives, held, ours
 from experiments.subjects import forward as forward
 from experiments.subjects import reverse as reverse
+from experiments.sweep import tiled
 from experiments.ulps import BOUNDS as BOUNDS
 from experiments.ulps import EXACT as EXACT
 from experiments.ulps import UNRELIEVED_16_BIT as UNRELIEVED_16_BIT
@@ -41,6 +42,14 @@ def rounding(facts: Facts) -> float:
     """How far the slope that is felt may be from the declared one: not at all, unless made from the rounded output."""
     keep = getattr(facts.function, "__keep__", ())
     return 5e-7 if any(way.smooth and way.bits > 16 for way in keep) else 0.0
+
+
+_subject = functools.cache(ours)
+
+
+def orders(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[np.ndarray]:
+    """Value, f' by reverse mode and f'' by forward over reverse, by one compilation for all parameters."""
+    return tiled(_subject(facts), x, given)
 
 
 def together(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], list[jax.Array]]:

@@ -1,7 +1,5 @@
 """Value, f' and f'' of every elementwise activation against its formula, in ulp: what its docstring promises."""
 
-import functools
-
 import numpy as np
 import pytest
 from measure import (
@@ -10,6 +8,7 @@ from measure import (
     EXACT,
     UNRELIEVED_16_BIT,
     Error,
+    orders,
     patterns,
     sample,
     worst_by_order,
@@ -17,17 +16,9 @@ from measure import (
 )
 
 from experiments.published import promise
-from experiments.subjects import ours
-from experiments.sweep import tiled
 from jaxact import Facts
 
 cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
-subject = functools.cache(ours)
-
-
-def orders(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[np.ndarray]:
-    """Value, f' and f'' at each input, by one compilation for all parameters."""
-    return tiled(subject(facts), x, given)
 
 
 def hold(errors: list[Error], bounds: tuple[float, ...]) -> None:

@@ -1,18 +1,43 @@
 """Infinities, NaN, signed zeros, kinks, and numbers too small to be normal."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import CASE_IDS, CASES, ELEMENTWISE, forward, reverse, together, value
+from measure import CASE_IDS, CASES, ELEMENTWISE, orders, reverse, value
 from test_dtypes import required
 
 from experiments.exact import exact
 from jaxact import Facts
 
-cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 functions = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
 FLOATS = ["bfloat16", "float16", "float32"]
+USUAL = [-1e4, -1.0, -0.0, 0.0, 1.0, 6.0, 1e4]
+TINY = [[1e-40, 0.0, 1e-37], [-1e-40, -0.0, -1e-37]]
+
+
+class Case(NamedTuple):
+    """An activation at parameters, and its results at all inputs that are special: the same program for all tests."""
+
+    facts: Facts
+    given: dict[str, float]
+    points: list[float]
+    results: dict[str, list[np.ndarray]]
+
+    def at(self, x: list[float], dtype: str, order: int) -> np.ndarray:
+        """Results of a type at some of the points; zeros and NaN are told apart by how they are written."""
+        written = list(map(str, self.points))
+        return self.results[dtype][order].astype("float64")[[written.index(str(one)) for one in x]]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=CASE_IDS)
+def case(request: pytest.FixtureRequest) -> Case:
+    facts, given = request.param
+    points = [-np.inf, np.inf, np.nan, *USUAL, *facts.kinks_at(**given), *TINY[0], *TINY[1]]
+    results = {dtype: orders(facts, given, np.asarray(points).astype(jnp.dtype(dtype))) for dtype in FLOATS}
+    return Case(facts, given, points, results)
 
 
 def limit(near: float, far: float) -> float:
@@ -29,15 +54,13 @@ def ends(facts: Facts) -> list[float]:
     return [end for end in (-np.inf, np.inf) if end in facts.domain]
 
 
-@cases
-def test_infinities_go_to_the_limits(facts: Facts, given: dict[str, float]) -> None:
-    points = [[exact(facts, np.sign(end) * 10.0**power, given)[:3] for power in (29, 30)] for end in ends(facts)]
-    limits = [[limit(float(a.mid()), float(b.mid())) for a, b in zip(near, far, strict=True)] for near, far in points]
-    for dtype in FLOATS:
-        for got, want in zip(
-            together(facts, given)(jnp.asarray(ends(facts), dtype)), zip(*limits, strict=True), strict=True
-        ):
-            np.testing.assert_allclose(got.astype("float32"), jnp.asarray(want, dtype).astype("float32"), rtol=2e-7)
+def test_infinities_go_to_the_limits(case: Case) -> None:
+    for end in ends(case.facts):
+        near, far = (exact(case.facts, np.sign(end) * 10.0**power, case.given)[:3] for power in (29, 30))
+        limits = [limit(float(a.mid()), float(b.mid())) for a, b in zip(near, far, strict=True)]
+        for dtype in FLOATS:
+            got = [case.at([end], dtype, order)[0] for order in range(3)]
+            np.testing.assert_allclose(got, np.asarray(limits).astype(jnp.dtype(dtype)).astype("float64"), rtol=2e-7)
 
 
 @functions
@@ -61,37 +84,36 @@ def test_declared_bounds_hold_and_are_approached(facts: Facts) -> None:
         assert facts.bounds == (-np.inf, np.inf)  # with a parameter that decides
 
 
-@cases
-def test_nan_in_nan_out_for_value_and_slope_and_nowhere_else(facts: Facts, given: dict[str, float]) -> None:
-    f = value(facts, given)
-    slopes = jax.jit(lambda x: [f(x), reverse(f)(x), forward(f)(x)])
-    points = [x for x in (-1e4, -1.0, -0.0, 0.0, 1.0, 6.0, 1e4) if facts.domain[0] < x < facts.domain[1] or not x]
+def test_nan_in_nan_out_for_value_and_slope_and_nowhere_else(case: Case) -> None:
+    low, high = case.facts.domain
+    inside = [x for x in USUAL if low < x < high or not x]
+    outside = [x for x in USUAL if x < low and x]
     for dtype in FLOATS:
-        for got in slopes(jnp.asarray([jnp.nan, *points], dtype)):
-            assert np.isnan(got.astype("float32")).tolist() == [True] + [False] * len(points)
-        outside = jnp.asarray([x for x in (-1e4, -1.0) if x < facts.domain[0]], dtype)
-        assert all(jnp.isnan(got).all() for got in slopes(outside))
+        for order in (0, 1):
+            assert np.isnan(case.at([np.nan, *outside], dtype, order)).all()
+            assert not np.isnan(case.at(inside, dtype, order)).any()
 
 
-@cases
-def test_zeros_give_the_value_at_zero(facts: Facts, given: dict[str, float]) -> None:
-    if facts.domain[0] == 0:
+def test_zeros_give_the_value_at_zero(case: Case) -> None:
+    if case.facts.domain[0] == 0:
         pytest.skip("0 is the end of the domain")
-    at_zero = [float(c.mid()) for c in exact(facts, 0.0, given)]
-    for got, want in zip(together(facts, given)(jnp.asarray([0.0, -0.0])), at_zero, strict=False):
-        np.testing.assert_allclose(got, [want, want], rtol=1e-6, atol=1e-30)
+    for order, want in enumerate(exact(case.facts, 0.0, case.given)[:3]):
+        np.testing.assert_allclose(case.at([0.0, -0.0], "float32", order), float(want.mid()), rtol=1e-6, atol=1e-30)
 
 
-@cases
-def test_a_kink_has_the_slope_of_the_side_that_the_formula_says(facts: Facts, given: dict[str, float]) -> None:
-    f = value(facts, given)
-    slopes = jax.jit(lambda x: [reverse(f)(x), forward(f)(x)])
-    for kink in facts.kinks_at(**given):
-        below, stated, above = (float(exact(facts, kink + d, given)[1].mid()) for d in (-1e-12, 0.0, 1e-12))
+def test_a_kink_has_the_slope_of_the_side_that_the_formula_says(case: Case) -> None:
+    for kink in case.facts.kinks_at(**case.given):
+        below, stated, above = (float(exact(case.facts, kink + d, case.given)[1].mid()) for d in (-1e-12, 0.0, 1e-12))
         assert np.isclose(np.float32(stated), [below, above], rtol=1e-6).any()
         for dtype in FLOATS:
-            for got in slopes(jnp.asarray([kink], dtype)):
-                assert got == jnp.asarray(np.float32(stated), dtype)
+            assert case.at([kink], dtype, 1) == np.float32(stated).astype(jnp.dtype(dtype)).astype("float64")
+
+
+def test_subnormal_inputs_count_as_themselves_or_as_zero(case: Case) -> None:
+    for points in TINY[: 1 if case.facts.domain[0] == 0 else 2]:
+        for order in range(3):
+            tiny, zero, normal = case.at(points, "float32", order)
+            assert np.isclose(tiny, [zero, normal], rtol=1e-6, atol=1e-36).any()
 
 
 @functions
@@ -105,12 +127,3 @@ def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
     bends = 1e-6 * np.maximum(1, np.abs(below)) * np.maximum(1, 1 / (points - facts.domain[0]) ** 2)
     jumps = points[np.abs(below - above) > bends]
     assert set(jumps.tolist()) <= set(facts.kinks_at(**given))
-
-
-@functions
-def test_subnormal_inputs_count_as_themselves_or_as_zero(facts: Facts) -> None:
-    given = facts.parameters | {name: v for name, v in required(facts).items() if name in facts.parameters}
-    points = [[1e-40, 0.0, 1e-37], [-1e-40, -0.0, -1e-37]][: 1 if facts.domain[0] == 0 else 2]
-    for got in together(facts, given)(jnp.asarray(points)):
-        for tiny, zero, normal in np.asarray(got):
-            assert np.isclose(tiny, [zero, normal], rtol=1e-6, atol=1e-36).any()
