@@ -1,7 +1,7 @@
 """What is measured in the tests, and with what; how far a result is from the truth is in experiments/ulps.py."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -30,7 +30,7 @@ CASES = [(facts, held(facts, given)) for facts in ELEMENTWISE for given in setti
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
 
 
-def value_of(function: Callable[..., jax.Array], given: dict[str, float]) -> Callable[[jax.Array], jax.Array]:
+def value_of(function: Callable[..., jax.Array], given: Mapping[str, Any]) -> Callable[[jax.Array], jax.Array]:
     return lambda x: function(x, **given)
 
 

@@ -87,6 +87,19 @@ def test_forward_and_reverse_mode_give_the_same_slopes(facts: Facts) -> None:
     np.testing.assert_allclose(jax.jit(declared)(x), first[0], rtol=rounding(facts), atol=0)
 
 
+@functools.cache
+def parameter_slopes(facts: Facts, name: str) -> Callable[[jax.Array, dict[str, jax.Array]], list[jax.Array]]:
+    """By the parameter, as declared and as felt, then by it and x in both orders; one program for all parameters."""
+
+    def slopes(x: jax.Array, given: dict[str, jax.Array]) -> list[jax.Array]:
+        f = lambda x, p: facts.function(x, **given | {name: p})  # noqa: E731
+        p = given[name]
+        mixed = jax.grad(jax.grad(f, 1), 0)(x, p), jax.grad(jax.grad(f, 0), 1)(x, p)
+        return [slope(facts.function, name)(x, **given), jax.grad(f, 1)(x, p), *mixed]
+
+    return jax.jit(jax.vmap(slopes, (0, None)))
+
+
 @pytest.mark.parametrize(
     ("facts", "given"),
     [case for case in CASES if case[0].parameters],
@@ -97,14 +110,7 @@ def test_parameter_slopes(facts: Facts, given: dict[str, float]) -> None:
     points = [-7.5, -1.25, -0.01, 0.0, 0.3, 2.0, 40.0]
     for name in facts.parameters:
         truth = [float(exact(facts, x, given, name)[1].mid()) for x in points]
-        f = lambda x, p: facts.function(x, **given | {name: p})  # noqa: B023, E731
-
-        def slopes(x: jax.Array, p: jax.Array) -> list[jax.Array]:
-            by_name = slope(facts.function, name)(x, **given | {name: p})  # noqa: B023
-            mixed = jax.grad(jax.grad(f, 1), 0)(x, p), jax.grad(jax.grad(f, 0), 1)(x, p)  # noqa: B023
-            return [by_name, jax.grad(f, 1)(x, p), *mixed]  # noqa: B023
-
-        got = jax.jit(jax.vmap(slopes, (0, None)))(jnp.asarray(points), jnp.float32(given[name]))
+        got = parameter_slopes(facts, name)(jnp.asarray(points), jax.tree.map(jnp.float32, given))
         np.testing.assert_allclose(got[0], truth, rtol=2.5e-7)
         np.testing.assert_allclose(got[1], truth, rtol=2.5e-7)
         h = 2.0**-20
@@ -114,15 +120,24 @@ def test_parameter_slopes(facts: Facts, given: dict[str, float]) -> None:
         np.testing.assert_allclose(got[3], by_both, rtol=1e-5, atol=1e-9)
 
 
+@functools.cache
+def thirds(facts: Facts) -> Callable[[jax.Array, dict[str, jax.Array]], list[jax.Array]]:
+    """The third derivative in two modes, by one program for all parameters."""
+
+    def modes(x: jax.Array, given: dict[str, jax.Array]) -> list[jax.Array]:
+        f = value_of(facts.function, given)
+        return [forward(forward(reverse(f)))(x), reverse(forward(forward(f)))(x)]
+
+    return jax.jit(modes)
+
+
 @pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 def test_third_derivative(facts: Facts, given: dict[str, float]) -> None:
     """Not bounded in ulp, but right: also at 0, where an abs in a formula would lose it."""
     x = np.asarray([-3.0, -0.5, 0.5, 3.0, *([0.0] if facts.domain[0] < 0 else [])], "float32")
     x = x[x > facts.domain[0]]
     truth = [float(exact(facts, point, given)[3].mid()) for point in x.tolist()]
-    f = value(facts, given)
-    thirds = jax.jit(lambda x: [forward(forward(reverse(f)))(x), reverse(forward(forward(f)))(x)])
-    for got in thirds(jnp.asarray(x)):
+    for got in thirds(facts)(jnp.asarray(x), jax.tree.map(jnp.float32, given)):
         np.testing.assert_allclose(got, truth, rtol=2e-5, atol=1e-6)
 
 
