@@ -90,8 +90,8 @@ def exp_parts(x: Array) -> Exp:
 
 
 def exp_of_sum(x: Array, low: Tail) -> Array:
-    """exp(x + low) for x <= 0, within 0.6 ulp."""
-    s, p, p_low = _exp_split(x, low)
+    """exp(x + low) for x <= 0, within 0.6 ulp. Where s is 0, low may be anything."""
+    s, p, p_low = _exp_split(x, low if type(low) is float else jnp.clip(low, -1, 1))
     w = 1 + p
     return s * w if is_single() else s * (w + (((1 - w) + p) + p_low))
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from measure import AXISWISE, ulp
+from test_dtypes import call
 
 from experiments.exact import exact_row, largest_terms
 from experiments.rows import AXIS_BOUNDS, ROWS, components, directional, first, measurable, of_formula, operands
@@ -69,6 +70,24 @@ def test_reverse_mode_is_the_transpose(function: Callable[..., jax.Array], row: 
     x = jnp.asarray(np.resize(ROWS[row], 12))
     forward, reverse = jacobians(function)(x)
     np.testing.assert_allclose(forward, reverse, rtol=1e-6, atol=1e-36)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 38), ("float32", 38), ("float64", 307)])
+@axiswise
+def test_finite_numbers_of_any_size_and_digits_never_give_nan(facts: Facts, dtype: str, most: int) -> None:
+    """A rounding error of 1e13 is a million."""
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(dtype == "float64"):
+        x = jnp.asarray(rng.normal(size=(most, 12)) * 10.0 ** np.arange(most)[:, None], dtype)
+        along = jnp.asarray(rng.normal(size=12), dtype)
+
+        def both(row: jax.Array) -> list[jax.Array]:
+            y, pull = jax.vjp(call(facts), row)
+            return [y, *pull(jnp.resize(along, y.shape))]
+
+        for found in jax.jit(jax.vmap(both))(x):
+            rows = np.isnan(np.asarray(found, "float64")).reshape(most, -1).any(-1)
+            assert not rows.any(), np.flatnonzero(rows)
 
 
 def test_a_confident_row_keeps_its_digits() -> None:
