@@ -28,7 +28,7 @@ from .style import listed, svg
 ABOUT = """Claims of lecture notes about activation functions, put to the test on real handwritten digits.
 
   python -m experiments                        all questions, in about 10 minutes on 2 cores
-  python -m experiments --full                 the same with more seeds, widths and depths, in an hour or so
+  python -m experiments --full                 the same with more seeds, widths and depths, in about an hour
   python -m experiments --smallest             the same in a minute or two, too small for verdicts
   python -m experiments --seeds 40             the same with as many seeds of each net
   python -m experiments --devices all          the same, nets shared out among all GPUs, TPUs or CPU devices

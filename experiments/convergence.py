@@ -196,8 +196,8 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """Whether it depends on how deep the net is: four depths and the convolutional net, with more seeds."""
-    return Config(nets=("mlp1", "mlp2", "mlp4", "mlp8", CONVNET), seeds=12)
+    """Whether it depends on depth and optimiser: four depths and the convolutional net, Adam as well, more seeds."""
+    return Config(nets=("mlp1", "mlp2", "mlp4", "mlp8", CONVNET), optimizers=("sgd", "adam"), seeds=12)
 
 
 def layers(net: str) -> int:

@@ -72,7 +72,7 @@ class Config:
     """Slopes of the leaky ReLUs that ELU is compared with."""
     others: tuple[str, ...] = ("relu", "tanh")
     """Names of jaxact functions that ELU is compared with as well."""
-    depths: tuple[int, ...] = (3, 6)
+    depths: tuple[int, ...] = (3,)
     """Numbers of hidden layers; every depth gets verdicts of its own."""
     width: int = 100
     """Units per hidden layer."""

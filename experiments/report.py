@@ -97,7 +97,7 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
 def _lead(answers: Sequence[tuple[Result, str]]) -> str:
     claims = [claim for result, _ in answers for claim in result.claims]
     counts = ", ".join(f"{count} {word.lower()}" for word, count in tally(claims))
-    return f"{len(claims)} claims on {len(answers)} questions: {counts}."
+    return f"{len(claims)} verdicts on {len(answers)} questions: {counts}."
 
 
 def _origin(result: Result) -> str:

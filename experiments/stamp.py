@@ -77,7 +77,7 @@ def _command(name: str, config: Any) -> str:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value != field.default:
-            entries = value if isinstance(value, tuple) else (value,)
+            entries = value if isinstance(value, tuple) else () if value is True else (value,)
             words += [f"--{field.name.replace('_', '-')}", *map(str, entries)]
     return shlex.join(words)
 

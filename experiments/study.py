@@ -28,7 +28,7 @@ class Output:
     quick: bool = False
     """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. So it is without a flag, too."""
     full: bool = False
-    """More seeds, widths and depths, to see where claims hold: all questions in an hour or so on 2 cores."""
+    """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
     smallest: bool = False
     """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     devices: int | Literal["all"] = 1

@@ -169,7 +169,7 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     assert sum(counts) == len(claims) - 2
     assert any(r"learn \|x\|" in line for line in claims)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in claims} == {5}
-    assert f"{len(claims) - 2} claims on {len(QUESTIONS)} questions: " in lead
+    assert f"{len(claims) - 2} verdicts on {len(QUESTIONS)} questions: " in lead
     assert f"JAX {jax.__version__}" in lead
     assert [line.split(" | ")[0].removeprefix("| ") for line in commands[2:]] == list(QUESTIONS)
     assert any("python -m experiments collapse --" in line for line in commands)

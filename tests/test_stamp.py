@@ -1,12 +1,15 @@
 """A kept answer holds exactly as long as nothing has changed that could change it."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from experiments import collapse, stamp
+from experiments.__main__ import _asked_for
 from experiments.questions import QUESTIONS
 from experiments.stamp import fingerprint, modules_of, without_words
+from experiments.study import Size
 
 
 def test_a_question_is_made_of_its_own_files_and_of_what_they_import() -> None:
@@ -14,6 +17,15 @@ def test_a_question_is_made_of_its_own_files_and_of_what_they_import() -> None:
     assert {"collapse", "collapse_verdicts", "collapse_story", "training", "data", "statistics"} <= names
     assert not names & {"__main__", "speed", "vanishing", "explorer"}
     assert all(name in {path.stem for path in modules_of(name)} for name in QUESTIONS)
+
+
+@pytest.mark.parametrize("size", Size)
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_command_of_an_answer_gives_its_settings(name: str, size: Size) -> None:
+    config = QUESTIONS[name].settings(size)
+    *_, command = stamp.stamp(name, config, "", 0.0)["command"].partition("python -m experiments ")
+    ((question, given),), _ = _asked_for(shlex.split(command))
+    assert (question.name, given) == (name, config)
 
 
 def test_code_counts_and_words_do_not() -> None:
