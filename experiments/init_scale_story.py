@@ -11,6 +11,8 @@ from .init_scale_verdicts import SATURATE, at, of_kind, saturated, steps
 from .result import Runs, Story, Table
 from .style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
+MOST_COLUMNS = 4  # of a figure that is to be read on a page
+
 
 def tell(config: Config, runs: Runs) -> Story:
     """Findings, comparison, practice, caption and table."""
@@ -168,19 +170,25 @@ def _table(config: Config, runs: Runs) -> Table:
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Steps and saturated units against the initial scale, a column per kind of net; of several, where they learn."""
+    """Steps above saturated units against the initial scale, for every kind of net; of several, where they learn."""
     several = len(config.kinds()) > 1
-    columns = len(config.kinds()) + several
-    picture, (tops, bottoms) = canvas(2, columns, 3.7 * columns if several else 7.5, 6.4)
-    for kind, top, bottom in zip(config.kinds(), tops, bottoms, strict=False):
+    columns = min(MOST_COLUMNS, len(config.kinds()) + several)
+    blocks = -(-(len(config.kinds()) + several) // columns)
+    picture, axes = canvas(2 * blocks, columns, 3.7 * columns if several else 7.5, 6.4 * blocks)
+    pairs = [pair for row in range(0, 2 * blocks, 2) for pair in zip(axes[row], axes[row + 1], strict=True)]
+    for place, (kind, (top, bottom)) in enumerate(zip(config.kinds(), pairs, strict=False)):
         _draw_kind(config, of_kind(runs, kind), top, bottom)
         title(top, kind.written)
-    tops[0].set_ylabel(f"steps to {config.threshold:.0%} error")
-    bottoms[0].set_ylabel("saturated units in %")
+        if place % columns == 0:
+            top.set_ylabel(f"steps to {config.threshold:.0%} error")
+            bottom.set_ylabel("saturated units in %")
+    for spare in (one for pair in pairs[len(config.kinds()) :] for one in pair):
+        spare.set_axis_off()
     if several:
-        _draw_where(config, runs, tops[-1])
-        bottoms[-1].set_axis_off()
-    legend(picture, bottoms[0], len(config.activations))
+        where, _ = pairs[len(config.kinds())]
+        where.set_axis_on()
+        _draw_where(config, runs, where)
+    legend(picture, pairs[0][1], len(config.activations))
     return picture
 
 
