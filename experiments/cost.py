@@ -103,7 +103,8 @@ def _activations(config: Config, x: Array) -> dict[str, Callable[[], Any]]:
 def _in_place(function: Callable[..., Array], *given: Array) -> Callable[[], Array]:
     """The function of these arrays, compiled, which gives up its last result for the next one."""
     program = jax.jit(lambda last, *given: function(*given), donate_argnums=0, keep_unused=True)
-    last = jax.jit(function)(*given)
+    made = jax.eval_shape(function, *given)
+    last = jnp.zeros(made.shape, made.dtype)
 
     def again() -> Array:
         nonlocal last

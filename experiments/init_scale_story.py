@@ -182,12 +182,11 @@ def figure(config: Config, runs: Runs) -> Figure:
         if place % columns == 0:
             top.set_ylabel(f"steps to {config.threshold:.0%} error")
             bottom.set_ylabel("saturated units in %")
-    for spare in (one for pair in pairs[len(config.kinds()) :] for one in pair):
-        spare.set_axis_off()
+    spare = [one for pair in pairs[len(config.kinds()) :] for one in pair]
     if several:
-        where, _ = pairs[len(config.kinds())]
-        where.set_axis_on()
-        _draw_where(config, runs, where)
+        _draw_where(config, runs, spare.pop(0))
+    for one in spare:
+        one.set_axis_off()
     legend(picture, pairs[0][1], len(config.activations))
     return picture
 

@@ -182,8 +182,7 @@ def _profiles(config: Config, runs: Runs, panel: Axes, init: str, kind: str) -> 
     for width, name in zip(wide, config.activations, strict=True):
         profile = np.mean([run["decades"] for run in nets(runs, name, init, kind)], axis=0)
         panel.plot(layers, profile - profile[0], linewidth=width, color=color(name), label=named(name))
-        normalised = np.full(config.layers - 1, theory(config, name, init, False, NORMALISED))
-        expected = np.cumsum([0.0, *(predicted(config, name, init)[1] if kind == PLAIN else normalised)])
+        expected = np.cumsum([0.0, *predicted(config, name, init, kind)[1]])
         panel.plot(layers, expected, ".", markersize=4, color="#222222")
     panel.set(xlabel="hidden layer", xlim=(0.5, config.layers + 0.5))
     written = INITS[init].written + (", saturating" if init == SATURATING else "")

@@ -58,26 +58,24 @@ def slope(config: Config, runs: Runs, name: str, init: str, comparisons: int = 1
 
 
 @cache
-def predicted(config: Config, name: str, init: str) -> tuple[float, np.ndarray]:
+def predicted(config: Config, name: str, init: str, kind: str = PLAIN) -> tuple[float, np.ndarray]:
     """Mean field's change per layer at the fixed point of the length map, and in each layer on the way back.
 
     The length map starts from the mean square of the examples that the nets saw. Where the gradient goes back through
-    a layer, the slope is the layer's own and the weights are those behind it, all of one width.
+    a layer, the slope is the layer's own and the weights are those behind it, all of one width. With LayerNorm
+    pre-activations have deviation 1, and the scale of the weights cancels.
     """
+    if kind == NORMALISED:
+        with jax.enable_x64(True):
+            size, slope_square = moments(name, np.float64(1.0))
+        each = float(0.5 * np.log10(slope_square / size))
+        return each, np.full(config.layers - 1, each)
     deviation, (inputs, square) = INITS[init].deviation, _examples(config)
     scale = deviation(config.width, config.width) * config.width**0.5
     first = square * deviation(inputs, config.width) ** 2
     with jax.enable_x64(True):
         back = decades(name, first, scale, config.layers - 1)[::-1]
         return settled(name, first, scale), back
-
-
-@cache
-def predicted_normalised(name: str) -> float:
-    """The same with LayerNorm: pre-activations have deviation 1, and the scale of the weights cancels."""
-    with jax.enable_x64(True):
-        size, back = moments(name, np.float64(1.0))
-        return float(0.5 * np.log10(back / size))
 
 
 @cache
@@ -89,9 +87,7 @@ def _examples(config: Config) -> tuple[int, float]:
 
 def theory(config: Config, name: str, init: str, at_limit: bool, kind: str = PLAIN) -> float:
     """The slope that mean field predicts; layer by layer it is that of the line through the predicted norms."""
-    if kind == NORMALISED:
-        return predicted_normalised(name)
-    limit, back = predicted(config, name, init)
+    limit, back = predicted(config, name, init, kind)
     return limit if at_limit else line(np.concatenate([[0.0], np.cumsum(back)]))
 
 
