@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 
 from . import accuracy_report, depth_report, explorer, gallery, rebuild, report, speed_report
+from .claims import counted
 from .command import FLAGS, PROGRAM, file_in_the_way, refuse
 from .devices import spread_over
 from .files import DataError
@@ -27,7 +28,7 @@ from .style import listed, svg
 
 ABOUT = """Claims of lecture notes about activation functions, put to the test on real handwritten digits.
 
-  python -m experiments                        all questions, in about 10 minutes on 2 cores
+  python -m experiments                        all questions, in about 8 minutes on 2 cores
   python -m experiments --full                 the same with more seeds, widths and depths, in about an hour
   python -m experiments --smallest             the same in a minute or two, too small for verdicts
   python -m experiments --seeds 40             the same with as many seeds of each net
@@ -151,9 +152,7 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
                 config, progress, lambda: stamp(question.name, config, mark, time.perf_counter() - start)
             )
         save(result, svg(figure), output.out)
-        verdicts = [claim.verdict.lower() for claim in result.claims]
-        counts = [f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts)]
-        _say(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {listed(counts)}.", console)
+        _say(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {counted(result.claims)}.", console)
     rebuild.rebuild(output.out, explorer.kept(output.out))
     return result
 

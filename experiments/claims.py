@@ -53,18 +53,26 @@ WORDS = {
 """A where algebra decides, B where only an experiment can, P for what is published elsewhere."""
 
 
-def tally(claims: Iterable[Claim]) -> list[tuple[str, int]]:
+def tally(claims: Iterable[Claim]) -> dict[str, int]:
     """How many verdicts of each kind there are, in a fixed order."""
     verdicts = [claim.verdict for claim in claims]
-    return [(verdict, verdicts.count(verdict)) for verdict in VERDICTS]
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
 
-def in_short(claims: Iterable[Claim]) -> list[list[str]]:
-    """For each claim of the notes that was tested, in their order: number and words, and how often it fared how."""
+def counted(claims: Iterable[Claim]) -> str:
+    """The same in words."""
+    return ", ".join(f"{count} {verdict.lower()}" for verdict, count in tally(claims).items())
+
+
+def in_short(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
+    """How often each claim of the notes that was tested fared how, by its number, in their order."""
     asked = list(claims)
-    found = {id: tally(claim for claim in asked if claim.id == id) for id in WORDS}
+    return {id: tally(claim for claim in asked if claim.id == id) for id in WORDS if any(c.id == id for c in asked)}
+
+
+def table_in_short(claims: Iterable[Claim]) -> list[list[str]]:
+    """The same as rows of a table: number and words, and a column per verdict, empty for none."""
     return [
-        [f"{id} {WORDS[id]}", *(str(count or "") for _, count in counts)]
-        for id, counts in found.items()
-        if any(count for _, count in counts)
+        [f"{id} {WORDS[id]}", *(str(count or "") for count in counts.values())]
+        for id, counts in in_short(claims).items()
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .cost import PRODUCT, WIDE, Config
+from .cost import ALONE, LAYER, PRODUCT, WIDE, Config
 from .result import Claim, Runs
 from .statistics import Interval, hull, ratio_interval, verdict
 from .style import named
@@ -12,18 +12,24 @@ EXPENSIVE, SMALL = 1.5, 0.2
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
     """Both claims for exp and every activation that is made of it."""
-    expensive = [_expensive(config, runs, name) for name in config.suspects()]
+    expensive = [_expensive(config, runs, size, name) for size in config.sizes for name in config.suspects()]
     return expensive + [_minor(config, runs, name) for name in config.suspects()]
 
 
-def seconds(runs: Runs, width: int, name: str) -> np.ndarray:
-    """One entry per round."""
-    return np.array([run["seconds"][name] for run in runs if run["width"] == width])
+def seconds(runs: Runs, where: str, size: int, name: str) -> np.ndarray:
+    """One entry per round, on so many elements (ALONE) or in a layer so wide (LAYER)."""
+    return np.array([run["seconds"][name] for run in runs if run.get(where) == size])
 
 
-def ratio(config: Config, runs: Runs, width: int, name: str, to: str) -> Interval:
-    """Median time of one program over that of another."""
-    return ratio_interval(seconds(runs, width, name), seconds(runs, width, to), config.confidence)
+def to_relu(config: Config, runs: Runs, size: int, name: str) -> Interval:
+    """Median time on so many elements over that of ReLU."""
+    return ratio_interval(seconds(runs, ALONE, size, name), seconds(runs, ALONE, size, "relu"), config.confidence)
+
+
+def share(config: Config, runs: Runs, width: int, name: str) -> Interval:
+    """Median time on a layer's outputs over that of the product that makes them."""
+    taken, product = (seconds(runs, LAYER, width, program) for program in (name, PRODUCT))
+    return ratio_interval(taken, product, config.confidence)
 
 
 def wide(config: Config) -> list[int]:
@@ -31,13 +37,13 @@ def wide(config: Config) -> list[int]:
     return [width for width in config.widths if width >= WIDE]
 
 
-def _expensive(config: Config, runs: Runs, name: str) -> Claim:
-    interval = ratio(config, runs, 0, name, "relu")
+def _expensive(config: Config, runs: Runs, size: int, name: str) -> Claim:
+    interval = to_relu(config, runs, size, name)
     return Claim(
         id="B13",
         text=f"exp() is expensive: {named(name)} takes longer than ReLU",
         source="S0 S1 S2 S3 S4",
-        scope=f"{config.size:,} float32 elements",
+        scope=f"{size:,} float32 elements",
         measure=f"median time of {named(name)} over that of ReLU",
         rule=f"supported if the {config.confidence:.0%} interval lies above {EXPENSIVE:g}, refuted if below",
         unit="x",
@@ -48,7 +54,7 @@ def _expensive(config: Config, runs: Runs, name: str) -> Claim:
 
 
 def _minor(config: Config, runs: Runs, name: str) -> Claim:
-    interval = hull([ratio(config, runs, width, name, PRODUCT) for width in wide(config)])
+    interval = hull([share(config, runs, width, name) for width in wide(config)])
     return Claim(
         id="B14",
         text=f"exp() is not the main cost: {named(name)} takes little beside the product of its layer",

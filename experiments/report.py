@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from .claims import in_short, tally
+from .claims import WORDS, counted, in_short, table_in_short
 from .markdown import table as markdown_table
 from .result import Claim, Result, Table
 from .statistics import VERDICTS
@@ -79,7 +79,7 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
     """The verdicts as Markdown tables, claim by claim and then every single one, and where they come from."""
     head = ["claim", *(word.lower() for word in VERDICTS)]
-    short = markdown_table(head, in_short(claim for result, _ in answers for claim in result.claims))
+    short = markdown_table(head, table_in_short(claim for result, _ in answers for claim in result.claims))
     rows = [
         (f"{claim.id} {claim.text}", claim.scope, f"{claim.shown}: {claim.measure}", claim.verdict)
         for result, _ in answers
@@ -96,8 +96,7 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
 
 def _lead(answers: Sequence[tuple[Result, str]]) -> str:
     claims = [claim for result, _ in answers for claim in result.claims]
-    counts = ", ".join(f"{count} {word.lower()}" for word, count in tally(claims))
-    return f"{len(claims)} verdicts on {len(answers)} questions: {counts}."
+    return f"{len(claims)} verdicts on {len(answers)} questions: {counted(claims)}."
 
 
 def _origin(result: Result) -> str:
@@ -114,7 +113,7 @@ def show(results: Sequence[Result], console: Console) -> None:
     if len(results) > 1:
         for verdict in VERDICTS:
             table.add_column(verdict.lower(), style=colors[verdict], justify="right", no_wrap=True)
-        for row in in_short(claims):
+        for row in table_in_short(claims):
             table.add_row(*row)
     else:
         table.add_column(r"value \[interval]", no_wrap=True)
@@ -159,16 +158,13 @@ def _question(result: Result, figure: str) -> str:
 def _in_short(answers: Sequence[tuple[Result, str]]) -> str:
     """Claim by claim how often it was supported, refuted or neither, and by which questions."""
     rows = []
-    for words, *counts in in_short(claim for result, _ in answers for claim in result.claims):
-        id, text = words.split(" ", 1)
+    for id, counts in in_short(claim for result, _ in answers for claim in result.claims).items():
         askers = [result for result, _ in answers if any(claim.id == id for claim in result.claims)]
         links = ", ".join(f'<a href="#{result.name}">{result.name}</a>' for result in askers)
         badges = " ".join(
-            f'<span class="badge {word}">{count} {word.lower()}</span>'
-            for word, count in zip(VERDICTS, counts, strict=True)
-            if count
+            f'<span class="badge {word}">{count} {word.lower()}</span>' for word, count in counts.items() if count
         )
-        rows.append(f"<tr><td><span class=id>{id}</span>{_text(text)}<small>{links}</small><td>{badges}</tr>")
+        rows.append(f"<tr><td><span class=id>{id}</span>{_text(WORDS[id])}<small>{links}</small><td>{badges}</tr>")
     head = "<thead><tr><th>claim<th>verdicts on it</tr></thead>"
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
 

@@ -26,7 +26,7 @@ class Output:
     """How large the runs are, where they are computed, and where answers go."""
 
     quick: bool = False
-    """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. So it is without a flag, too."""
+    """The usual settings, for verdicts: all questions in about 8 minutes on 2 cores. So it is without a flag, too."""
     full: bool = False
     """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
     smallest: bool = False

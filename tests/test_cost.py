@@ -7,20 +7,26 @@ import numpy as np
 import pytest
 
 from experiments import cost, cost_story, cost_verdicts, race
-from experiments.cost import PRODUCT, Config
+from experiments.cost import ALONE, LAYER, PRODUCT, Config
 from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 
 
-def _runs(config: Config, alone: float, share: dict[int, float], noise: float = 0.001) -> list[dict[str, Any]]:
-    """ReLU takes a second; the others `alone` times that, and a share of the product that depends on the width."""
+def _runs(
+    config: Config, alone: dict[int, float], share: dict[int, float], noise: float = 0.001
+) -> list[dict[str, Any]]:
+    """ReLU takes a second; the others what is given times that by the size, and a share of the product by the width.
+
+    Alone where nothing is given they take twice ReLU's time, and as long as the product.
+    """
     rng = np.random.default_rng(0)
     runs: list[dict[str, Any]] = []
     for _ in range(config.rounds):
         jitter = dict(zip(("relu", *config.suspects(), PRODUCT), rng.normal(1, noise, 9), strict=False))
-        for width in (0, *config.widths):
-            seconds = {"relu": 1.0} | dict.fromkeys(config.suspects(), share.get(width, alone))
-            seconds |= {PRODUCT: 1.0} if width else {}
-            runs.append({"width": width, "seconds": {name: jitter[name] * taken for name, taken in seconds.items()}})
+        places = [(ALONE, size, alone.get(size, 2.0)) for size in config.sizes]
+        for where, size, taken in places + [(LAYER, width, share.get(width, 1.0)) for width in config.widths]:
+            seconds = {"relu": 1.0} | dict.fromkeys(config.suspects(), taken)
+            seconds |= {PRODUCT: 1.0} if where == LAYER else {}
+            runs.append({where: size, "seconds": {name: jitter[name] * each for name, each in seconds.items()}})
     return runs
 
 
@@ -34,16 +40,27 @@ def _runs(config: Config, alone: float, share: dict[int, float], noise: float = 
     ],
 )
 def test_cost_is_judged_by_its_rules(alone: float, share: dict[int, float], expensive: str, minor: str) -> None:
-    config = Config()
-    claims = cost_verdicts.judge(config, _runs(config, alone, share))
-    assert {claim.verdict for claim in claims if claim.id == "B13"} == {expensive}
-    assert {claim.verdict for claim in claims if claim.id == "B14"} == {minor}
-    assert len(claims) == 2 * len(config.suspects())
+    config = Config(sizes=(2**10, 2**20))
+    claims = cost_verdicts.judge(config, _runs(config, {2**20: alone}, share))
+    assert [claim.verdict for claim in claims if claim.scope == "1,048,576 float32 elements"] == [expensive] * 4
+    assert [claim.verdict for claim in claims if claim.scope == "1,024 float32 elements"] == [SUPPORTED] * 4
+    assert [claim.verdict for claim in claims if claim.id == "B14"] == [minor] * 4
+    assert len(claims) == 12
+
+
+def test_where_exp_is_expensive_is_told_size_by_size() -> None:
+    config = Config(sizes=(2**10, 2**20))
+    told = cost_story.tell(config, _runs(config, {2**10: 3.0, 2**20: 1.1}, {}, 0.0))
+    dear = [sentence for sentence in told.practice if "by themselves" in sentence.lower()]
+    assert len(dear) == 1
+    assert "on 1,024 elements" in dear[0]
+    assert told.tables[0].rows[0][2].startswith("3.00")
+    assert told.tables[0].rows[1][2].startswith("1.10")
 
 
 def test_narrow_layers_decide_nothing_but_are_told() -> None:
     config = Config()
-    runs = _runs(config, 4.0, {64: 50.0, 1024: 0.1, 2048: 0.1}, 0.0)
+    runs = _runs(config, {}, {64: 50.0, 1024: 0.1, 2048: 0.1}, 0.0)
     assert {claim.verdict for claim in cost_verdicts.judge(config, runs) if claim.id == "B14"} == {SUPPORTED}
     assert any("sigmoid 5000 %" in sentence for sentence in cost_story.tell(config, runs).findings)
 
@@ -61,9 +78,10 @@ def test_every_round_of_every_program_is_kept(monkeypatch: pytest.MonkeyPatch) -
     config = cost.smallest()
     runs = cost.run(config, lambda fraction, doing: None)
     everyone = ["relu", *config.activations, "exp"]
-    assert raced == [(everyone, config.rounds)] + [([*everyone, PRODUCT], config.rounds)] * len(config.widths)
-    assert len(runs) == config.rounds * (1 + len(config.widths))
-    assert cost_verdicts.seconds(runs, 1024, PRODUCT).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    layers = [([*everyone, PRODUCT], config.rounds)] * len(config.widths)
+    assert raced == [(everyone, config.rounds)] * len(config.sizes) + layers
+    assert len(runs) == config.rounds * (len(config.sizes) + len(config.widths))
+    assert cost_verdicts.seconds(runs, LAYER, 1024, PRODUCT).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_a_program_writes_over_its_last_result() -> None:
