@@ -152,6 +152,7 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
                 config, progress, lambda: stamp(question.name, config, mark, time.perf_counter() - start)
             )
         save(result, svg(figure), output.out)
+        jax.clear_caches()  # programs take memory maps, of which a process does not have enough for all questions
         _say(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {counted(result.claims)}.", console)
     rebuild.rebuild(output.out, explorer.kept(output.out))
     return result

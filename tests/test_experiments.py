@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,35 +67,20 @@ def _usual_promotion() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of pytest-xdist see."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-@pytest.fixture(scope="session")
-def environment(shared: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Compilations are shared between the runs of this file and with nothing else."""
     as_a_user_has_it = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    return as_a_user_has_it | {"JAX_COMPILATION_CACHE_DIR": str(shared / "compilations"), "PYTHONWARNINGS": "error"}
+    compilations = tmp_path_factory.mktemp("compilations")
+    return as_a_user_has_it | {"JAX_COMPILATION_CACHE_DIR": str(compilations), "PYTHONWARNINGS": "error"}
 
 
-@pytest.fixture(scope="session")
-def answered(environment: dict[str, str], shared: Path) -> Path:
-    """A folder with the answers to all questions, on the smallest settings; made by the first worker that asks."""
-    out, done = shared / "nested" / "answers", shared / "answers-done"
-    try:
-        (shared / "answers-lock").mkdir()
-    except FileExistsError:
-        for _ in range(3000):
-            if done.exists():
-                return out
-            time.sleep(0.1)
-        raise
+@pytest.fixture(scope="module")
+def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the answers to all questions, on the smallest settings."""
+    out = tmp_path_factory.mktemp("all") / "nested" / "answers"
     command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(out)]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
-    done.touch()
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("finished in") == len(QUESTIONS)
     return out
@@ -299,6 +283,7 @@ def test_help_explains_every_setting(
         ("convergence --nets mlp2 mlp2", "nets is", "none twice"),
         ("convergence --optimizers lion", "'lion'", "'momentum'"),
         ("convergence --convnet-threshold 0.5", "convnet-threshold is 0.5", "one of"),
+        ("cost --sizes 4096 0", "sizes is 0", "at least 1"),
         ("cost --widths 64 512", "widths is 512", "at least 1024"),
         ("cost --activations maxout", "'maxout'", "elementwise function of jaxact"),
         ("dying_relu --widths 10 0", "widths is 0", "at least 1"),

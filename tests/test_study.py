@@ -95,6 +95,15 @@ def test_the_log_has_settings_tuning_and_duration(tmp_path: Path, capsys: pytest
     assert "not run again" in _lines(tmp_path)[-1]
 
 
+def test_programs_are_forgotten_when_a_question_is_answered(tmp_path: Path) -> None:
+    """Each takes memory maps, of which a process may have 65,530: the full study used them up."""
+    client = jax.devices()[0].client
+    jax.clear_caches()
+    before = len(client.live_executables())
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    assert len(client.live_executables()) == before
+
+
 def _events() -> None:
     warnings.warn("all is not\nwell", RuntimeWarning, stacklevel=1)
     logging.getLogger("jax._src.xla_bridge").warning("no GPU")
