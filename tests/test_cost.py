@@ -14,9 +14,9 @@ from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 def _runs(
     config: Config, alone: dict[int, float], share: dict[int, float], noise: float = 0.001
 ) -> list[dict[str, Any]]:
-    """ReLU takes a second; the others what is given times that by the size, and a share of the product by the width.
+    """ReLU and the product take a second, the others `alone` of their size, or the `share` of their layer's width.
 
-    Alone where nothing is given they take twice ReLU's time, and as long as the product.
+    Where nothing is given for a size they take two seconds, and for a width one.
     """
     rng = np.random.default_rng(0)
     runs: list[dict[str, Any]] = []

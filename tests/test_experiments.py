@@ -80,7 +80,7 @@ def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     """A folder with the answers to all questions, on the smallest settings."""
     out = tmp_path_factory.mktemp("all") / "nested" / "answers"
     command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(out)]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("finished in") == len(QUESTIONS)
     return out
