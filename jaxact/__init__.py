@@ -8,7 +8,6 @@ from ._axiswise import crelu as crelu
 from ._axiswise import maxout as maxout
 
 # isort: split
-from ._activation import slope as slope
 from ._algebraic import arctan as arctan
 from ._algebraic import isrlu as isrlu
 from ._algebraic import isru as isru
@@ -70,6 +69,7 @@ from ._sigmoids import gompertz as gompertz
 from ._sigmoids import sigmoid as sigmoid
 from ._sigmoids import softcap as softcap
 from ._sigmoids import tanh as tanh
+from ._slope import slope as slope
 from ._softmaxes import gumbel_softmax as gumbel_softmax
 from ._softmaxes import log_softmax as log_softmax
 from ._softmaxes import softmax as softmax

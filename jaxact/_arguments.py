@@ -1,18 +1,22 @@
 """What comes in: which parameters are arrays, how their types are promoted, and what to say when they make no sense."""
 
+import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-AsGiven = Annotated[ArrayLike, "integers stay integers"]
-"""An array whose integers mean something else than its floats: labels are classes, or the probabilities of classes."""
+KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
+"""An array whose integers mean something else than its floats: labels are classes, or probabilities of classes."""
+Positive = Annotated[ArrayLike, "greater than 0"]
+"""An array of positive numbers. Only a Python number can be checked; in an array, 0 and less give NaN or nonsense."""
 
 
 @dataclass(frozen=True)
@@ -20,93 +24,88 @@ class Parameters:
     """The names of a function's parameters by treatment, which their annotations decide."""
 
     arrays: tuple[str, ...]
-    """`ArrayLike` and `AsGiven`: traced, differentiated, computed in the precision of x, the first of them."""
-    as_given: tuple[str, ...]
-    """Those of them that are `AsGiven`."""
-    masks: tuple[str, ...]
-    """`ArrayLike | None`: traced; integers and bools stay what they are."""
+    """`ArrayLike`, `Positive`, `KeepsIntegers`: differentiated, computed in the precision of x, the first of them."""
+    keep_integers: tuple[str, ...]
+    positive: tuple[str, ...]
+    optional: tuple[str, ...]
+    """`ArrayLike | None`: a mask, a key, a gate; traced, and never converted."""
     static: tuple[str, ...]
     """Anything else: a constant to jit."""
-    operands: tuple[str, ...]
-    """All but those, in the order of the signature."""
+
+    @property
+    def x(self) -> str:
+        """The parameter that decides the type of the result; a PRNG key may come before it."""
+        return self.arrays[0]
 
     @staticmethod
+    @functools.cache
     def of(function: Callable[..., Any]) -> "Parameters":
         hints = typing.get_type_hints(function, include_extras=True)
         names = tuple(inspect.signature(function).parameters)
-        as_given = tuple(name for name in names if hints[name] == AsGiven)
-        arrays = tuple(name for name in names if name in as_given or hints[name] == ArrayLike)
-        masks = tuple(name for name in names if hints[name] == ArrayLike | None)
-        operands = tuple(name for name in names if name in arrays + masks)
-        return Parameters(arrays, as_given, masks, tuple(name for name in names if name not in operands), operands)
+
+        def annotated(*kinds: Any) -> tuple[str, ...]:
+            return tuple(name for name in names if hints[name] in kinds)
+
+        arrays, optional = annotated(ArrayLike, Positive, KeepsIntegers), annotated(ArrayLike | None)
+        static = tuple(name for name in names if name not in arrays + optional)
+        return Parameters(arrays, annotated(KeepsIntegers), annotated(Positive), optional, static)
 
 
-def cast(value: Array, dtype: Any) -> Array:
-    return value if value.dtype == dtype else value.astype(dtype)
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call, sorted by how they are traced."""
+
+    operands: dict[str, Any]
+    constants: tuple[tuple[str, Any], ...]
+    """Hashable: static parameters, and Python numbers that stand for arrays."""
+    moving: tuple[str, ...]
+    """The operands that JAX may be differentiating: tracers of floats."""
 
 
-def computation_dtype(dtype: Any) -> Any:
-    """float32 for anything narrower: computed there and rounded once, 16-bit results are within 0.51 ulp."""
-    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
+def sort_arguments(
+    name: str, signature: inspect.Signature, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call:
+    """Sort and check the arguments of a call.
+
+    A default is a constant of the program, and so is any Python number within a transformation, where it costs no
+    compilation of its own. In an eager call it is an operand, so that a changing number is compiled once.
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        plain = (parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values())
+        usage = ", ".join(map(str, plain))
+        raise TypeError(f"{name} was called with other arguments than {name}({usage}): {error}.") from None
+    given = bound.arguments
+    traced = any(isinstance(value, jax.core.Tracer) for value in given.values())
+    operands: dict[str, Any] = {}
+    constants: list[tuple[str, Any]] = []
+    for parameter, declared in signature.parameters.items():
+        value = given.get(parameter, declared.default)
+        if parameter in parameters.static:
+            _check_hashable(name, parameter, value)
+            constants.append((parameter, value))
+        elif parameter in parameters.optional:
+            operands[parameter] = value
+        else:
+            check_array(name, parameter, value)
+            number = isinstance(value, bool | int | float)
+            if number and parameter in parameters.positive and not value > 0:
+                raise ValueError(f"{name} was called with {parameter} = {value!r}; expected a number greater than 0.")
+            if number and parameter != parameters.x and (traced or parameter not in given):
+                constants.append((parameter, float(value)))
+            else:
+                operands[parameter] = value
+    moving = tuple(parameter for parameter, value in operands.items() if _may_move(value))
+    return Call(operands, tuple(constants), moving)
 
 
-def widen(operand: Array | None, dtype: Any) -> Array | None:
-    """A float operand in the precision that results of this type are computed in; masks stay as they are."""
-    if operand is None or not jnp.issubdtype(operand.dtype, jnp.floating):
-        return operand
-    return cast(operand, computation_dtype(dtype))
+def _may_move(value: Any) -> bool:
+    return isinstance(value, jax.core.Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
 
 
-def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
-    """The value as floats, JAX's default float for integers and bools, and whether it is weakly typed."""
-    _check_array(function, name, value)
-    value = jnp.asarray(value)
-    inexact = jnp.issubdtype(value.dtype, jnp.floating)
-    return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type
-
-
-def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any) -> Any:
-    """A parameter beside x, of this type, as the body gets it."""
-    if name in parameters.masks:
-        return value
-    _check_array(function, name, value)
-    if name in parameters.as_given and jnp.issubdtype(jnp.asarray(value).dtype, jnp.integer):
-        return jnp.asarray(value)
-    return cast(promote(function, name, value)[0], computation_dtype(dtype))
-
-
-def check_positive(
-    function: str,
-    signature: inspect.Signature,
-    positive: tuple[str, ...],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
-    """Refuse a Python number that has to be greater than 0 and is not; of an array, the values are not known yet."""
-    for name, value in _numbers(signature, positive, args, kwargs):
-        if value is not None and not value > 0:
-            raise ValueError(f"{function} was called with {name} = {value!r}; expected a number greater than 0.")
-
-
-def are_nonnegative(
-    signature: inspect.Signature, asked: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Whether these parameters are Python numbers from 0 on."""
-    return all(value is not None and value >= 0 for _, value in _numbers(signature, asked, args, kwargs))
-
-
-def _numbers(
-    signature: inspect.Signature, names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Iterator[tuple[str, float | None]]:
-    """These arguments of a call, or None for what is no Python number."""
-    order = tuple(signature.parameters)
-    for name in names:
-        at = order.index(name)
-        value = kwargs[name] if name in kwargs else args[at] if at < len(args) else signature.parameters[name].default
-        yield name, value if isinstance(value, bool | int | float) else None
-
-
-def _check_array(function: str, name: str, value: Any) -> None:
+def check_array(function: str, name: str, value: Any) -> None:
+    """Refuse what is no array of real numbers."""
     number = isinstance(value, bool | int | float | complex)
     dtype = jnp.result_type(value) if number else getattr(value, "dtype", None)
     if dtype is None:
@@ -118,18 +117,41 @@ def _check_array(function: str, name: str, value: Any) -> None:
         raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers.")
 
 
-def check_call(
-    signature: inspect.Signature, name: str, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Say in a sentence what is wrong with a call that JAX refused before it came to the checks above."""
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        plain = (parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values())
-        usage = ", ".join(map(str, plain))
-        raise TypeError(f"{name} was called with other arguments than {name}({usage}): {error}.") from None
-    for parameter, value in bound.arguments.items():
-        if parameter in parameters.arrays:
-            _check_array(name, parameter, value)
-        elif parameter in parameters.static and type(value).__hash__ is None:
-            raise TypeError(f"{name} was called with {parameter} = {value!r:.60}; expected a hashable constant.")
+def _check_hashable(function: str, name: str, value: Any) -> None:
+    if type(value).__hash__ is None:
+        raise TypeError(f"{function} was called with {name} = {value!r:.60}; expected a hashable constant.")
+
+
+def cast(value: Array, dtype: Any) -> Array:
+    return value if value.dtype == dtype else value.astype(dtype)
+
+
+def computation_dtype(dtype: Any) -> Any:
+    """float32 for anything narrower: computed there and rounded once, 16-bit results are within 0.51 ulp."""
+    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
+
+
+def widen(operand: Any, dtype: Any) -> Any:
+    """A float operand in the precision that results of this type are computed in; masks stay as they are."""
+    if operand is None or not jnp.issubdtype(operand.dtype, jnp.floating):
+        return operand
+    return cast(operand, computation_dtype(dtype))
+
+
+def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
+    """The value as floats, JAX's default float for integers and bools, and whether it is weakly typed."""
+    check_array(function, name, value)
+    if isinstance(value, np.ndarray) and not jnp.issubdtype(value.dtype, jnp.floating):
+        value = value.astype(jnp.result_type(float))  # on the host: JAX would cut int64 to 32 bits first
+    value = jnp.asarray(value)
+    inexact = jnp.issubdtype(value.dtype, jnp.floating)
+    return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type
+
+
+def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any) -> Any:
+    """A parameter beside x, of this type, as the body gets it."""
+    if name in parameters.optional:
+        return value
+    if name in parameters.keep_integers and jnp.issubdtype(jnp.asarray(value).dtype, jnp.integer):
+        return jnp.asarray(value)
+    return cast(promote(function, name, value)[0], computation_dtype(dtype))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from jax import Array
 
-from ._arguments import Parameters
+from ._activation import Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,17 +20,17 @@ class Facts:
     function: Callable[..., Array]
     bounds: tuple[float, float]
     """Infimum and supremum of the values, at the default parameters."""
-    tails: tuple[float, float] | None
+    slopes_at_inf: tuple[float, float] | None
     """Slopes at -inf and +inf, at the default parameters; None where there are none."""
     _kinks: tuple[float, ...] | Callable[..., tuple[float, ...]]
     source: str
     """The paper, or the first known use."""
     domain: tuple[float, float] = (-inf, inf)
     """Where it is defined; NaN elsewhere."""
-    positive: tuple[str, ...] = ()
-    """Parameters that have to be greater than 0."""
-    reach: float = inf
+    accurate_for: float = inf
     """The largest |x| for which the error bounds hold at all parameters; at the defaults they hold everywhere."""
+    ulps: tuple[float, float, float] | None = None
+    """Its own float32 error bounds of value, slope and slope's slope, where they are not those of all activations."""
     crossing: bool = False
     """Whether the value changes sign away from 0, where its error is counted on the scale of the value nearby."""
 
@@ -44,15 +44,24 @@ class Facts:
         return (self.function.__doc__ or "").strip().splitlines()[0]
 
     @property
+    def rules(self) -> Rules:
+        """What the mechanism knows of the function: its parameters and its slopes."""
+        return cast(Any, self.function).__rules__
+
+    @property
     def elementwise(self) -> bool:
-        return getattr(self.function, "__slopes__", None) is not None
+        return self.rules.slopes is not None
+
+    @property
+    def positive(self) -> tuple[str, ...]:
+        """Parameters that have to be greater than 0."""
+        return self.rules.parameters.positive
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters beside x that are arrays, with their defaults (`inspect.Parameter.empty` for none)."""
         signature = inspect.signature(self.function)
-        arrays = Parameters.of(self.function).arrays[1:]
-        return {name: signature.parameters[name].default for name in arrays}
+        return {name: signature.parameters[name].default for name in self.rules.parameters.arrays[1:]}
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -75,23 +84,34 @@ CATALOGUE: dict[str, Facts] = {}
 def activation(
     *,
     bounds: tuple[float, float],
-    tails: tuple[float, float] | None = None,
+    slopes_at_inf: tuple[float, float] | None = None,
     kinks: tuple[float, ...] | Callable[..., tuple[float, ...]] = (),
     source: str,
     domain: tuple[float, float] = (-inf, inf),
-    positive: tuple[str, ...] = (),
-    reach: float = inf,
+    accurate_for: float = inf,
+    ulps: tuple[float, float, float] | None = None,
     crossing: bool = False,
 ) -> Callable[[F], F]:
-    """Enter a function made by `derivative` or `pushforward` in the CATALOGUE, with its facts.
+    """Enter a function made by `derivative`, `jvp` or `autodiff` in the CATALOGUE, with its facts.
 
     Kinks that depend on parameters are given as a function of those parameters.
     """
 
     def register(function: F) -> F:
-        cast(Any, function).__positive__ = positive
-        function.__module__ = "jaxact"  # where users find it, so that pickles outlive a move between family files
-        CATALOGUE[function.__name__] = Facts(function, bounds, tails, kinks, source, domain, positive, reach, crossing)
+        _name_publicly(function, function.__name__)
+        CATALOGUE[function.__name__] = Facts(
+            function, bounds, slopes_at_inf, kinks, source, domain, accurate_for, ulps, crossing
+        )
         return function
 
     return register
+
+
+def _name_publicly(function: Any, path: str) -> None:
+    """Where users find it: `jaxact.silu`, its slopes `jaxact.silu.slope`, so that pickles outlive a move of a file."""
+    function.__module__, function.__qualname__ = "jaxact", path
+    for name, slope in (function.__rules__.slopes or {}).items():
+        if slope.__module__ != "jaxact":
+            attribute = "slope" if name == "x" else f"slope_by_{name}"
+            setattr(function, attribute, slope)
+            _name_publicly(slope, f"{path}.{attribute}")

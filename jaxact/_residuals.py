@@ -1,46 +1,42 @@
-"""What the backward pass keeps in place of a slope, where less than an array of slopes will do.
+"""What the backward pass keeps where even one array of slopes is more than it needs.
 
-The next layer keeps the output anyway, so that a slope made from the output costs no memory at all. Where the output
-does not tell, a byte can say on which side of a kink x was.
+The next layer keeps the output anyway, so that a slope made from the output costs no memory. Where the output does not
+tell, a byte can say on which side of a kink x was.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One way to have the slope by x from something else than x."""
+class Residual:
+    """One way to have the slope by x from something smaller than itself."""
 
     array: Callable[[Array, Callable[[], Array]], Array]
     """What is kept: of the output and what computes the slope."""
     slope: Callable[..., Array]
-    """The slope from that and, by name, the parameters."""
+    """The slope from that and the parameters beside x, by name."""
     bits: int = 8
     """How wide a type has to be for it to say what x says."""
-    smooth: bool = False
-    """Whether the slope has a slope."""
-    nonnegative: tuple[str, ...] = ()
-    """Parameters that have to be Python numbers from 0 on."""
-    when: Callable[..., bool] = lambda **static: True
+    when: Callable[..., bool] = lambda **constants: True
     """For which constants it serves."""
+
+    def serves(self, dtype: Any, constants: dict[str, Any]) -> bool:
+        return self.bits <= jnp.finfo(dtype).bits and self.when(**constants)
 
 
 def from_output(
-    slope: Callable[..., Array],
-    bits: int = 16,
-    smooth: bool = False,
-    nonnegative: tuple[str, ...] = (),
-    when: Callable[..., bool] = lambda **static: True,
-) -> Kept:
+    slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] = lambda **constants: True
+) -> Residual:
     """Keep the output: the slope as a function of it and of the parameters beside x."""
-    return Kept(lambda y, slope_by_x: y, slope, bits, smooth, nonnegative, when)
+    return Residual(lambda y, slope_by_x: y, slope, bits, when)
 
 
-def one_of(low: float | str, high: float) -> Kept:
+def one_of(low: float | str, high: float) -> Residual:
     """Keep a byte: the slope is NaN or one of two numbers, of which the first may be a parameter."""
 
     def code(y: Array, slope_by_x: Callable[[], Array]) -> Array:
@@ -51,4 +47,4 @@ def one_of(low: float | str, high: float) -> Kept:
         off = given[low] if isinstance(low, str) else low
         return jnp.where(kept > 0, high, jnp.where(kept < 0, jnp.nan, off))
 
-    return Kept(code, slope)
+    return Residual(code, slope)
