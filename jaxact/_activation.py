@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from typing import cast as cast_type
 
 import jax
@@ -18,24 +18,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
+from ._context import JVPContext, Rule, recomputed, through
 from ._residuals import Residual
 
 F = TypeVar("F", bound=Callable[..., Any])
 Core = Callable[[dict[str, Any], dict[str, Any], tuple[str, ...]], Array]
 """The differentiable function of operands, constants and the names of the operands that move."""
-
-
-class JVPContext(NamedTuple):
-    """Where a function is differentiated, and along what."""
-
-    y: Array
-    operands: dict[str, Any]
-    constants: dict[str, Any]
-    tangents: dict[str, Array]
-
-
-Rule = Callable[[JVPContext], Array]
-"""A derivative: the tangent of the result."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,7 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
 
         def rule(at: JVPContext) -> Array:
             if tuple(at.operands) != arrays[:1]:
-                return _recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
+                return recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
             usable = (one for one in residuals if one.serves(at.y.dtype, at.constants))
             if residual := next(usable, None):
                 return _from_residual(residual, lambda: cores[arrays[0]](at.operands, at.constants, arrays[:1]), at)
@@ -108,7 +96,7 @@ def jvp(**rules: Callable[..., Array]) -> Callable[[F], F]:
 
         def rule(at: JVPContext) -> Array:
             # A 16-bit y has lost the digits of the derivative, which therefore begins with x again.
-            return total(at) if jnp.finfo(at.y.dtype).bits >= 32 else _recomputed(total, at)
+            return total(at) if jnp.finfo(at.y.dtype).bits >= 32 else recomputed(total, at)
 
         return cast_type(F, _wrap(body, rule, body, None))
 
@@ -119,7 +107,7 @@ def autodiff(body: F) -> F:
     """Give a function over an axis the derivative of its body: for a body whose parts have accurate ones."""
 
     def rule(at: JVPContext) -> Array:
-        return _recomputed(lambda at: _through(_rounded(body, Parameters.of(body).x), at), at)
+        return recomputed(lambda at: through(_rounded(body, Parameters.of(body).x), at), at)
 
     return cast_type(F, _wrap(body, rule, body, None))
 
@@ -129,27 +117,9 @@ def _slope_of(body: Callable[..., Any], wrt: str, slope: Callable[..., Any]) -> 
     name = f"{body.__name__}_slope" + (f"_by_{wrt}" if wrt != "x" else "")
 
     def rule(at: JVPContext) -> Array:
-        return _through(_rounded(slope, Parameters.of(body).x), at)
+        return through(_rounded(slope, Parameters.of(body).x), at)
 
     return _wrap(slope, rule, body, {}, name, f"The derivative of {body.__name__} by {wrt}.")
-
-
-def _through(function: Callable[..., Array], at: JVPContext) -> Array:
-    """The tangent of the function that JAX finds by itself."""
-
-    def of_moving(moving: dict[str, Array]) -> Array:
-        return function(at.operands | moving, at.constants)
-
-    return jax.jvp(of_moving, ({name: at.operands[name] for name in at.tangents},), (at.tangents,))[1]
-
-
-def _recomputed(rule: Rule, at: JVPContext) -> Array:
-    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept."""
-
-    def anew(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
-        return rule(at._replace(operands=operands, tangents=tangents))
-
-    return jax.checkpoint(anew, prevent_cse=False)(at.operands, at.tangents)
 
 
 def _from_residual(residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext) -> Array:

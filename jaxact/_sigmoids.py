@@ -71,9 +71,7 @@ def _gompertz_curvature(x: Array, b: ArrayLike, c: ArrayLike) -> Array:
 @derivative(
     x=_gompertz_curvature,
     b=lambda x, b, c: _gompertz_slope(x, b, c) * (1 - _gompertz_parts(x, b, c)[0]) / b,
-    c=lambda x, b, c: (
-        _gompertz_slope(x, b, c) / c + jnp.clip(x, -LARGE, LARGE) * _gompertz_curvature(x, b, c) / c
-    ),
+    c=lambda x, b, c: _gompertz_slope(x, b, c) / c + jnp.clip(x, -LARGE, LARGE) * _gompertz_curvature(x, b, c) / c,
 )
 def gompertz_slope(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
     """The slope of gompertz by x: b*c * exp(-c*x) * gompertz(x)."""

@@ -85,7 +85,9 @@ def sinc_slope(x: ArrayLike) -> Array:
     return jnp.where(jnp.abs(x) < 1, x * _sinc_series(x, lambda n: 2 * n), far)
 
 
-@activation(bounds=(-0.21723362821122166, 1), slopes_at_inf=(0, 0), source="https://en.wikipedia.org/wiki/Sinc_function")
+@activation(
+    bounds=(-0.21723362821122166, 1), slopes_at_inf=(0, 0), source="https://en.wikipedia.org/wiki/Sinc_function"
+)
 @derivative(x=sinc_slope)
 def sinc(x: ArrayLike) -> Array:
     """sinc(x) = sin(x) / x if abs(x) > 0 else 1 - x*x/6
