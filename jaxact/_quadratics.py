@@ -28,7 +28,8 @@ def hard_silu(x: ArrayLike) -> Array:
     Piecewise-quadratic silu of MobileNetV3, also known as hard_swish. The slope is 0 at -3 and 1 at 3, that of the
     outer pieces (PyTorch's choice; jax.nn takes means).
     """
-    return jnp.maximum(x, -3) * jnp.clip((jnp.asarray(x) + 3) / 6, 0, 1)
+    x = jnp.maximum(x, -3)
+    return x * jnp.minimum((x + 3) / 6, 1)
 
 
 hard_swish = hard_silu
@@ -98,7 +99,7 @@ def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
         beta: positive, half the width of the parabola.
     """
     x = jnp.asarray(x)
-    return jnp.square(jnp.clip(x, -beta, beta) + beta) / (4 * beta) + jnp.maximum(x - beta, 0)
+    return jnp.where(x <= -beta, 0, jnp.where(x >= beta, x, jnp.square(x + beta) / (4 * beta)))
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1602.02068")
@@ -109,4 +110,4 @@ def sparse_plus(x: ArrayLike) -> Array:
     Softplus with exact zeros; its slope is sparse_sigmoid, and it is smelu at beta = 1.
     """
     x = jnp.asarray(x)
-    return jnp.square(jnp.clip(x, -1, 1) + 1) / 4 + jnp.maximum(x - 1, 0)
+    return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, jnp.square(x + 1) / 4))

@@ -68,7 +68,7 @@ def log_sigmoid(x: ArrayLike) -> Array:
 
 def _hypotenuse(x: Array, b: ArrayLike) -> Array:
     """sqrt(x*x + b), which is |x| where the square would overflow."""
-    return jnp.maximum(jnp.abs(x), jnp.sqrt(jnp.square(jnp.clip(x, -1e18, 1e18)) + b))
+    return jnp.maximum(jnp.abs(x), jnp.sqrt(jnp.minimum(x * x, 1e37) + b))
 
 
 def _squareplus(x: Array, b: ArrayLike) -> Array:
