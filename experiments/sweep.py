@@ -254,9 +254,9 @@ def host_results(
 
 def moves_of(reference: Subject, facts: Facts, x: np.ndarray, truth: list[Any], given: Parameters) -> list[Any]:
     """How far the truth moves to a neighbour of each float32 number: of value, f' and f'', as far as they are known."""
-    near = [(wide, tiled(reference, wide, given)) for wide in (one.astype("float64") for one in beside(x))]
-    x, kinks = x.astype("float64"), facts.kinks_at(**given)
     with np.errstate(invalid="ignore", over="ignore"):
+        near = [(wide, tiled(reference, wide, given)) for wide in (one.astype("float64") for one in beside(x))]
+        x, kinks = x.astype("float64"), facts.kinks_at(**given)
         return [
             None if here is None else moved(np, x, here, [(wide, there[order]) for wide, there in near], kinks)
             for order, here in enumerate(truth)

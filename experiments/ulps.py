@@ -181,7 +181,7 @@ def floors(xp: Any, x: Any, where: Relief) -> Any:
 
 def beside(x: np.ndarray) -> list[np.ndarray]:
     """The two numbers of the same type next to each: towards 0 and away from it."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return [np.nextafter(x, np.zeros_like(x)), np.nextafter(x, np.copysign(np.array(np.inf, x.dtype), x))]
 
 
