@@ -63,7 +63,7 @@ class Config:
     stride: int = 0
     """Every stride-th float32 number instead of a sample, at default parameters; an odd one meets all fractions."""
     exhaustive: bool = False
-    """All float32 numbers, the same as a stride of 1: one to four minutes per function on two cores."""
+    """All float32 numbers, the same as a stride of 1: minutes per function on two cores."""
     float64: bool = False
     """Also float64, at some thousand inputs, against arbitrary precision."""
     float64_points: int = 4000

@@ -31,8 +31,8 @@ DRAWN = ["float16", "bfloat16", "float32"]
 MOST_ULP = 1e9
 """The top of the figures: beyond it, and where results are bad, nothing is right."""
 MEASURE = (
-    "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, given "
-    "where it is larger, excuses nothing. The measure is described in `experiments/ulps.py`."
+    "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
+    "given where it is larger, excuses nothing. The measure is described in `experiments/ulps.py`."
 )
 TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
 

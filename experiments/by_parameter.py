@@ -43,7 +43,7 @@ def by_reverse_mode(facts: Facts, name: str, given: Parameters, x: np.ndarray) -
 
 
 def _above_one(results: Results) -> np.ndarray:
-    """Where the error is more than 1 ulp: only there the neighbours are asked, which takes twice as long as the rest."""
+    """Where the error is more than 1 ulp: only there the neighbours are asked, which takes long."""
     with np.errstate(invalid="ignore"):
         return np.flatnonzero(np.abs(results.difference) > np.spacing(np.abs(results.truth).astype("float32")))
 

@@ -139,7 +139,7 @@ def _of_single_elements(facts: Facts) -> bool:
 
 
 def _scale(facts: Facts, order: int, exact: float, largest: float) -> float:
-    """The number whose ulp counts; `largest` is that of the result, of a reduction that of the gradient's components."""
+    """The number whose ulp counts; `largest` is that of the result, or of the gradient that a reduction has."""
     if _of_single_elements(facts):
         return abs(exact)
     if facts.bounds == (0, 1) or (order and facts.function in (logsumexp, logmeanexp)):

@@ -1,8 +1,9 @@
 """Errors of very many results, reduced to a few numbers: of given inputs, or of float32 patterns made on the device.
 
-Every float32 number takes 2**32 evaluations of the function and of its float64 reference. What makes that a matter of a
-minute: patterns are counted up where they are used, value and slope with their errors are one compiled program, and it
-goes through them in rows that fit in a core's nearest caches, each core through blocks of its own.
+Every float32 number takes 2**32 evaluations of the function, and three times as many of its float64 reference, which is
+also asked for the neighbours. What makes that a matter of minutes: patterns are counted up where they are used, value
+and slope with their errors are one compiled program, and it goes through them in rows that fit in a core's nearest
+caches, each core through blocks of its own.
 """
 
 import dataclasses
@@ -136,30 +137,27 @@ def strided(
     row = min(ROW, 2 ** max(0, (BLOCK // FINEST // stride).bit_length() - 1))
     rows = -(-count // row)
 
-    def parts(around: Array) -> list[Array]:
-        """Of anything found at `around`: at the numbers before those measured, at themselves, and at those after."""
-        return [around[:-2], around[1:-1], around[2:]] if stride == 1 else jnp.split(around, 3)
-
     @functools.partial(jax.jit, compiler_options=_ONE_THREAD if jax.default_backend() == "cpu" else None)
     def judged(
-        first: Array, mine: list[Array], true: list[Array], at_zero: list[Array], where: list[Relief], kinks: list[Array]
+        first: Array,
+        mine: list[Array],
+        true: list[Array],
+        at_zero: list[Array],
+        where: list[Relief],
+        kinks: list[Array],
     ) -> Any:
         def of_row(start: Array) -> Any:
             steps = start * np.uint32(row) + lax.iota("uint32", row)
             bits = first + steps * np.uint32(stride)
-            if stride == 1:  # each number's truth serves its neighbours, too
-                around = bits[0] + lax.iota("uint32", row + 2) - np.uint32(1)
-            else:
-                around = jnp.concatenate([bits - np.uint32(1), bits, bits + np.uint32(1)])
-            x = lax.bitcast_convert_type(bits, "float32")
-            around64 = widened(lax.bitcast_convert_type(around, "float32"))
-            before, x64, after = parts(around64)
+            around = [lax.bitcast_convert_type(bits + np.uint32(step), "float32") for step in (2**32 - 1, 0, 1)]
+            before, x64, after = map(widened, around)
             inside = (steps < count) & counted(x64, facts.domain)
-            every_got = together(lambda v: function(v, *mine), wanted)(x)
-            every_truth = together(lambda v: true_function(v, *true), wanted)(around64)
+            every_got = together(lambda v: function(v, *mine), wanted)(around[1])
+            true_orders = together(lambda v: true_function(v, *true), wanted)
+            every_truth = zip(*(true_orders(one) for one in (before, x64, after)), strict=True)
             found = []
-            for got, around_truth, zero, spans in zip(every_got, every_truth, at_zero, where, strict=True):
-                got, (truth_before, truth, truth_after) = widened(got), parts(around_truth)
+            for got, truths, zero, spans in zip(every_got, every_truth, at_zero, where, strict=True):
+                got, (truth_before, truth, truth_after) = widened(got), truths
                 moves = moved(jnp, x64, truth, [(before, truth_before), (after, truth_after)], kinks)
                 results, floor = Results(x64, got, truth, got - truth, zero, moves), floors(jnp, x64, spans)
                 every = [errors(jnp, results, "float32", floor, facts.domain, excused) for excused in (True, False)]
@@ -243,9 +241,7 @@ def at_zeros(subject: Subject, given: Parameters) -> list[Any]:
     return [None if part is None else part.astype("float64") for part in found]
 
 
-def host_results(
-    x: np.ndarray, got: np.ndarray, truth: np.ndarray, at_zero: np.ndarray, moves: Any = 0.0
-) -> Results:
+def host_results(x: np.ndarray, got: np.ndarray, truth: np.ndarray, at_zero: np.ndarray, moves: Any = 0.0) -> Results:
     """Results widened to float64, subnormal numbers included."""
     with np.errstate(invalid="ignore"):
         wide, got = x.astype("float64"), got.astype("float64")

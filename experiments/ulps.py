@@ -4,10 +4,10 @@ The measure, which tests and reports share. The error is |computed - exact| over
 around the exact result, so that 0.5 is the best possible. Four things are allowed for, and nothing else:
 
 - The input of an activation is itself rounded. From an error in float32 and float64 goes what a change of the input by
-2 ulp makes: twice the larger of |f(neighbour) - f(x)| over the two numbers next to x. This is the mixed forward-backward
-error of numerical analysis (Higham, Accuracy and Stability of Numerical Algorithms, section 1.5). The error without
-this excuse, the raw one, is always found beside it. Narrower types, computed in float32, have no such excuse. A
-neighbour beyond a kink, or at one, excuses nothing, nor does any across 0: a jump is no rounding.
+2 ulp makes: twice the larger of |f(neighbour) - f(x)| over the two numbers next to x. This is the mixed
+forward-backward error of numerical analysis (Higham, Accuracy and Stability of Numerical Algorithms, section 1.5). The
+error without this excuse, the raw one, is always found beside it. Narrower types, computed in float32, have no such
+excuse. A neighbour beyond a kink, or at one, excuses nothing, nor does any across 0: a jump is no rounding.
 - XLA flushes subnormal numbers, and products with a subnormal factor lose theirs: a result below 256 times the smallest
 normal number may come out as zero, and a subnormal input may be taken as zero. float16 is computed in float32 and has
 no such excuse.
@@ -19,6 +19,7 @@ a point in f itself, where the value crosses zero at some x other than 0. Waves 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -159,7 +160,7 @@ def _of_a_wave(x: np.ndarray, truth: np.ndarray, roots: np.ndarray) -> Relief:
     An eighth, as a wave may lose half its height in such a span. Beyond the last span the excuse is all there is: to
     the neighbours of such a float32 number the wave moves by more than this relief.
     """
-    outward = list(zip(OCTAVES[:-1], OCTAVES[1:], strict=True))
+    outward = list(pairwise(OCTAVES))
     spans = [(-high, -low) for low, high in outward] + outward
     spans = [(low, high) for low, high in spans if ((low <= roots) & (roots <= high)).any()]
     low, high = np.array(spans, "float64").reshape(-1, 2).T
@@ -215,9 +216,7 @@ class Results(NamedTuple):
     """How far the truth moves to a neighbour of x, see `moved`."""
 
 
-def errors(
-    xp: Any, results: Results, dtype: str, floor: Any, domain: tuple[float, float], excused: bool = True
-) -> Any:
+def errors(xp: Any, results: Results, dtype: str, floor: Any, domain: tuple[float, float], excused: bool = True) -> Any:
     """Error in ulp of each result; infinite where it is not finite though the truth is, or the other way around.
 
     `xp` is numpy or jax.numpy, the same text for both. `floor` is the least magnitude whose spacing counts.

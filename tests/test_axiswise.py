@@ -14,7 +14,7 @@ from test_dtypes import call
 
 from experiments.exact import exact_row
 from experiments.rows import AXIS_BOUNDS, ROWS, components, directional, first, measurable, of_formula, operands
-from jaxact import CATALOGUE, Facts, log_softmax, softmax
+from jaxact import Facts, log_softmax, softmax
 from jaxact._rows import sum_of_positive
 
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)

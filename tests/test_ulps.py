@@ -147,7 +147,6 @@ def test_a_sweep_counts_what_a_loop_counts(name: str, stride: int) -> None:
 
 
 def test_neighbours_within_a_full_sweep_are_those_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are the next lanes, where a sweep with a stride asks for each neighbour."""
     monkeypatch.setattr(sweep, "BLOCK", 2**13)
     facts = CATALOGUE["gaussian"]
     inexact = jax_subject("tested", lambda x: jnp.exp(-x * x), (0,), narrow=False)
@@ -237,7 +236,9 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
     stored = json.loads((out / "accuracy.json").read_text("utf-8"), parse_constant=refuse)
     slopes = [row for row in stored["rows"] if row["by"]]
     assert [(row["function"], row["by"], row["within"]) for row in slopes] == [("leaky_relu", "negative_slope", True)]
-    rows = {(row["library"], row["function"], row["dtype"], row["order"]): row for row in stored["rows"] if not row["by"]}
+    rows = {
+        (row["library"], row["function"], row["dtype"], row["order"]): row for row in stored["rows"] if not row["by"]
+    }
     dtypes = ("float16", "bfloat16", "float32", "float64")
     libraries, names = ("jaxact", "jax.nn"), ("leaky_relu", "tanh")
     assert set(rows) == {(a, b, c, d) for a in libraries for b in names for c in dtypes for d in (0, 1)}
