@@ -99,7 +99,7 @@ def test_a_neighbour_across_a_kink_excuses_nothing(kink: float) -> None:
     if kink:
         assert excused(step, x).max() == 1
     line = lambda x: 3 * x  # noqa: E731
-    assert excused(line, np.float32([2.0]), (kink,))[0] == 3 * 2.0**-22
+    assert excused(line, np.array([2.0], "float32"), (kink,))[0] == 3 * 2.0**-22
 
 
 def test_a_number_without_a_finite_neighbour_is_excused_nothing_by_it() -> None:

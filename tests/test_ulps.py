@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import io
 import json
@@ -14,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import subjects, sweep
+from experiments import rows, subjects, sweep
 from experiments.__main__ import main
 from experiments.accuracy import Config, run
+from experiments.by_parameter import slope_by
 from experiments.peers import JAX_NN, TORCH
 from experiments.subjects import held, in_float64, jax_subject, ours, peer
 from experiments.sweep import BLOCK, Tally, bins, strided, strided_on_host, swept, tally, tiled
@@ -157,6 +159,32 @@ def test_neighbours_within_a_full_sweep_are_those_of_a_loop(monkeypatch: pytest.
         assert (got.x, got.above, got.inputs) == (want.x, want.above, want.inputs)
         assert (got.worst, got.raw) == pytest.approx((want.worst, want.raw), rel=1e-5)
         assert abs(start) < 7 or got.raw > got.worst + 5
+
+
+def test_a_wrong_slope_by_a_parameter_is_seen() -> None:
+    facts = CATALOGUE["elu"]
+
+    @functools.wraps(facts.function)
+    def wrong(x: Any, alpha: Any) -> Any:
+        return facts.function(x, alpha * (1 + 2.0**-19))
+
+    assert slope_by(facts, "alpha", {"alpha": 0.5}, 200).worst < 2
+    assert slope_by(dataclasses.replace(facts, function=wrong), "alpha", {"alpha": 0.5}, 200).worst == pytest.approx(
+        31, abs=2
+    )
+
+
+def test_a_probability_counts_in_ulp_of_the_largest_and_a_logarithm_in_ulp_of_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of results that are all off by 2**-22."""
+    facts, right = [CATALOGUE["softmax"], CATALOGUE["log_softmax"]], rows.directional
+    monkeypatch.setattr(
+        rows, "directional", lambda *of: lambda *t, **point: [d + np.float32(2**-22) for d in right(*of)(*t, **point)]
+    )
+    for one, ulps in zip(facts, (2.0**-22 / 2.0**-29, 2.0**-22 / 2.0**-23), strict=True):
+        found = [component.error for component in rows.components(one, "tie") if component.order]
+        assert np.median(found) == pytest.approx(ulps, rel=0.1)  # slopes of about 1/48 and 1
 
 
 def test_a_sweep_is_kept_as_long_as_nothing_it_measures_changes() -> None:
