@@ -14,6 +14,9 @@ from .ulps import EXCUSED, Error, Relief, counted, domain, floors, relief, ulp, 
 LARGEST = 1e30
 """Inputs beyond this take arbitrary precision too long: exp(1e38) has too many digits before the point."""
 
+LEAST = 1e-60
+"""Of results below this it does not matter how many digits are right: no narrower type tells them from zero."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -66,12 +69,11 @@ def check(
     for order, results in enumerate(reference):
         truth = nearest(certain[order])
         where = reliefs[order] if reliefs else relief(x, truth, facts, order)
-        size = np.maximum(np.abs(truth), floors(np, x, where))
+        size = np.maximum(np.maximum(np.abs(truth), floors(np, x, where)), LEAST)
         excuse = EXCUSED * moves_nearly(certain, order, x, "float64")
         difference = np.maximum(np.abs(differences(results, certain[order])) - excuse, 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(difference == 0, 0, difference / size)
-        relative[size < 256 * np.finfo("float64").tiny] = 0
         relative[np.isnan(relative)] = np.inf
         relative[results == truth] = 0  # infinity for what no float64 can hold
         at = int(np.argmax(relative))

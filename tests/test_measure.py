@@ -11,6 +11,7 @@ import pytest
 from measure import bound, forward, in_float64, patterns, reverse, sample, ulp, worst, worst_exactly
 
 from experiments.exact import exact, exact_row
+from experiments.reference import check
 from experiments.ulps import AXIS_BOUNDS, BOUNDS, EXACT, beside, moved
 from jaxact import CATALOGUE, sigmoid, tanh
 
@@ -138,3 +139,11 @@ def test_forward_and_reverse_are_derivatives() -> None:
     x = jnp.linspace(-2, 2, 9)
     for derivative in (forward, reverse):
         np.testing.assert_allclose(derivative(jnp.sin)(x), jnp.cos(x), rtol=1e-6)
+
+
+def test_a_reference_needs_its_digits_only_where_a_narrower_type_has_any() -> None:
+    x = np.array([-1.0, -100.0, -700.0])
+    right = 1 / (1 + np.exp(-x))
+    for factor, most in (([1, 1, 0], 1e-15), ([1, 1 + 1e-12, 1], 1e-10)):
+        (found,) = check(CATALOGUE["sigmoid"], {}, x, [right * factor])
+        assert most / 1000 < found.relative + 1e-16 < most
