@@ -21,9 +21,9 @@ from jaxact.__main__ import number
 from .markdown import cells
 from .progress import Progress
 from .published import FOLDER
-from .reference import differences, nearest, truths
+from .reference import differences, moves_nearly, nearest, truths
 from .subjects import Parameters, held, ours, peer
-from .ulps import Results, domain, errors, near, relief
+from .ulps import Results, domain, errors, floors, relief
 
 GRID = np.linspace(-8, 8, 257, dtype="float32")
 """Where curves are drawn: sixteenths, among which most kinks are."""
@@ -152,12 +152,13 @@ def judged(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Cu
     found: dict[str, Any] = {"x": _short(wide)}
     for library, orders in results.items():
         found[library] = []
-        for order, (got, exact) in enumerate(zip(orders, certain, strict=True)):
-            truth, got = nearest(exact), got.astype("float64")
-            where = relief(wide, truth, facts, order)
-            floor = np.where(near(wide, where), where.floor, 0.0)
+        for order, got in enumerate(orders):
+            truth, got = nearest(certain[order]), got.astype("float64")
+            floor = floors(np, wide, relief(wide, truth, facts, order))
+            moves = moves_nearly(certain, order, wide, str(x.dtype))
             with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-                measured = Results(wide, got, truth, differences(got, exact), (np.nan, np.nan))
+                difference = differences(got, certain[order])
+                measured = Results(wide, got, truth, difference, (np.nan, np.nan), moves)
                 ulps = errors(np, measured, str(x.dtype), floor, domain(facts, given))
             found[library].append(_short(np.minimum(ulps, TOP)))
     return found
