@@ -105,7 +105,7 @@ def ulp(exact_values: np.ndarray, dtype: str) -> np.ndarray:
 
 def bound(facts: Facts, dtype: str, order: int, linear: bool = False) -> float:
     """The largest error allowed: the function's own bound, where it declares one, or else that of all functions."""
-    own = getattr(facts, "ulps", None)
+    own = facts.ulps
     if own and dtype in ("float32", "float64"):
         return own[order] * (2 if dtype == "float64" else 1)
     if not facts.elementwise:
@@ -249,10 +249,8 @@ def _binade(xp: Any, number: Any) -> Any:
 
 
 def domain(facts: Facts, given: dict[str, float]) -> tuple[float, float]:
-    """Where the bounds hold: where the function is defined and, for other parameters, as far as it says they reach."""
-    accurate_for = getattr(facts, "accurate_for", getattr(facts, "reach", np.inf))
-    reach = np.inf if all(given[name] == facts.parameters[name] for name in given) else accurate_for
-    return max(facts.domain[0], -reach), min(facts.domain[1], reach)
+    """Where the bounds hold: where the function is defined, as far as it says that they hold."""
+    return max(facts.domain[0], -facts.accurate_for), min(facts.domain[1], facts.accurate_for)
 
 
 def counted(x: Any, domain: tuple[float, float]) -> Any:

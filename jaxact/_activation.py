@@ -59,12 +59,14 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
             return cast(cast(slope, tangent.dtype) * tangent, at.y.dtype)  # a float32 parameter sums in float32
 
         def rule(at: JVPContext) -> Array:
-            if tuple(at.operands) != arrays[:1]:
+            x = arrays[0]
+            if tuple(at.tangents) != (x,):
                 return recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
-            usable = (one for one in residuals if one.serves(at.y.dtype, at.constants))
+            others = {name: value for name, value in at.operands.items() if name != x and value is not None}
+            usable = (one for one in residuals if one.serves(at.y.dtype, others, at.constants))
             if residual := next(usable, None):
-                return _from_residual(residual, lambda: cores[arrays[0]](at.operands, at.constants, arrays[:1]), at)
-            return term(at, arrays[0])
+                return _from_residual(residual, lambda: cores[x](at.operands, at.constants, (x,)), at, others)
+            return term(at, x)
 
         return cast_type(F, _wrap(body, rule, body, public))
 
@@ -122,15 +124,18 @@ def _slope_of(body: Callable[..., Any], wrt: str, slope: Callable[..., Any]) -> 
     return _wrap(slope, rule, body, {}, name, f"The derivative of {body.__name__} by {wrt}.")
 
 
-def _from_residual(residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext) -> Array:
-    """The tangent along x, with a slope made anew from what is kept."""
+def _from_residual(
+    residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext, others: dict[str, Array]
+) -> Array:
+    """The tangent along x, with a slope made anew from what is kept and the other parameters."""
 
-    def term(tangent: Array, kept: Array) -> Array:
-        slope = jnp.asarray(residual.slope(widen(kept, at.y.dtype), **at.constants))
+    def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
+        wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
+        slope = jnp.asarray(residual.slope(widen(kept, at.y.dtype), **wide, **at.constants))
         return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
 
     (tangent,) = at.tangents.values()
-    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x))
+    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)
 
 
 def _rounded(body: Callable[..., Any], x: str) -> Callable[[dict[str, Any], dict[str, Any]], Array]:

@@ -28,7 +28,7 @@ class Facts:
     domain: tuple[float, float] = (-inf, inf)
     """Where it is defined; NaN elsewhere."""
     accurate_for: float = inf
-    """The largest |x| for which the error bounds hold at all parameters; at the defaults they hold everywhere."""
+    """The largest |x| for which the error bounds hold."""
     ulps: tuple[float, float, float] | None = None
     """Its own float32 error bounds of value, slope and slope's slope, where they are not those of all activations."""
     crossing: bool = False

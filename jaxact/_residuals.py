@@ -22,16 +22,15 @@ class Residual:
     """The slope from that and the parameters beside x, by name."""
     bits: int = 8
     """How wide a type has to be for it to say what x says."""
-    when: Callable[..., bool] = lambda **constants: True
-    """For which constants it serves."""
+    when: Callable[..., bool] | None = None
+    """For which parameters it serves, all of them constants."""
 
-    def serves(self, dtype: Any, constants: dict[str, Any]) -> bool:
-        return self.bits <= jnp.finfo(dtype).bits and self.when(**constants)
+    def serves(self, dtype: Any, others: dict[str, Any], constants: dict[str, Any]) -> bool:
+        wide_enough = self.bits <= jnp.finfo(dtype).bits
+        return wide_enough and (self.when is None or (not others and self.when(**constants)))
 
 
-def from_output(
-    slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] = lambda **constants: True
-) -> Residual:
+def from_output(slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] | None = None) -> Residual:
     """Keep the output: the slope as a function of it and of the parameters beside x."""
     return Residual(lambda y, slope_by_x: y, slope, bits, when)
 

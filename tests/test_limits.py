@@ -90,7 +90,8 @@ def test_nan_in_nan_out_for_value_and_slope_and_nowhere_else(case: Case) -> None
     outside = [x for x in USUAL if x < low and x]
     for dtype in FLOATS:
         for order in (0, 1):
-            assert np.isnan(case.at([np.nan, *outside], dtype, order)).all()
+            linear = case.facts.name == "identity" and order == 1  # its slope does not ask what x is
+            assert linear or np.isnan(case.at([np.nan, *outside], dtype, order)).all()
             assert not np.isnan(case.at(inside, dtype, order)).any()
 
 
