@@ -64,7 +64,7 @@ def arctan(x: ArrayLike) -> Array:
     return jnp.arctan(x)
 
 
-def _ratio_and_root(x: Array, alpha: ArrayLike) -> tuple[Array, Array]:
+def _ratio_and_root(x: Array, alpha: Array) -> tuple[Array, Array]:
     """x * w and w = 1 / sqrt(1 + alpha*x*x), both divided by |x| where that is above 1, so that no square overflows."""
     x = jnp.clip(x, -LARGE, LARGE)
     m = jnp.maximum(jnp.abs(x), 1)
@@ -72,12 +72,12 @@ def _ratio_and_root(x: Array, alpha: ArrayLike) -> tuple[Array, Array]:
     return x / m * root, root / m
 
 
-def _isru_curvature(x: Array, alpha: ArrayLike) -> Array:
+def _isru_curvature(x: Array, alpha: Array) -> Array:
     y, w = _ratio_and_root(x, alpha)
     return -3 * alpha * y * (w * w) * (w * w)
 
 
-def _isru_slope_by_alpha(x: Array, alpha: ArrayLike) -> Array:
+def _isru_slope_by_alpha(x: Array, alpha: Array) -> Array:
     y, w = _ratio_and_root(x, alpha)
     return -1.5 * y * y * (w * w * w)
 
@@ -85,11 +85,11 @@ def _isru_slope_by_alpha(x: Array, alpha: ArrayLike) -> Array:
 @derivative(x=_isru_curvature, alpha=_isru_slope_by_alpha)
 def isru_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """The slope of isru by x: (1 + alpha*x*x)**(-3/2)."""
-    _, w = _ratio_and_root(jnp.asarray(x), alpha)
+    _, w = _ratio_and_root(jnp.asarray(x), jnp.asarray(alpha))
     return w * w * w
 
 
-def _isru_by_alpha(x: Array, alpha: ArrayLike) -> Array:
+def _isru_by_alpha(x: Array, alpha: Array) -> Array:
     y, _ = _ratio_and_root(x, alpha)
     return -0.5 * y * y * y
 
@@ -105,7 +105,7 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive.
     """
-    return _ratio_and_root(jnp.asarray(x), alpha)[0]
+    return _ratio_and_root(jnp.asarray(x), jnp.asarray(alpha))[0]
 
 
 @derivative(
@@ -114,8 +114,8 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
 )
 def isrlu_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """The slope of isrlu by x: that of isru on the left, 1 on the right."""
-    x = jnp.minimum(x, 0)
-    return _ratio_and_root(x, alpha)[1] ** 3
+    _, w = _ratio_and_root(jnp.minimum(x, 0), jnp.asarray(alpha))
+    return w * w * w
 
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1710.09967")
@@ -130,4 +130,4 @@ def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive.
     """
-    return jnp.maximum(x, 0) + _ratio_and_root(jnp.minimum(x, 0), alpha)[0]
+    return jnp.maximum(x, 0) + _ratio_and_root(jnp.minimum(x, 0), jnp.asarray(alpha))[0]

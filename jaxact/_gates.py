@@ -49,7 +49,7 @@ def silu(x: ArrayLike) -> Array:
 )
 def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """The slope of swish by x: s + beta * x * s * (1 - s) with s = sigmoid(beta*x)."""
-    return _swish_slope(beta * jnp.asarray(x))
+    return _swish_slope(jnp.asarray(beta) * jnp.asarray(x))
 
 
 def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:

@@ -72,7 +72,7 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
         bias: the value on the left.
     """
     right = jnp.maximum(x, 0)
-    return scale * right * right + bias
+    return jnp.asarray(scale) * right * right + bias
 
 
 @derivative(
@@ -81,6 +81,7 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
 )
 def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
     """The slope of smelu by x: (x + beta) / (2*beta) in between."""
+    beta = jnp.asarray(beta)
     return (jnp.clip(jnp.asarray(x), -beta, beta) + beta) / (2 * beta)
 
 
@@ -98,7 +99,7 @@ def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
         x: an array or a number.
         beta: positive, half the width of the parabola.
     """
-    x = jnp.asarray(x)
+    x, beta = jnp.asarray(x), jnp.asarray(beta)
     return jnp.where(x <= -beta, 0, jnp.where(x >= beta, x, jnp.square(x + beta) / (4 * beta)))
 
 

@@ -56,7 +56,8 @@ def soft_shrink(x: ArrayLike, lambd: Positive = 0.5) -> Array:
         x: an array or a number.
         lambd: positive, the threshold.
     """
-    return x - jnp.clip(jnp.asarray(x), -lambd, lambd)
+    x, lambd = jnp.asarray(x), jnp.asarray(lambd)
+    return x - jnp.clip(x, -lambd, lambd)
 
 
 @activation(

@@ -57,13 +57,13 @@ def erf(x: ArrayLike) -> Array:
     return lax.erf(x)
 
 
-def _gompertz_parts(x: Array, b: ArrayLike, c: ArrayLike) -> tuple[Array, Array]:
+def _gompertz_parts(x: Array, b: Array, c: Array) -> tuple[Array, Array]:
     """b * exp(-c*x) and sqrt(gompertz(x)), two factors of which keep a product from underflow."""
     exponential = b * jnp.exp(jnp.minimum(-c * x, 30))
     return exponential, jnp.exp(-exponential / 2)
 
 
-def _gompertz_curvature(x: Array, b: ArrayLike, c: ArrayLike) -> Array:
+def _gompertz_curvature(x: Array, b: Array, c: Array) -> Array:
     e, root = _gompertz_parts(x, b, c)
     return c * c * e * (e - 1) * root * root
 
@@ -75,10 +75,10 @@ def _gompertz_curvature(x: Array, b: ArrayLike, c: ArrayLike) -> Array:
 )
 def gompertz_slope(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
     """The slope of gompertz by x: b*c * exp(-c*x) * gompertz(x)."""
-    return _gompertz_slope(jnp.asarray(x), b, c)
+    return _gompertz_slope(jnp.asarray(x), jnp.asarray(b), jnp.asarray(c))
 
 
-def _gompertz_slope(x: Array, b: ArrayLike, c: ArrayLike) -> Array:
+def _gompertz_slope(x: Array, b: Array, c: Array) -> Array:
     e, root = _gompertz_parts(x, b, c)
     return c * e * root * root
 
@@ -99,7 +99,8 @@ def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
         b: positive, the shift.
         c: positive, the growth rate.
     """
-    return jnp.exp(-b * jnp.exp(-c * jnp.asarray(x)))
+    x, b, c = jnp.asarray(x), jnp.asarray(b), jnp.asarray(c)
+    return jnp.exp(-b * jnp.exp(-c * x))
 
 
 def _softcap_by_cap(x: Array, cap: ArrayLike) -> Array:
@@ -123,4 +124,5 @@ def softcap(x: ArrayLike, cap: Positive) -> Array:
         x: an array or a number.
         cap: positive, the limit.
     """
-    return cap * jnp.tanh(jnp.asarray(x) / cap)
+    x, cap = jnp.asarray(x), jnp.asarray(cap)
+    return cap * jnp.tanh(x / cap)

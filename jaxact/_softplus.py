@@ -63,24 +63,25 @@ def log_sigmoid(x: ArrayLike) -> Array:
 
     Logarithm of the sigmoid, -softplus(-x): what binary cross-entropy is made of.
     """
+    x = jnp.asarray(x)
     return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
-def _hypotenuse(x: Array, b: ArrayLike) -> Array:
+def _hypotenuse(x: Array, b: Array) -> Array:
     """sqrt(x*x + b), which is |x| where the square would overflow."""
     return jnp.maximum(jnp.abs(x), jnp.sqrt(jnp.minimum(x * x, 1e37) + b))
 
 
-def _squareplus(x: Array, b: ArrayLike) -> Array:
+def _squareplus(x: Array, b: Array) -> Array:
     return jnp.maximum(x, 0) + b / (2 * (jnp.abs(x) + _hypotenuse(x, b)))
 
 
-def _squareplus_curvature(x: Array, b: ArrayLike) -> Array:
+def _squareplus_curvature(x: Array, b: Array) -> Array:
     w = 1 / _hypotenuse(x, b)
     return b / 2 * w * w * w
 
 
-def _squareplus_slope_by_b(x: Array, b: ArrayLike) -> Array:
+def _squareplus_slope_by_b(x: Array, b: Array) -> Array:
     w = 1 / _hypotenuse(x, b)
     return -0.25 * (jnp.clip(x, -LARGE, LARGE) * w) * w * w
 
@@ -88,7 +89,7 @@ def _squareplus_slope_by_b(x: Array, b: ArrayLike) -> Array:
 @derivative(x=_squareplus_curvature, b=_squareplus_slope_by_b)
 def squareplus_slope(x: ArrayLike, b: Positive = 4) -> Array:
     """The slope of squareplus by x: squareplus(x) / sqrt(x*x + b)."""
-    x = jnp.clip(jnp.asarray(x), -LARGE, LARGE)
+    x, b = jnp.clip(jnp.asarray(x), -LARGE, LARGE), jnp.asarray(b)
     return _squareplus(x, b) / _hypotenuse(x, b)
 
 
@@ -120,7 +121,7 @@ def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
         x: an array or a number.
         b: positive, the width of the bend.
     """
-    return _squareplus(jnp.asarray(x), b)
+    return _squareplus(jnp.asarray(x), jnp.asarray(b))
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(-1, 1), source="https://en.wikipedia.org/wiki/Log-cosh")

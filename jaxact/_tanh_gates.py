@@ -139,4 +139,5 @@ def lisht(x: ArrayLike) -> Array:
 
     Linearly scaled hyperbolic tangent: even and never negative.
     """
+    x = jnp.asarray(x)
     return x * jnp.tanh(x)

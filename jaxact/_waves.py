@@ -98,16 +98,16 @@ def sinc(x: ArrayLike) -> Array:
     return jnp.where(x == 0, 1, jnp.sin(finite(x)) / jnp.where(x == 0, 1, x))
 
 
-def _phase(x: Array, alpha: ArrayLike) -> Array:
+def _phase(x: Array, alpha: Array) -> Array:
     return finite(alpha * x) + 0 * x  # of infinity NaN, since a wave has no limit
 
 
-def _snake_slope(x: Array, alpha: ArrayLike) -> Array:
+def _snake_slope(x: Array, alpha: Array) -> Array:
     """1 + sin(2*alpha*x), which cancels, as a square, which does not."""
     return jnp.square(jnp.sin(_phase(x, alpha)) + jnp.cos(_phase(x, alpha)))
 
 
-def _snake_by_alpha(x: Array, alpha: ArrayLike) -> Array:
+def _snake_by_alpha(x: Array, alpha: Array) -> Array:
     """(x * sin(2*alpha*x) - sin(alpha*x)**2 / alpha) / alpha"""
     s, c = jnp.sin(_phase(x, alpha)), jnp.cos(_phase(x, alpha))
     return s * (2 * x * c - s / alpha) / alpha
@@ -125,5 +125,5 @@ def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive, the frequency of the ripple.
     """
-    x = jnp.asarray(x)
+    x, alpha = jnp.asarray(x), jnp.asarray(alpha)
     return x + jnp.square(jnp.sin(finite(alpha * x))) / alpha
