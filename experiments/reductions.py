@@ -22,7 +22,7 @@ def layer_norm(y: Array) -> Array:
 
 def bias_gradient(f: Elementwise, x: Array, bias: Array, sent: Array) -> Array:
     """The gradient of a layer's bias, to which every row adds."""
-    return jax.grad(lambda bias: jnp.sum(f(x + bias) * sent))(bias)
+    return jax.grad(lambda bias: jnp.sum(f(x + bias[None]) * sent))(bias)
 
 
 REDUCED: dict[str, Callable[[Elementwise, Array, Array, Array], Array]] = {
