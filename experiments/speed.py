@@ -9,9 +9,9 @@ The exit code is 1 if a bound is missed without a reason: a bound on a time only
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
-from math import exp, inf, log, sqrt
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ import tyro
 from . import checks, contests, figures, rows_contests
 from .pairs import MEASURED, ROWS, pair
 from .progress import Progress
-from .race import geometric_mean, race, ratio
+from .race import race, ratio
 from .regimes import (
     EQUATIONS,
     KEPT,
@@ -31,13 +31,12 @@ from .regimes import (
     LIMITS,
     MEMORY,
     PASSES,
-    REASONS,
     SLOPE_FROM_OUTPUT,
     SLOWEST_COMPILATION,
     TIMES,
     TRANSCENDENTALS,
 )
-from .statistics import Interval
+from .speed_results import Costs, Figure, Measured, Time
 
 RegimeName = Literal["alone", "reduction", "rows", "steps", "compile", "call", "growth", "import"]
 
@@ -69,99 +68,6 @@ class Config:
             checks.one_of(MEASURED, functions=name)
         checks.at_least(2, rounds=self.rounds)
         checks.at_least(1024, size=self.size, largest=self.largest)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number of one function, beside that of jax.nn."""
-
-    what: str
-    function: str
-    ours: float
-    theirs: float | None
-    bound: float | None
-    case: str = ""
-    """Which of several such figures of the function."""
-
-    @property
-    def within(self) -> bool:
-        return self.bound is None or self.ours <= self.bound + 1e-9
-
-    @property
-    def reason(self) -> str:
-        return REASONS.get((self.what, self.function), "")
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Further figures of a function, for which there is no bound."""
-
-    function: str
-    flops: float
-    equations: list[int]
-    """Of f, f' and f''."""
-    their_flops: float | None
-    their_equations: list[int] | None
-
-
-@dataclass(frozen=True)
-class Time:
-    """How long a program takes, as ratios of medians."""
-
-    regime: str
-    what: str
-    """Forward, forward and backward, a sum, ..."""
-    function: str
-    dtype: str
-    milliseconds: float
-    ratios: dict[str, Interval]
-    """By what it is compared with; empty where no other library has the function."""
-    bound: float | None
-    """Of the ratio to the first of these, or of the seconds where there is none."""
-
-    @property
-    def judged(self) -> Interval:
-        """What the bound is for: the ratio, or seconds."""
-        seconds = self.milliseconds / 1000
-        return next(iter(self.ratios.values()), Interval(seconds, seconds, seconds))
-
-    @property
-    def verdict(self) -> str:
-        return verdict(self.judged, self.bound)
-
-    @property
-    def reason(self) -> str:
-        return REASONS.get((self.regime, self.function), "")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Everything that was measured."""
-
-    figures: list[Figure] = field(default_factory=list)
-    costs: list[Costs] = field(default_factory=list)
-    times: list[Time] = field(default_factory=list)
-    growth: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
-    """Nanoseconds per element, forward and backward, by function, library and number of elements."""
-
-    def compared(self, regime: str, what: str = "") -> list[Time]:
-        """The times of a regime that are ratios; of all its programs if none is named."""
-        return [time for time in self.times if time.regime == regime and time.ratios and what in ("", time.what)]
-
-
-def verdict(measured: Interval, bound: float | None) -> str:
-    """Whether the interval lies below the bound, above it, or on both sides."""
-    if bound is None or measured.high <= bound:
-        return "yes"
-    return "NO" if measured.low > bound else "undecided"
-
-
-def mean(times: Sequence[Time]) -> Interval:
-    """The geometric mean of the ratios, whose logarithms' errors add up as those of independent numbers do."""
-    value = geometric_mean([time.judged.value for time in times])
-    below = sqrt(sum(log(time.judged.value / time.judged.low) ** 2 for time in times)) / len(times)
-    above = sqrt(sum(log(time.judged.high / time.judged.value) ** 2 for time in times)) / len(times)
-    return Interval(value, value * exp(-below), value * exp(above))
 
 
 def run(config: Config, progress: Progress) -> Measured:

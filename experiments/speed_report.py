@@ -19,7 +19,8 @@ from .progress import watched
 from .regimes import ALONE_16, ALONE_32, COMPILE, EQUATIONS, KEPT, LAYERS, MEMORY, REDUCED, ROWS, STEPS, TRANSCENDENTALS
 from .regimes import IMPORT as IMPORT_BOUND
 from .result import plain, write
-from .speed import Config, Costs, Figure, Measured, Time, mean, run
+from .speed import Config, run
+from .speed_results import Costs, Figure, Measured, Time, mean
 from .speed_summary import HEADER, amount, misses, summary
 from .style import SPARE, canvas, svg, title
 

@@ -6,7 +6,7 @@ from math import inf
 
 from .race import geometric_mean
 from .regimes import COMPILE, LIMITS, MEMORY, TIMES, TRANSCENDENTALS, Limit, Regime
-from .speed import Figure, Measured, Time, mean, verdict
+from .speed_results import Figure, Measured, Time, mean, verdict
 
 HEADER = ("regime", "geometric mean, ours / theirs", "worst", "bound", "holds")
 

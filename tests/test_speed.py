@@ -34,7 +34,8 @@ from experiments.regimes import (
     TIMES,
     TRANSCENDENTALS,
 )
-from experiments.speed import Config, Figure, Measured, Time, mean
+from experiments.speed import Config
+from experiments.speed_results import Figure, Measured, Time, mean
 from experiments.speed_summary import misses, summary
 from experiments.statistics import Interval
 
