@@ -18,7 +18,7 @@ import numpy as np
 from jaxact import CATALOGUE, Facts
 from jaxact.__main__ import number
 
-from .markdown import cells
+from .markdown import records
 from .progress import Progress
 from .published import FOLDER
 from .reference import differences, moves_nearly, nearest, truths
@@ -178,18 +178,17 @@ def _flat(far: Curves, at: int) -> bool:
 
 def _costs(report: str) -> dict[str, str]:
     """By function, from what `python -m experiments speed` wrote."""
-    rows = [[cell.removesuffix(" *") for cell in cells(line)] for line in report.splitlines()]
-    kept = {row[0]: row[1] for row in rows if len(row) == 4}
-    operations = {row[0]: row[1] for row in rows if len(row) == 5}
+    counted = [record for record in records(report) if record.get("bytes kept")]
 
     def both(cell: str) -> str:
-        mine, _, theirs = cell.partition(" / ")
+        mine, _, theirs = cell.removesuffix(" *").partition(" / ")
         return mine + (f" (jax.nn {theirs})" if theirs else "")
 
-    return {
-        name: f"keeps {both(kept[name])} bytes for the backward pass, {both(operations[name])} operations"
-        for name in kept.keys() & operations.keys()
-    }
+    costs = {}
+    for row in counted:
+        kept, operations = both(row["bytes kept"]), both(row["operations"])
+        costs[row["function"]] = f"keeps {kept} bytes for the backward pass, {operations} operations"
+    return costs
 
 
 def _short(values: np.ndarray) -> list[float | None]:

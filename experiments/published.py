@@ -18,6 +18,8 @@ from . import markdown
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "measured"
 ORDERS = ("f", "f'", "f''")
+TYPES = ("float32", "bfloat16")
+"""Of the tables in README.md."""
 LIBRARIES = ("jaxact", "jax.nn", "torch")
 BEGIN = "<!-- errors, made by: python -m experiments.published -->"
 END = "<!-- end of errors -->"
@@ -70,11 +72,10 @@ def measured(folder: Path = FOLDER) -> Worst:
 
 def table(worst: Worst) -> str:
     """The README's: errors of value, f' and f'' beside those of the peers."""
-    types = ("float32", "bfloat16")
     shown = [library for library in LIBRARIES if any(key[0] == library for key in worst)]
-    head = ["function", *(f"{library} {dtype}" for dtype in types for library in shown)]
+    head = ["function", *(f"{library} {dtype}" for dtype in TYPES for library in shown)]
     rows = [
-        [f"`{name}`", *(_cell(worst, library, name, dtype) for dtype in types for library in shown)]
+        [f"`{name}`", *(_cell(worst, library, name, dtype) for dtype in TYPES for library in shown)]
         for name in CATALOGUE
         if any((library, name, "float32", 0) in worst for library in shown[1:])
     ]
@@ -83,17 +84,19 @@ def table(worst: Worst) -> str:
 
 def costs(report: str) -> str:
     """The README's: memory and time beside jax.nn's, from what `python -m experiments speed --timed` wrote."""
-    kept: dict[str, list[str]] = {}
-    times: dict[tuple[str, str], str] = {}
-    for cells in map(markdown.cells, report.splitlines()):
-        if len(cells) == 4 and " / " in cells[1]:
-            kept[cells[0]] = [cell.removesuffix(" *") for cell in cells[1:3]]
-        elif cells[:1] == ["forward and backward"] and cells[4]:
-            times[cells[1], cells[2]] = cells[4].split()[0]
-    types = [dtype for dtype in ("float32", "bfloat16") if any(key[1] == dtype for key in times)]
-    head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in types)]
-    rows = [[f"`{name}`", *cells, *(times.get((name, dtype), "") for dtype in types)] for name, cells in kept.items()]
-    told = [line for line in report.splitlines() if line.startswith("- ") and re.search("geometric mean|within", line)]
+    records = list(markdown.records(report))
+    summary = [record for record in records if "regime" in record]
+    times = {record["function"]: record for record in records if "forward and backward, float32" in record}
+
+    def cells(record: dict[str, str]) -> list[str]:
+        taken = [record[what].removesuffix(" *") for what in ("bytes kept", "arrays per layer")]
+        timed = times.get(record["function"], {})
+        ratios = [timed.get(f"forward and backward, {dtype}", "").partition(" ")[0] for dtype in TYPES]
+        return [f"`{record['function']}`", *taken, *ratios]
+
+    rows = [cells(record) for record in records if " / " in record.get("bytes kept", "")]
+    head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in TYPES)]
+    told = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
     return _folded(told, "Beside jax.nn", markdown.table(head, rows))
 
 
