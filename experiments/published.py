@@ -5,7 +5,6 @@ the worst error of each function and renews the tables in README.md. Tests check
 gone stale. The bounds that errors are held to are in `experiments/ulps.py`.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -34,6 +34,10 @@ class Facts:
     crossing: bool = False
     """Whether the value changes sign away from 0, where its error is counted on the scale of the value nearby."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name: the catalogue pickles, though some kinks are lambdas, and a copy of its entry is the entry."""
+        return _facts_of, (self.name,)
+
     @property
     def name(self) -> str:
         return self.function.__name__
@@ -79,6 +83,10 @@ class Facts:
 
 CATALOGUE: dict[str, Facts] = {}
 """Every activation by name, in the order of definition."""
+
+
+def _facts_of(name: str) -> Facts:
+    return CATALOGUE[name]
 
 
 def activation(
