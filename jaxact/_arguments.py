@@ -93,7 +93,7 @@ def sort_arguments(
             if number and parameter in parameters.positive and not value > 0:
                 raise ValueError(f"{name} was called with {parameter} = {value!r}; expected a number greater than 0.")
             if number and parameter != parameters.x and (traced or parameter not in given):
-                constants.append((parameter, float(value)))
+                constants.append((parameter, value if parameter in parameters.keep_integers else float(value)))
             else:
                 operands[parameter] = value
     moving = tuple(parameter for parameter, value in operands.items() if _may_move(value))
