@@ -4,6 +4,8 @@ import importlib as _importlib
 import typing as _typing
 
 # The order of import is the order of the tables: rectifiers, which _axiswise needs, first, and the modules last.
+from ._axiswise import crelu as crelu
+from ._axiswise import maxout as maxout
 
 # isort: split
 from ._algebraic import arctan as arctan
@@ -17,6 +19,11 @@ from ._exponentials import selu as selu
 from ._exponentials import xielu as xielu
 from ._facts import CATALOGUE as CATALOGUE
 from ._facts import Facts as Facts
+from ._gated_linear import bilinear as bilinear
+from ._gated_linear import geglu as geglu
+from ._gated_linear import glu as glu
+from ._gated_linear import reglu as reglu
+from ._gated_linear import swiglu as swiglu
 from ._gates import elish as elish
 from ._gates import gelu as gelu
 from ._gates import gelu_tanh as gelu_tanh
@@ -24,6 +31,12 @@ from ._gates import quick_gelu as quick_gelu
 from ._gates import silu as silu
 from ._gates import swish as swish
 from ._jet import jet as jet
+from ._logsumexps import logmeanexp as logmeanexp
+from ._logsumexps import logsumexp as logsumexp
+from ._losses import binary_cross_entropy_from_logits as binary_cross_entropy_from_logits
+from ._losses import cross_entropy_from_logits as cross_entropy_from_logits
+from ._losses import entropy_from_logits as entropy_from_logits
+from ._losses import kl_from_logits as kl_from_logits
 from ._names import config as config
 from ._names import get as get
 from ._normal_gates import gelu_exact as gelu_exact
@@ -57,11 +70,18 @@ from ._sigmoids import sigmoid as sigmoid
 from ._sigmoids import softcap as softcap
 from ._sigmoids import tanh as tanh
 from ._slope import slope as slope
+from ._softmaxes import gumbel_softmax as gumbel_softmax
+from ._softmaxes import log_softmax as log_softmax
+from ._softmaxes import softmax as softmax
+from ._softmaxes import softmax1 as softmax1
+from ._softmaxes import softmin as softmin
 from ._softplus import log1mexp as log1mexp
 from ._softplus import log_sigmoid as log_sigmoid
 from ._softplus import logcosh as logcosh
 from ._softplus import softplus as softplus
 from ._softplus import squareplus as squareplus
+from ._sparse import entmax15 as entmax15
+from ._sparse import sparsemax as sparsemax
 from ._tanh_gates import lisht as lisht
 from ._tanh_gates import logish as logish
 from ._tanh_gates import mish as mish

@@ -92,15 +92,13 @@ def jvp(**rules: Callable[..., Array]) -> Callable[[F], F]:
             dtype = at.operands[parameters.x].dtype
             values = {name: widen(value, dtype) for name, value in at.operands.items()} | at.constants
             arguments = [values[name] for name in names]
-            y = widen(at.y, dtype) if jnp.finfo(dtype).bits >= 32 else body(*arguments)
+            # A 16-bit y has lost the digits of the derivative, which therefore begins with x again.
+            y = at.y if jnp.finfo(dtype).bits >= 32 else function(*arguments)
             terms = [rules[name](widen(t, dtype), y, *arguments) for name, t in at.tangents.items() if name in rules]
             return cast(functools.reduce(jnp.add, terms), at.y.dtype) if terms else jnp.zeros_like(at.y)
 
-        def rule(at: JVPContext) -> Array:
-            # A 16-bit y has lost the digits of the derivative, which therefore begins with x again.
-            return total(at) if jnp.finfo(at.y.dtype).bits >= 32 else recomputed(total, at)
-
-        return cast_type(F, _wrap(body, rule, body, None))
+        function = _wrap(body, lambda at: recomputed(total, at), body, None)
+        return cast_type(F, function)
 
     return decorate
 

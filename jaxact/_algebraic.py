@@ -7,7 +7,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE
 
@@ -85,7 +85,7 @@ def _isru_slope_by_alpha(x: Array, alpha: Array) -> Array:
 @derivative(x=_isru_curvature, alpha=_isru_slope_by_alpha)
 def isru_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """The slope of isru by x: (1 + alpha*x*x)**(-3/2)."""
-    _, w = _ratio_and_root(jnp.asarray(x), jnp.asarray(alpha))
+    _, w = _ratio_and_root(*as_arrays(x, alpha))
     return w * w * w
 
 
@@ -105,7 +105,7 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive.
     """
-    return _ratio_and_root(jnp.asarray(x), jnp.asarray(alpha))[0]
+    return _ratio_and_root(*as_arrays(x, alpha))[0]
 
 
 @derivative(
@@ -114,7 +114,7 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
 )
 def isrlu_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """The slope of isrlu by x: that of isru on the left, 1 on the right."""
-    _, w = _ratio_and_root(jnp.minimum(x, 0), jnp.asarray(alpha))
+    _, w = _ratio_and_root(*as_arrays(jnp.minimum(x, 0), alpha))
     return w * w * w
 
 
@@ -130,4 +130,4 @@ def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive.
     """
-    return jnp.maximum(x, 0) + _ratio_and_root(jnp.minimum(x, 0), jnp.asarray(alpha))[0]
+    return jnp.maximum(x, 0) + _ratio_and_root(*as_arrays(jnp.minimum(x, 0), alpha))[0]

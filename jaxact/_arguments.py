@@ -94,7 +94,7 @@ def sort_arguments(
             if number and parameter in parameters.positive and not value > 0:
                 raise ValueError(f"{name} was called with {parameter} = {value!r}; expected a number greater than 0.")
             if number and parameter != parameters.x and (traced or parameter not in given):
-                constants.append((parameter, float(value)))
+                constants.append((parameter, value if parameter in parameters.keep_integers else float(value)))
             else:
                 operands[parameter] = value
     moving = tuple(parameter for parameter, value in operands.items() if _may_move(value))
@@ -121,6 +121,11 @@ def check_array(function: str, name: str, value: Any) -> None:
 def _check_hashable(function: str, name: str, value: Any) -> None:
     if type(value).__hash__ is None:
         raise TypeError(f"{function} was called with {name} = {value!r:.60}; expected a hashable constant.")
+
+
+def as_arrays(*values: ArrayLike) -> Any:
+    """The arguments of a body as they are. The mechanism hands in arrays and floats; a type checker cannot know it."""
+    return values
 
 
 def cast(value: Array, dtype: Any) -> Array:

@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, exp_left, expm1_left, expm1_minus_left
 from ._residuals import from_output
@@ -80,7 +80,7 @@ def selu(x: ArrayLike) -> Array:
 )
 def xielu_slope(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Positive = 0.5) -> Array:
     """The slope of xielu by x: 2*alpha_p*x + beta on the right, alpha_n*(exp(x) - 1) + beta on the left."""
-    alpha_p, alpha_n, beta = jnp.asarray(alpha_p), jnp.asarray(alpha_n), jnp.asarray(beta)
+    x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
     return 2 * alpha_p * jnp.maximum(x, 0) + ((beta - alpha_n) + alpha_n * jnp.exp(jnp.minimum(x, 0)))
 
 
@@ -108,7 +108,7 @@ def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: 
         alpha_n: positive, the curvature on the left.
         beta: positive, the slope at 0.
     """
-    x, alpha_n, beta = jnp.asarray(x), jnp.asarray(alpha_n), jnp.asarray(beta)
+    x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
     left = jnp.minimum(x, -1e-30)
     return x * (alpha_p * jnp.maximum(x, 0) + (alpha_n * (jnp.expm1(left) / left) + (beta - alpha_n)))
 

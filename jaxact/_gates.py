@@ -11,6 +11,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
+from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
 from ._numerics import LARGE, exp_left, logistic, logistic_slope
@@ -49,7 +50,8 @@ def silu(x: ArrayLike) -> Array:
 )
 def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """The slope of swish by x: s + beta * x * s * (1 - s) with s = sigmoid(beta*x)."""
-    return _swish_slope(jnp.asarray(beta) * jnp.asarray(x))
+    x, beta = as_arrays(x, beta)
+    return _swish_slope(beta * x)
 
 
 def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
@@ -68,9 +70,9 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
         x: an array or a number.
         beta: how steep the gate is.
     """
-    x, beta = jnp.asarray(x), jnp.asarray(beta)
-    closed = jnp.clip(x, jnp.where(beta > 0, -LARGE, -inf), jnp.where(beta < 0, LARGE, inf))
-    return closed * lax.logistic(beta * x)
+    x, beta = as_arrays(x, beta)
+    z = beta * jnp.clip(x, -LARGE, LARGE)
+    return jnp.where(z > -1e4, x, 0) * lax.logistic(z)  # not inf * 0, on either side
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(1.702 * x))

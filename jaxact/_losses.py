@@ -4,7 +4,6 @@ No reduction over a batch is made. A logit of -inf is a probability of 0, whethe
 with nothing in it has loss 0 and no gradient.
 """
 
-import functools
 from math import inf
 from typing import Any
 
@@ -13,305 +12,170 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from ._activation import composed, pushforward
-from ._arguments import AsGiven
+from ._activation import jvp
+from ._arguments import KeepsIntegers
 from ._facts import activation
-from ._numerics import exp_nonpositive, exp_of_sum, expm1_nonpositive, log1p_nonnegative
-from ._rows import Axis, axes_of, axis_of, below_top, centred, counted_from, iota, like, mask_of
+from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, top_of_sum, total_of
 from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
 
-def _present(x: Array, kept: Array) -> Array:
-    return kept & (x != -jnp.inf)
-
-
-def _classes(logits: Array, labels: Array, axis: int) -> Array:
-    """The class of each row, with an axis of size 1 for the classes."""
-    batch = logits.shape[:axis] + logits.shape[axis + 1 :]
+def _classes(x: Array, labels: Array, axis: int) -> tuple[Array, Array]:
+    """The class of each row, with an axis of size 1 for the classes, and 1 for a class, NaN for what is none."""
+    batch = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.shape != batch:
         raise ValueError(
             f"cross_entropy_from_logits was called with integer labels of shape {labels.shape} for logits of shape "
-            f"{logits.shape}; expected {batch}, one class for each row (probabilities are floats)."
+            f"{x.shape}; expected {batch}, one class for each row (probabilities are floats)."
         )
     labels = jnp.expand_dims(labels, axis)
-    return labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels  # an int8 cannot count 200 classes
+    labels = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels  # an int8 cannot count 200 classes
+    is_class = (labels >= 0) & (labels < x.shape[axis])
+    return labels, 1 + 0 / is_class.astype(x.dtype)
 
 
-def _is_class(logits: Array, classes: Array, axis: int) -> Array:
-    return (classes >= 0) & (classes < logits.shape[axis])
+def _is_label(x: Array, labels: Array, axis: int) -> Array:
+    return lax.broadcasted_iota(labels.dtype, x.shape, axis) == labels
 
 
-def _at(x: Array, classes: Array, axis: int) -> Array:
-    """The element of each row's class; of some class, where there is none such."""
-    return jnp.take_along_axis(x, jnp.where(_is_class(x, classes, axis), classes, 0), axis)
+def _at(x: Array, labels: Array, axis: int) -> Array:
+    """The element of each row's class."""
+    if jax.typeof(x).sharding.spec[axis] is not None:  # where JAX refuses to index; elsewhere that is 3 times as fast
+        return jnp.sum(jnp.where(_is_label(x, labels, axis), x, 0), axis, keepdims=True)
+    return jnp.take_along_axis(x, labels, axis, mode="clip")
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _cost_of_classes(x: Array, classes: Array, kept: Array, axis: int) -> Array:
-    """-log_softmax(x) of each row's class, for which only sums over the row are made."""
-    chosen = _at(x, classes, axis)
-    row = below_top(x, kept, (axis,))
-    shift, low = counted_from(chosen, row.top)
-    possible = _at(_present(x, kept), classes, axis)
-    cost = jnp.where(possible, -(shift + (low - log1p_nonnegative(row.others))), jnp.inf)
-    cost = jnp.where(jnp.any(_present(x, kept), axis, keepdims=True), cost, 0)
-    return jnp.where(_is_class(x, classes, axis), cost, jnp.nan)
+def _cost_by_logits(dx: Array, y: Array, logits: Array, labels: ArrayLike, axis: int, where: Any) -> Array:
+    name, labels = "cross_entropy_from_logits", jnp.asarray(labels)
+    axis, x, dx = axis_of(name, logits, axis), masked(name, logits, where), masked(name, dx, where, 0)
+    p = softmax(x, axis)
+    if jnp.issubdtype(labels.dtype, jnp.integer):
+        labels, valid = _classes(x, labels, axis)
+        possible = _at(x, labels, axis) > -inf
+        dy = jnp.sum((p - (_is_label(x, labels, axis) & possible).astype(x.dtype)) * dx, axis)
+        return jnp.squeeze(valid, axis) * dy
+    weights = jnp.where(x > -inf, labels.astype(x.dtype), 0)
+    return jnp.sum((p * jnp.sum(weights, axis, keepdims=True) - weights) * dx, axis)
 
 
-@_cost_of_classes.defjvp
-def _cost_of_classes_jvp(axis: int, primals: Any, tangents: Any) -> Any:
-    x, classes, kept = primals
-    factor = _softmax_without_labels(x, classes, kept, axis)
-    return _cost_of_classes(x, classes, kept, axis), jnp.sum(factor * tangents[0], axis, keepdims=True)
-
-
-def _softmax_without_labels(x: Array, classes: Array, kept: Array, axis: int) -> Array:
-    """softmax(x) - 1 at the class of each row, softmax(x) elsewhere; 0 where the class is impossible."""
-    factor = jnp.where(
-        iota(x, axis, classes.dtype) == classes, -_missed(x, classes, kept, axis), softmax(x, axis, kept)
-    )
-    possible = _at(_present(x, kept), classes, axis)
-    return jnp.where(_is_class(x, classes, axis), jnp.where(possible, factor, 0), jnp.nan)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _missed(x: Array, classes: Array, kept: Array, axis: int) -> Array:
-    """1 - softmax(x) at the class of each row: with all its digits also where that is nearly 1."""
-    row = below_top(x, kept, (axis,))
-    chosen = _at(x, classes, axis)
-    rest = jnp.where(chosen >= row.top, row.others, 1 + (row.others - exp_of_sum(*counted_from(chosen, row.top))))
-    return rest / (1 + row.others)
-
-
-@_missed.defjvp
-def _missed_jvp(axis: int, primals: Any, tangents: Any) -> Any:
-    x, classes, kept = primals
-    missed = _missed(x, classes, kept, axis)
-    turn = jnp.sum(_softmax_without_labels(x, classes, kept, axis) * tangents[0], axis, keepdims=True)
-    return missed, _at(softmax(x, axis, kept), classes, axis) * turn
+def _cost_by_labels(dp: Array, y: Array, logits: Array, labels: Array, axis: int, where: Any) -> Array:
+    log_q = log_softmax(logits, axis, where)
+    return -jnp.sum(jnp.where(log_q > -jnp.inf, log_q, 0) * dp, axis)
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")
-@composed
+@jvp(logits=_cost_by_logits, labels=_cost_by_labels)
 def cross_entropy_from_logits(
-    logits: ArrayLike, labels: AsGiven, axis: int = -1, where: ArrayLike | None = None
+    logits: ArrayLike, labels: KeepsIntegers, axis: int = -1, where: ArrayLike | None = None
 ) -> Array:
     """cross_entropy_from_logits(logits, labels) = -dot(labels, log_softmax(logits))
 
-    One loss for each row, with the derivative softmax(logits) - labels. A confident right answer keeps its digits:
-    [20, 0] with label 0 costs 2.06e-9 in float32, and has that gradient.
-
-    Range: 0 to inf.
-    Source: https://en.wikipedia.org/wiki/Cross-entropy
-    Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 0.3, 1, 1.6.
+    One loss for each row, with the derivative softmax(logits) - labels.
 
     Args:
-        logits: any shape; floats keep their type, integers and bools become JAX's default float.
+        logits: the scores.
         labels: integers, the class of each row, in the shape of logits without `axis`; or floats, the probability of
             each class (not checked to add up to 1), a single number or of logits' rank. Float labels have a gradient.
             An integer that is no class gives NaN, loss and gradient, since nothing can be raised under jit.
         axis: the axis of the classes.
         where: bools that broadcast to logits; False classes do not exist: labels there cost inf, unless the whole row
             is left out, which costs 0.
-
-    Raises:
-        TypeError: for complex or non-numeric input, or a mask that is not bool.
-        ValueError: for an axis that logits do not have, or labels or a mask of another shape.
     """
-    logits = jnp.asarray(logits)
-    axis, kept = axis_of("cross_entropy_from_logits", logits, axis), mask_of("cross_entropy_from_logits", logits, where)
-    labels = jnp.asarray(labels)
+    name = "cross_entropy_from_logits"
+    axis, x, labels = axis_of(name, logits, axis), masked(name, logits, where), jnp.asarray(labels)
+    top = top_of_sum(x, (axis,))
     if jnp.issubdtype(labels.dtype, jnp.integer):
-        return jnp.squeeze(_cost_of_classes(logits, _classes(logits, labels, axis), kept, axis), axis)
-    p = like("cross_entropy_from_logits", "labels", labels, logits.shape)
-    log_q = log_softmax(logits, axis, kept)
-    possible = log_q != -jnp.inf
-    # Not p * log_q alone: 0 * -inf is NaN. And not a choice by p, which would cut the gradient where p is 0.
-    cost = -jnp.sum(p * jnp.where(possible, log_q, 0), axis)
-    impossible = jnp.any((p > 0) & ~possible, axis) & jnp.any(possible, axis)
-    return jnp.where(impossible, jnp.inf, 0) + cost
+        labels, valid = _classes(x, labels, axis)
+        shift = from_top(_at(x, labels, axis), top)
+        cost = valid * (jnp.log(total_of(jnp.exp(from_top(x, top)), (axis,))) - (shift + beyond(shift)))
+    else:
+        p = like(name, "labels", labels.astype(x.dtype), x.shape)
+        cost = -jnp.sum(p * jnp.where(p == 0, 0, log_softmax(x, axis)), axis, keepdims=True)
+    return jnp.squeeze(jnp.where(top > -largest(x), cost, 0), axis)
 
 
-def _softplus(x: Array) -> Array:
-    """log(1 + exp(x))"""
-    return jnp.where(x > 0, x, 0) + log1p_nonnegative(exp_nonpositive(-jnp.abs(x)))
-
-
-def _binary_by_logits(dx: Array, logits: Array, labels: Array) -> Array:
+def _binary_by_logits(dx: Array, loss: Array, logits: Array, labels: Array) -> Array:
     y = like("binary_cross_entropy_from_logits", "labels", labels, logits.shape)
-    # Not sigmoid(x) - y, which has no digits where the answer is right and confident.
-    return ((1 - y) * sigmoid(logits) - y * sigmoid(-logits)) * dx
+    return ((1 - y) * sigmoid(logits) - y * sigmoid(-logits)) * dx  # sigmoid(x) - y is 0 for a confident right answer
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")
-@pushforward(logits=_binary_by_logits, labels=lambda dy, logits, labels: -logits * dy)
+@jvp(logits=_binary_by_logits, labels=lambda dy, loss, logits, labels: -logits * dy)
 def binary_cross_entropy_from_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """binary_cross_entropy_from_logits(logits, labels)[i] = cross_entropy([logits[i], 0], [labels[i], 1 - labels[i]])
 
     The cross entropy of yes and no, with sigmoid(logits) the probability of yes: one loss for each element, without
-    a sum. A confident right answer keeps its digits, loss and gradient.
-
-    Range: 0 to inf.
-    Source: https://en.wikipedia.org/wiki/Cross-entropy
-    Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.3, 1, 1.3.
+    a sum.
 
     Args:
-        logits: any shape; floats keep their type, integers and bools become JAX's default float.
+        logits: the scores.
         labels: the probabilities of yes, in [0, 1]: floats, which have a gradient, integers or bools. A single number
             or of logits' rank.
-
-    Raises:
-        TypeError: for complex or non-numeric input.
-        ValueError: for labels that do not broadcast to the shape of logits.
     """
     x = jnp.asarray(logits)
     y = like("binary_cross_entropy_from_logits", "labels", labels, x.shape)
-    # 0 * log(0) = 0, so that an infinite logit that is right costs nothing.
-    return jnp.where(y == 0, 0, y * _softplus(-x)) + jnp.where(y == 1, 0, (1 - y) * _softplus(x))
+    wrong = jnp.where(x > 0, 1 - y, y)
+    return wrong * jnp.where(wrong == 0, 0, jnp.abs(x)) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
-def _log_where_present(x: Array, kept: Array, axes: tuple[int, ...]) -> Array:
-    log_p = log_softmax(x, axes, kept)
-    return jnp.where(log_p != -jnp.inf, log_p, 0)
-
-
-def _entropy_push(dx: Array, logits: Array, axis: Axis, where: Any) -> Array:
-    axes, kept = axes_of("entropy_from_logits", logits, axis), mask_of("entropy_from_logits", logits, where)
-    p = softmax(logits, axes, kept)
-    log_p = _log_where_present(logits, kept, axes)
-    # The changes of p sum to 0, so that log p may count from any constant: from its mean, a flat row has no big terms.
-    log_p = log_p - lax.stop_gradient(jnp.sum(p * log_p, axes, keepdims=True))
-    return -jnp.sum(p * centred(dx, p, kept, axes) * jnp.where(_present(logits, kept), log_p, 0), axes)
+def _entropy_by_logits(dx: Array, y: Array, logits: Array, axis: Axis, where: Any) -> Array:
+    axes = axes_of("entropy_from_logits", logits, axis)
+    p, log_p = softmax(logits, axes, where), log_softmax(logits, axes, where)
+    above = jnp.maximum(log_p, -largest(p)) + jnp.expand_dims(y, axes)  # from their mean: a flat row has no big terms
+    return -jnp.sum(p * above * masked("entropy_from_logits", dx, where, 0), axes)
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Entropy_(information_theory)")
-@pushforward(logits=_entropy_push)
+@jvp(logits=_entropy_by_logits)
 def entropy_from_logits(logits: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
     """entropy_from_logits(logits) = -dot(softmax(logits), log_softmax(logits))
 
-    Shannon's entropy, in nats: how undecided a row is. A confident row keeps its digits.
-
-    Range: 0 to inf.
-    Source: https://en.wikipedia.org/wiki/Entropy_(information_theory)
-    Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 3.5, 4.6, 2.5.
+    Shannon's entropy, in nats: how undecided a row is.
 
     Args:
-        logits: any shape; floats keep their type, integers and bools become JAX's default float. -inf is a
-            probability of 0 and adds nothing; a row with nothing in it has entropy 0.
+        logits: the scores; -inf adds nothing.
         axis: the axis or axes of the classes; None for all.
         where: bools that broadcast to logits; False elements are left out.
-
-    Raises:
-        TypeError: for complex or non-numeric input, or a mask that is not bool.
-        ValueError: for an axis that logits do not have, or a mask that does not broadcast.
     """
-    logits = jnp.asarray(logits)
-    axes, kept = axes_of("entropy_from_logits", logits, axis), mask_of("entropy_from_logits", logits, where)
-    return -jnp.sum(softmax(logits, axes, kept) * _log_where_present(logits, kept, axes), axes)
-
-
-def _beyond_linear(u: Array) -> Array:
-    """exp(u) - 1 - u for |u| <= 1."""
-    tail = jnp.zeros_like(u)
-    for n in range(19, 2, -1):  # 1/20! is below an ulp of 1/2 in float64
-        tail = (1 + tail) * u / n
-    return u * u * (0.5 + 0.5 * tail)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _log_ratio(x: Array, y: Array, kept: Array, axes: tuple[int, ...]) -> Array:
-    """log_softmax(x) - log_softmax(y), 0 where either is absent; with all its digits where the two are close."""
-    both = _present(x, kept) & _present(y, kept)
-    same = jnp.all(_present(x, kept) == _present(y, kept), axes, keepdims=True)
-    far = jnp.where(both, _log_where_present(x, kept, axes) - _log_where_present(y, kept, axes), 0)
-    # log(p / q) = gap - log(sum(q * exp(gap))), in which only the gap between the logits is large or small.
-    gap = jnp.where(both & jnp.isfinite(x - y), x - y, 0)
-    gap = gap - jnp.max(gap, axes, keepdims=True, initial=-jnp.inf, where=both)
-    gap = jnp.where(both, gap, 0)
-    shift = jnp.sum(softmax(y, axes, kept) * expm1_nonpositive(gap), axes, keepdims=True)
-    close = same & jnp.all(gap > -0.5, axes, keepdims=True)
-    near = jnp.where(both, gap - log1p_nonnegative(jnp.where(close, shift, 0)), 0)
-    return jnp.where(close, near, far)
-
-
-@_log_ratio.defjvp
-def _log_ratio_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> Any:
-    x, y, kept = primals
-    p, q = softmax(x, axes, kept), softmax(y, axes, kept)
-    d = centred(tangents[0], p, kept, axes) - centred(tangents[1], q, kept, axes)
-    return _log_ratio(x, y, kept, axes), jnp.where(_present(x, kept) & _present(y, kept), d, 0)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _difference(x: Array, y: Array, kept: Array, axes: tuple[int, ...]) -> Array:
-    """softmax(y) - softmax(x), with all its digits where the two are close."""
-    p, q = softmax(x, axes, kept), softmax(y, axes, kept)
-    d = _log_ratio(x, y, kept, axes)
-    close = _present(x, kept) & _present(y, kept) & (jnp.abs(d) < 1)
-    small = jnp.where(close, d, 0)
-    return jnp.where(close, p * (_beyond_linear(-small) - small), q - p)
-
-
-@_difference.defjvp
-def _difference_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> Any:
-    x, y, kept = primals
-    p, q = softmax(x, axes, kept), softmax(y, axes, kept)
-    d = q * centred(tangents[1], q, kept, axes) - p * centred(tangents[0], p, kept, axes)
-    return _difference(x, y, kept, axes), d
+    axes, x = axes_of("entropy_from_logits", logits, axis), masked("entropy_from_logits", logits, where)
+    p = softmax(x, axes)
+    return -jnp.sum(p * jnp.maximum(log_softmax(x, axes), -largest(p)), axes)  # 0 * -inf would be NaN
 
 
 def _kl_arguments(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis, where: Any) -> Any:
+    """The probabilities, both logarithms, that of p finite, and the axes."""
     name, x = "kl_from_logits", jnp.asarray(p_logits)
-    return x, like(name, "q_logits", q_logits, x.shape), mask_of(name, x, where), axes_of(name, x, axis)
+    x, y = masked(name, x, where), masked(name, like(name, "q_logits", q_logits, x.shape), where)
+    axes = axes_of(name, x, axis)
+    p, log_p = softmax(x, axes), jnp.maximum(log_softmax(x, axes), -largest(x))
+    return p, log_p, y, log_softmax(y, axes), axes
 
 
-def _kl_by_p(dx: Array, *arguments: Any) -> Array:
-    x, y, kept, axes = _kl_arguments(*arguments)
-    p = softmax(x, axes, kept)
-    return jnp.sum(p * centred(dx, p, kept, axes) * _log_ratio(x, y, kept, axes), axes)
+def _kl_by_p(dx: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
+    p, log_p, _, log_q, axes = _kl_arguments(p_logits, q_logits, axis, where)
+    log_ratio = jnp.where((p > 0) & (log_q > -jnp.inf), log_p - log_q, 0)
+    d = p * masked("kl_from_logits", dx, where, 0)
+    return jnp.sum(log_ratio * (d - p * jnp.sum(d, axes, keepdims=True)), axes)
 
 
-def _kl_by_q(dy: Array, *arguments: Any) -> Array:
-    x, y, kept, axes = _kl_arguments(*arguments)
-    there = jnp.any(_present(x, kept), axes, keepdims=True)
-    dy = jnp.where(kept & there, jnp.broadcast_to(dy, x.shape), 0)
-    return jnp.sum(_difference(x, y, kept, axes) * dy, axes)
+def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
+    p, _, y, _, axes = _kl_arguments(p_logits, q_logits, axis, where)
+    exists = jnp.max(p, axes, keepdims=True, initial=0) > 0
+    return jnp.sum((jnp.where(exists, softmax(y, axes), 0) - p) * masked("kl_from_logits", dy, where, 0), axes)
 
 
 @activation(bounds=(0, inf), source="https://doi.org/10.1214/aoms/1177729694")
-@pushforward(p_logits=_kl_by_p, q_logits=_kl_by_q)
+@jvp(p_logits=_kl_by_p, q_logits=_kl_by_q)
 def kl_from_logits(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
     """kl_from_logits(p_logits, q_logits) = dot(softmax(p_logits), log_softmax(p_logits) - log_softmax(q_logits))
 
-    Kullback-Leibler divergence, sum(p * log(p / q)), in nats: what believing q costs where p is true. Never negative,
-    and right where p and q are nearly the same, which the sum of p * log(p / q) is not.
-
-    Range: 0 to inf.
-    Source: https://doi.org/10.1214/aoms/1177729694
-    Error bounds in ulp of each component of value, first and second derivative: 4, 6, 8 in float32, for rows of up to
-    4096; measured 1.2, 2.7, 4.6.
+    Kullback-Leibler divergence, sum(p * log(p / q)), in nats: what believing q costs where p is true.
 
     Args:
-        p_logits: any shape; floats keep their type, integers and bools become JAX's default float. -inf is a
-            probability of 0 and adds nothing; a row with nothing in it has divergence 0.
+        p_logits: the scores of what is true; -inf adds nothing.
         q_logits: a single number or of p_logits' rank. -inf where p_logits are not is a divergence of inf.
         axis: the axis or axes of the classes; None for all.
         where: bools that broadcast to p_logits; False elements are left out of both.
-
-    Raises:
-        TypeError: for complex or non-numeric input, or a mask that is not bool.
-        ValueError: for an axis that p_logits do not have, or q_logits or a mask that do not broadcast.
     """
-    x, y, kept, axes = _kl_arguments(p_logits, q_logits, axis, where)
-    p, q = softmax(x, axes, kept), softmax(y, axes, kept)
-    in_p, in_q = (log_softmax(v, axes, kept) != -jnp.inf for v in (x, y))
-    d = _log_ratio(x, y, kept, axes)
-    close = jnp.abs(d) < 1
-    # Each term is p * log(p / q) + q - p, which is never negative; the added differences sum to 0.
-    terms = jnp.where(close, p * _beyond_linear(jnp.where(close, -d, 0)), p * d + (q - p))
-    terms = jnp.where(in_p & in_q, terms, jnp.where(in_p, jnp.inf, q))
-    return jnp.sum(jnp.where(jnp.any(in_p, axes, keepdims=True), terms, 0), axes)
+    p, log_p, _, log_q, axes = _kl_arguments(p_logits, q_logits, axis, where)
+    return jnp.sum(p * jnp.where(p > 0, log_p - log_q, 0), axes)

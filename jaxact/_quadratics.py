@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import zero
 from ._rectifiers import above, sparse_sigmoid, within
@@ -71,8 +71,9 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
         scale: of the square.
         bias: the value on the left.
     """
+    x, scale, bias = as_arrays(x, scale, bias)
     right = jnp.maximum(x, 0)
-    return jnp.asarray(scale) * right * right + bias
+    return scale * right * right + bias
 
 
 @derivative(
@@ -81,8 +82,8 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
 )
 def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
     """The slope of smelu by x: (x + beta) / (2*beta) in between."""
-    beta = jnp.asarray(beta)
-    return (jnp.clip(jnp.asarray(x), -beta, beta) + beta) / (2 * beta)
+    x, beta = as_arrays(x, beta)
+    return (jnp.clip(x, -beta, beta) + beta) / (2 * beta)
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/2202.06499")
@@ -99,7 +100,7 @@ def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
         x: an array or a number.
         beta: positive, half the width of the parabola.
     """
-    x, beta = jnp.asarray(x), jnp.asarray(beta)
+    x, beta = as_arrays(x, beta)
     return jnp.where(x <= -beta, 0, jnp.where(x >= beta, x, jnp.square(x + beta) / (4 * beta)))
 
 

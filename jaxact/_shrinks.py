@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import minus_tanh, tanh
 from ._rectifiers import above
@@ -56,7 +56,7 @@ def soft_shrink(x: ArrayLike, lambd: Positive = 0.5) -> Array:
         x: an array or a number.
         lambd: positive, the threshold.
     """
-    x, lambd = jnp.asarray(x), jnp.asarray(lambd)
+    x, lambd = as_arrays(x, lambd)
     return x - jnp.clip(x, -lambd, lambd)
 
 

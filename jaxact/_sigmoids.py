@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, logistic_slope, minus_tanh, sech
 from ._numerics import tanh as tanh_value
@@ -75,7 +75,7 @@ def _gompertz_curvature(x: Array, b: Array, c: Array) -> Array:
 )
 def gompertz_slope(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
     """The slope of gompertz by x: b*c * exp(-c*x) * gompertz(x)."""
-    return _gompertz_slope(jnp.asarray(x), jnp.asarray(b), jnp.asarray(c))
+    return _gompertz_slope(*as_arrays(x, b, c))
 
 
 def _gompertz_slope(x: Array, b: Array, c: Array) -> Array:
@@ -99,7 +99,7 @@ def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
         b: positive, the shift.
         c: positive, the growth rate.
     """
-    x, b, c = jnp.asarray(x), jnp.asarray(b), jnp.asarray(c)
+    x, b, c = as_arrays(x, b, c)
     return jnp.exp(-b * jnp.exp(-c * x))
 
 
@@ -124,5 +124,5 @@ def softcap(x: ArrayLike, cap: Positive) -> Array:
         x: an array or a number.
         cap: positive, the limit.
     """
-    x, cap = jnp.asarray(x), jnp.asarray(cap)
+    x, cap = as_arrays(x, cap)
     return cap * jnp.tanh(x / cap)

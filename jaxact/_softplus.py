@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, expm1, logistic, logistic_slope
 from ._residuals import from_output
@@ -89,7 +89,7 @@ def _squareplus_slope_by_b(x: Array, b: Array) -> Array:
 @derivative(x=_squareplus_curvature, b=_squareplus_slope_by_b)
 def squareplus_slope(x: ArrayLike, b: Positive = 4) -> Array:
     """The slope of squareplus by x: squareplus(x) / sqrt(x*x + b)."""
-    x, b = jnp.clip(jnp.asarray(x), -LARGE, LARGE), jnp.asarray(b)
+    x, b = as_arrays(jnp.clip(jnp.asarray(x), -LARGE, LARGE), b)
     return _squareplus(x, b) / _hypotenuse(x, b)
 
 
@@ -121,7 +121,7 @@ def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
         x: an array or a number.
         b: positive, the width of the bend.
     """
-    return _squareplus(jnp.asarray(x), jnp.asarray(b))
+    return _squareplus(*as_arrays(x, b))
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(-1, 1), source="https://en.wikipedia.org/wiki/Log-cosh")

@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive
+from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, finite
 
@@ -125,5 +125,5 @@ def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
         x: an array or a number.
         alpha: positive, the frequency of the ripple.
     """
-    x, alpha = jnp.asarray(x), jnp.asarray(alpha)
+    x, alpha = as_arrays(x, alpha)
     return x + jnp.square(jnp.sin(finite(alpha * x))) / alpha
