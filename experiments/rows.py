@@ -120,9 +120,11 @@ def components(facts: Facts, row: str) -> Iterator[Component]:
             moves = _moves(x, here, truth) if _of_single_elements(facts) else [0.0] * 3
             for order in range(3):
                 got, exact = float(results[order].ravel()[index]), here[order]
-                own = largest[order] if size == 1 else float(np.abs(results[order]).max())
+                own = [largest[n] if size == 1 else float(np.abs(results[n]).max()) for n in range(3)]
+                # Of a product of two elements, one may have been flushed to zero: an error as large as the other is.
+                factor = max(1.0, float(np.abs(x).max())) if _of_single_elements(facts) else 1.0
                 raw, error = (
-                    _error(got, exact, _scale(facts, order, exact, own), excuse)
+                    _error(got, exact, _scale(facts, order, exact, own), excuse, factor)
                     for excuse in (0.0, EXCUSED * moves[order])
                 )
                 yield Component(order, index, float(x[column]), got, exact, error, raw)
@@ -138,12 +140,18 @@ def _of_single_elements(facts: Facts) -> bool:
     return facts.bounds != (0, 1) and "log" not in facts.formula
 
 
-def _scale(facts: Facts, order: int, exact: float, largest: float) -> float:
-    """The number whose ulp counts; `largest` is that of the result, or of the gradient that a reduction has."""
+def _scale(facts: Facts, order: int, exact: float, largest: list[float]) -> float:
+    """The number whose ulp counts.
+
+    `largest` has that of each order's result, or of the gradient that a reduction has. A derivative of probabilities
+    counts in ulp of the largest probability: in a confident row it is a difference of such, p * (1 - p).
+    """
     if _of_single_elements(facts):
         return abs(exact)
-    if facts.bounds == (0, 1) or (order and facts.function in (logsumexp, logmeanexp)):
-        return largest
+    if facts.bounds == (0, 1):
+        return max(largest[: order + 1])
+    if order and facts.function in (logsumexp, logmeanexp):  # the derivatives are probabilities
+        return max(largest[1 : order + 1])
     return max(abs(exact), 1.0)
 
 
@@ -153,9 +161,9 @@ def _moves(x: np.ndarray, here: list[float], truth: Callable[[np.ndarray], list[
     return [max(abs(one[order] - here[order]) for one in there) for order in range(3)]
 
 
-def _error(got: float, exact: float, scale: float, excuse: float) -> float:
+def _error(got: float, exact: float, scale: float, excuse: float, factor: float) -> float:
     """In ulp of `scale`; of two numbers that may have been flushed to zero, none."""
-    flushed = 256 * float(np.finfo("float32").tiny)
+    flushed = factor * 256 * float(np.finfo("float32").tiny)
     if abs(exact) < flushed and abs(got - exact) < flushed:
         return 0.0
     return float(np.maximum(abs(got - exact) - excuse, 0) / ulp(np.array(scale), "float32"))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
-from ._context import JVPContext, Rule, recomputed, through
+from ._context import JVPContext, Rule, moved, recomputed, through
 from ._residuals import Residual
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -163,13 +163,15 @@ def _wrap(
         primal.__name__ = name
         call = jax.custom_jvp(primal)
 
-        @call.defjvp
-        def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+        def jvp_rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
             (operands,), (given,) = primals, tangents
             y = call(operands)
-            at = JVPContext(y, operands, constants, {one: given[one] for one in moving})
-            return y, jnp.broadcast_to(rule(at), y.shape)
+            at = JVPContext(y, operands, constants, moved(given, moving))
+            return y, jnp.broadcast_to(rule(at), y.shape) if at.tangents else jnp.zeros_like(y)
 
+        # Of several operands one may stand still, with a slope of inf, and inf * 0 would be NaN. For one operand JAX
+        # need not say so, and Pallas takes a function only then.
+        call.defjvp(jvp_rule, symbolic_zeros=len(moving) > 1)
         return call(operands)
 
     def traced(operands: dict[str, Any], constants: tuple[tuple[str, Any], ...], moving: tuple[str, ...]) -> Array:

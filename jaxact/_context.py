@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 
 
 class JVPContext(NamedTuple):
@@ -18,6 +19,11 @@ class JVPContext(NamedTuple):
 
 Rule = Callable[[JVPContext], Array]
 """A derivative: the tangent of the result."""
+
+
+def moved(tangents: dict[str, Any], moving: tuple[str, ...]) -> dict[str, Array]:
+    """The tangents of the operands that do move."""
+    return {name: tangents[name] for name in moving if not isinstance(tangents[name], SymbolicZero)}
 
 
 def through(function: Callable[..., Array], at: JVPContext) -> Array:

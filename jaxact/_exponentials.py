@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._arguments import Positive, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, exp_left, expm1_left, expm1_minus_left
+from ._numerics import LARGE, bend_left, exp_left, expm1_left, expm1_minus_left
 from ._residuals import from_output
 
 
@@ -34,7 +34,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 def _celu_by_alpha(x: Array, alpha: ArrayLike) -> Array:
     """exp(z) - 1 - z * exp(z) with z = x / alpha, near 0 written so that it does not cancel."""
     z = jnp.maximum(jnp.where(x > 0, 0, x) / alpha, -LARGE)
-    return jnp.where(z > -1.5, expm1_minus_left(z) - z * expm1_left(z), expm1_left(z) - z * exp_left(z))
+    return jnp.where(z > -1.5, z * (bend_left(z) - expm1_left(z)), expm1_left(z) - z * exp_left(z))
 
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1704.07483")

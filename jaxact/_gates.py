@@ -14,7 +14,7 @@ from ._activation import derivative
 from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, exp_left, logistic, logistic_slope
+from ._numerics import LARGE, exp_left, logistic, logistic_slope, sech
 
 
 def _swish_slope(x: Array) -> Array:
@@ -55,8 +55,9 @@ def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
 
 
 def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
+    """x**2 * sigmoid'(beta*x), as the square of something that underflows later than sigmoid'."""
     x = jnp.clip(x, -LARGE, LARGE)
-    return x * logistic_slope(beta * x) * x
+    return jnp.square(x * sech(beta * x / 2) / 2)
 
 
 @activation(bounds=(-0.2784645427610738, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1710.05941")

@@ -77,7 +77,12 @@ def serf_slope(x: ArrayLike) -> Array:
     return lax.erf(p) + x * logistic(x) * _erf_slope(p)
 
 
-@activation(bounds=(-0.3484374587596063, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/2108.09598")
+@activation(
+    bounds=(-0.3484374587596063, inf),
+    slopes_at_inf=(0, 1),
+    ulps=(8, 10, 16),  # XLA's erf and the softplus are each rounded several times
+    source="https://arxiv.org/abs/2108.09598",
+)
 @derivative(x=serf_slope)
 def serf(x: ArrayLike) -> Array:
     """serf(x) = x * erf(log(1 + exp(x)))
@@ -108,7 +113,11 @@ def phish_slope(x: ArrayLike) -> Array:
 
 
 @activation(
-    bounds=(0, inf), slopes_at_inf=(0, 1), accurate_for=12.9, source="https://doi.org/10.36227/techrxiv.17283824"
+    bounds=(0, inf),
+    slopes_at_inf=(0, 1),
+    accurate_for=12.9,
+    ulps=(8, 30, 30),
+    source="https://doi.org/10.36227/techrxiv.17283824",
 )
 @derivative(x=phish_slope)
 def phish(x: ArrayLike) -> Array:

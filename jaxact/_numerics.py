@@ -91,14 +91,18 @@ def expm1_left(x: Array) -> Array:
     return jnp.expm1(jnp.minimum(x, 0))
 
 
-@jax.custom_jvp
-def expm1_minus_left(x: Array) -> Array:
-    """exp(x) - 1 - x for x <= 0, 0 for x > 0: by its series near 0, where the difference would cancel."""
-    x = jnp.minimum(x, 0)
-    near, series = jnp.maximum(x, -1), jnp.zeros_like(x)
+def bend_left(x: Array) -> Array:
+    """(exp(x) - 1 - x) / x for x <= 0, 0 for x > 0: by its series near 0, where the difference would cancel."""
+    near, far, series = jnp.clip(x, -1, 0), jnp.minimum(x, -1), jnp.zeros_like(x)
     for n in range(18, 1, -1):  # 1 / 18! is below an ulp of float64
         series = (1 + series) * near / n
-    return jnp.where(x > -1, series * near, jnp.expm1(x) - x)
+    return jnp.where(x > -1, series, jnp.expm1(far) / far - 1)
+
+
+@jax.custom_jvp
+def expm1_minus_left(x: Array) -> Array:
+    """exp(x) - 1 - x for x <= 0, 0 for x > 0."""
+    return jnp.minimum(x, 0) * bend_left(x)
 
 
 exp_left.defjvps(lambda dx, y, x: y * dx)

@@ -166,7 +166,9 @@ def hard_sigmoid(x: ArrayLike) -> Array:
     Piecewise-linear sigmoid of MobileNetV3, as in jax.nn, PyTorch and Keras 3. Keras 2 had 0.2 * x + 0.5 in between.
     The slope at -3 and 3 is 0.
     """
-    return jnp.clip((jnp.asarray(x) + 3) / 6, 0, 1)
+    x = jnp.asarray(x)
+    largest = jnp.where(x < 3, float(1 - jnp.finfo(x.dtype).epsneg), 1)  # rounding makes no 1 of it before 3
+    return jnp.clip((x + 3) / 6, 0, largest)
 
 
 @activation(bounds=(0, 1), slopes_at_inf=(0, 0), kinks=(-1, 1), source="https://arxiv.org/abs/1602.02068")
