@@ -141,7 +141,8 @@ def _rounded(body: Callable[..., Any], x: str) -> Callable[[dict[str, Any], dict
 
     def rounded(operands: dict[str, Any], constants: dict[str, Any]) -> Array:
         dtype = operands[x].dtype
-        return cast(body(**{name: widen(value, dtype) for name, value in operands.items()}, **constants), dtype)
+        wide = {name: widen(value, dtype) for name, value in operands.items()}
+        return cast(jnp.asarray(body(**wide, **constants)), dtype)
 
     return rounded
 

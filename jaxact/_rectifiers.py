@@ -25,7 +25,7 @@ def within(x: Array, low: ArrayLike, high: ArrayLike, slope: ArrayLike) -> Array
 
 
 @activation(bounds=(-inf, inf), slopes_at_inf=(1, 1), source="https://en.wikipedia.org/wiki/Identity_function")
-@derivative(x=lambda x: jnp.ones_like(x))  # of NaN, too: a slope that read x would cost what a linear unit does not
+@derivative(x=lambda x: jnp.ones_like(x), residuals=(from_output(lambda y: jnp.ones_like(y)),))  # of NaN, too
 def identity(x: ArrayLike) -> Array:
     """identity(x) = x
 

@@ -102,9 +102,15 @@ def _phase(x: Array, alpha: Array) -> Array:
     return finite(alpha * x) + 0 * x  # of infinity NaN, since a wave has no limit
 
 
-def _snake_slope(x: Array, alpha: Array) -> Array:
-    """1 + sin(2*alpha*x), which cancels, as a square, which does not."""
-    return jnp.square(jnp.sin(_phase(x, alpha)) + jnp.cos(_phase(x, alpha)))
+def _snake_bend(x: Array, alpha: Array) -> Array:
+    return 2 * jnp.cos(2 * _phase(x, alpha))
+
+
+@derivative(x=lambda x, alpha: alpha * _snake_bend(x, alpha), alpha=lambda x, alpha: x * _snake_bend(x, alpha))
+def snake_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+    """The slope of snake by x: 1 + sin(2*alpha*x), which cancels, as a square, which does not."""
+    phase = _phase(*as_arrays(x, alpha))
+    return jnp.square(jnp.sin(phase) + jnp.cos(phase))
 
 
 def _snake_by_alpha(x: Array, alpha: Array) -> Array:
@@ -114,7 +120,7 @@ def _snake_by_alpha(x: Array, alpha: Array) -> Array:
 
 
 @activation(bounds=(-inf, inf), accurate_for=1e4, source="https://arxiv.org/abs/2006.08195")
-@derivative(x=_snake_slope, alpha=_snake_by_alpha)
+@derivative(x=snake_slope, alpha=_snake_by_alpha)
 def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """snake(x, alpha) = x + sin(alpha*x)**2 / alpha
 

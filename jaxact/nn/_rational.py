@@ -34,7 +34,7 @@ def _rational(x: ArrayLike, numerator: ArrayLike, denominator: ArrayLike) -> Arr
     q: Any = [*jnp.zeros_like(jnp.asarray(denominator)[:1]), *jnp.asarray(denominator)]
     m, n = len(p) - 1, len(q) - 1
     far = _absolute(x) > 1
-    x_near, t = jnp.where(far, 0, x), 1 / jnp.where(far, jnp.clip(x, -LARGE, LARGE), 1)
+    x_near, t = jnp.where(far, 0, x), 1 / jnp.where(far, jnp.where(jnp.abs(x) > LARGE, jnp.sign(x) * LARGE, x), 1)
     near = _polynomial(x_near, p[::-1]) / (1 + _absolute(_polynomial(x_near, q[::-1])))
     # |t|^n alone underflows, where Q is nothing.
     below = jnp.maximum(_absolute(t) ** n + _absolute(_polynomial(t, q)), jnp.finfo(x.dtype).tiny)
