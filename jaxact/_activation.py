@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
+from ._arguments import Parameters, as_operand, cast, computation_dtype, promote, sort_arguments, widen
 from ._context import JVPContext, Rule, moved, recomputed, through
 from ._residuals import Residual
 
@@ -55,7 +55,7 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
         cores = {name: cast_type(Any, slope).__rules__.core for name, slope in public.items()}
 
         def term(at: JVPContext, name: str) -> Array:
-            slope, tangent = cores[name](at.operands, at.constants, tuple(at.tangents)), at.tangents[name]
+            slope, tangent = cores[name](at.operands, at.constants, at.moving), at.tangents[name]
             return cast(cast(slope, tangent.dtype) * tangent, at.y.dtype)  # a float32 parameter sums in float32
 
         def rule(at: JVPContext) -> Array:
@@ -65,7 +65,7 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
             others = {name: value for name, value in at.operands.items() if name != x and value is not None}
             usable = (one for one in residuals if one.serves(at.y.dtype, others, at.constants))
             if residual := next(usable, None):
-                return _from_residual(residual, lambda: cores[x](at.operands, at.constants, (x,)), at, others)
+                return _from_residual(residual, lambda: cores[x](at.operands, at.constants, at.moving), at, others)
             return term(at, x)
 
         return cast_type(F, _wrap(body, rule, body, public))
@@ -129,7 +129,7 @@ def _from_residual(
 
     def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
         wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
-        slope = jnp.asarray(residual.slope(widen(kept, at.y.dtype), **wide, **at.constants))
+        slope = jnp.asarray(residual.slope(cast(kept, computation_dtype(at.y.dtype)), **wide, **at.constants))
         return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
 
     (tangent,) = at.tangents.values()
@@ -167,7 +167,7 @@ def _wrap(
         def jvp_rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
             (operands,), (given,) = primals, tangents
             y = call(operands)
-            at = JVPContext(y, operands, constants, moved(given, moving))
+            at = JVPContext(y, operands, constants, moving, moved(given, moving))
             return y, jnp.broadcast_to(rule(at), y.shape) if at.tangents else jnp.zeros_like(y)
 
         # Of several operands one may stand still, with a slope of inf, and inf * 0 would be NaN. For one operand JAX

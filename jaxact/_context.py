@@ -14,6 +14,8 @@ class JVPContext(NamedTuple):
     y: Array
     operands: dict[str, Any]
     constants: dict[str, Any]
+    moving: tuple[str, ...]
+    """The operands that may move: for whoever differentiates once more also those that have no tangent here."""
     tangents: dict[str, Array]
 
 

@@ -43,7 +43,7 @@ def one_of(low: float | str, high: float) -> Residual:
         return jnp.where(slope == high, 1, jnp.where(jnp.isnan(slope), -1, 0)).astype(jnp.int8)
 
     def slope(kept: Array, **given: Array) -> Array:
-        zero_or_nan = jnp.minimum(jnp.sqrt(kept.astype(jnp.float32)), 0)  # a constant NaN would alarm jax.debug_nans
+        zero_or_nan = jnp.minimum(jnp.sqrt(kept), 0)  # a constant NaN would alarm jax.debug_nans
         return jnp.where(kept > 0, high, (given[low] if isinstance(low, str) else low) + zero_or_nan)
 
     return Residual(code, slope)

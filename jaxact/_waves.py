@@ -103,7 +103,7 @@ def _phase(x: Array, alpha: Array) -> Array:
 
 
 def _snake_bend(x: Array, alpha: Array) -> Array:
-    return 2 * jnp.cos(2 * _phase(x, alpha))
+    return 2 * jnp.cos(_phase(x, 2 * alpha))
 
 
 @derivative(x=lambda x, alpha: alpha * _snake_bend(x, alpha), alpha=lambda x, alpha: x * _snake_bend(x, alpha))
