@@ -1,7 +1,9 @@
 """S-shaped activations that reach their limits no faster than a power of x, and so without an exponential."""
 
 from math import inf
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -64,28 +66,25 @@ def arctan(x: ArrayLike) -> Array:
     return jnp.arctan(x)
 
 
+@jax.custom_jvp
 def _ratio_and_root(x: Array, alpha: Array) -> tuple[Array, Array]:
-    """x * w and w = 1 / sqrt(1 + alpha*x*x), both divided by |x| where that is above 1, so that no square overflows."""
+    """x * w and w = 1 / sqrt(1 + alpha*x*x), both divided by |x| if that is above 1, so that no square overflows."""
     x = jnp.clip(x, -LARGE, LARGE)
     m = jnp.maximum(jnp.abs(x), 1)
     root = lax.rsqrt(jnp.square(1 / m) + alpha * jnp.square(x / m))
     return x / m * root, root / m
 
 
-def _isru_curvature(x: Array, alpha: Array) -> Array:
+@_ratio_and_root.defjvp
+def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    (x, alpha), (dx, dalpha) = primals, tangents
     y, w = _ratio_and_root(x, alpha)
-    return -3 * alpha * y * (w * w) * (w * w)
+    return (y, w), (w * w * w * dx - y * y * y / 2 * dalpha, -y * w * (alpha * w * dx + y / 2 * dalpha))
 
 
-def _isru_slope_by_alpha(x: Array, alpha: Array) -> Array:
-    y, w = _ratio_and_root(x, alpha)
-    return -1.5 * y * y * (w * w * w)
-
-
-@derivative(x=_isru_curvature, alpha=_isru_slope_by_alpha)
-def isru_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
-    """The slope of isru by x: (1 + alpha*x*x)**(-3/2)."""
-    _, w = _ratio_and_root(*as_arrays(x, alpha))
+def _isru_slope(x: Array, alpha: Array) -> Array:
+    """(1 + alpha*x*x)**(-3/2)"""
+    _, w = _ratio_and_root(x, alpha)
     return w * w * w
 
 
@@ -95,7 +94,7 @@ def _isru_by_alpha(x: Array, alpha: Array) -> Array:
 
 
 @activation(bounds=(-1, 1), slopes_at_inf=(0, 0), source="https://arxiv.org/abs/1710.09967")
-@derivative(x=isru_slope, alpha=_isru_by_alpha)
+@derivative(x=_isru_slope, alpha=_isru_by_alpha)
 def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """isru(x, alpha) = x / sqrt(1 + alpha*x*x)
 
@@ -108,18 +107,11 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     return _ratio_and_root(*as_arrays(x, alpha))[0]
 
 
-@derivative(
-    x=lambda x, alpha: jnp.where(x > 0, 0, _isru_curvature(x, alpha)),
-    alpha=lambda x, alpha: jnp.where(x > 0, 0, _isru_slope_by_alpha(x, alpha)),
-)
-def isrlu_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
-    """The slope of isrlu by x: that of isru on the left, 1 on the right."""
-    _, w = _ratio_and_root(*as_arrays(jnp.minimum(x, 0), alpha))
-    return w * w * w
-
-
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1710.09967")
-@derivative(x=isrlu_slope, alpha=lambda x, alpha: jnp.where(x > 0, 0, _isru_by_alpha(x, alpha)))
+@derivative(
+    x=lambda x, alpha: _isru_slope(jnp.where(x > 0, 0, x), alpha),  # not jnp.minimum, which has a slope of a half at 0
+    alpha=lambda x, alpha: _isru_by_alpha(jnp.where(x > 0, 0, x), alpha),
+)
 def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """isrlu(x, alpha) = x if x > 0 else x / sqrt(1 + alpha*x*x)
 

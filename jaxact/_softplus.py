@@ -94,15 +94,16 @@ def squareplus_slope(x: ArrayLike, b: Positive = 4) -> Array:
 
 
 @jax.custom_jvp
-def _squareplus_slope_from_output(y: Array, b: ArrayLike) -> Array:
+def _squareplus_slope_from_output(y: Array, b: Array) -> Array:
     """y / sqrt(x*x + b), where the root is y + b / (4*y)."""
     return 1 / (1 + b / (4 * y) / y)
 
 
 @_squareplus_slope_from_output.defjvp
-def _(primals: tuple[Array, ArrayLike], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    y, b = primals
-    return _squareplus_slope_from_output(y, b), 2 / (y + b / (4 * y)) / (1 + 4 / b * y * y) * tangents[0]
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (y, b), (dy, db) = primals, tangents
+    slope, rest = _squareplus_slope_from_output(y, b), 1 / (1 + 4 / b * y * y)
+    return slope, (2 / (y + b / (4 * y)) * dy - slope / b * db) * rest
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/2112.11687")
@@ -136,16 +137,20 @@ def logcosh(x: ArrayLike) -> Array:
     return jnp.log1p(jnp.square(jnp.expm1(-a)) / (2 * jnp.exp(-a))) + jnp.maximum(jnp.abs(x) - 20, 0)
 
 
+def _from_zero_on(x: Array, y: Array) -> Array:
+    return jnp.where(x < 0, jnp.log(x), y)  # the logarithm is NaN
+
+
 def _log1mexp_curvature(x: Array) -> Array:
     r = 1 / jnp.expm1(-x)
-    return -jnp.exp(-x) * r * r
+    return _from_zero_on(x, -jnp.exp(-x) * r * r)
 
 
 @derivative(x=_log1mexp_curvature)
 def log1mexp_slope(x: ArrayLike) -> Array:
     """The slope of log1mexp: 1 / (exp(x) - 1)."""
     x = jnp.asarray(x)
-    return jnp.where(x < 0, jnp.log(x), 1 / jnp.expm1(x))  # the logarithm is NaN
+    return _from_zero_on(x, 1 / jnp.expm1(x))
 
 
 @activation(

@@ -119,8 +119,8 @@ def test_parameter_slopes(facts: Facts, given: dict[str, float]) -> None:
         h = 2.0**-20
         near = [[float(exact(facts, x, given | {name: given[name] + d})[1].mid()) for x in points] for d in (h, -h)]
         by_both = (np.asarray(near[0]) - near[1]) / (2 * h)
-        np.testing.assert_allclose(got[2], by_both, rtol=1e-5, atol=1e-9)
-        np.testing.assert_allclose(got[3], by_both, rtol=1e-5, atol=1e-9)
+        for felt in got[2:]:  # it may change its sign between the points
+            np.testing.assert_allclose(felt, by_both, rtol=1e-5, atol=1e-9 + 1e-6 * np.abs(by_both).max())
 
 
 @functools.cache
