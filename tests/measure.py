@@ -39,11 +39,6 @@ def value(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], jax.Ar
     return value_of(facts.function, given)
 
 
-def rounding(facts: Facts) -> float:
-    """How far the slope that is felt may be from the declared one: not at all, unless made from the rounded output."""
-    return 1e-6 if facts.name in ("softplus", "log_sigmoid", "squareplus") else 0.0
-
-
 _subject = functools.cache(ours)
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import reverse, rounding
+from measure import reverse
 from test_dtypes import call, first, required
 
 import jaxact
@@ -96,9 +96,10 @@ def test_slope_is_differentiable_picklable_and_takes_the_same_parameters(facts: 
     given = required(facts)
     derivative = slope(facts.function)
     felt = jax.jit(reverse(lambda v: facts.function(v, **given)))(x)
-    np.testing.assert_allclose(derivative(x, **given), felt, rtol=rounding(facts), atol=0)
+    np.testing.assert_allclose(derivative(x, **given), felt, rtol=1e-6, atol=1e-36)
     twice = jax.jit(lambda x: slope(derivative)(x, **given))(x)
-    np.testing.assert_array_equal(twice, jax.jit(reverse(lambda v: derivative(v, **given)))(x))
+    again = jax.jit(reverse(lambda v: derivative(v, **given)))(x)
+    np.testing.assert_allclose(twice, again, rtol=1e-6, atol=1e-36)  # XLA fuses each program in its own way
     partial = functools.partial(facts.function, **given)
     np.testing.assert_array_equal(slope(partial)(x), derivative(x, **given))
 
