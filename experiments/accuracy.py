@@ -3,8 +3,9 @@
 float16 and bfloat16 are measured at all 65,536 inputs, float32 at a million, and at a quarter of that for parameters
 other than the default ones: even over bit patterns, dense around 0, at kinks and roots, and where functions saturate,
 over- and underflow. `--exhaustive` takes all 4,294,967,296. The truth is the same function in float64, which itself is
-first checked against arbitrary precision, which also judges components of functions over an axis, at rows of 64 and
-4096 float32 numbers. See `experiments/ulps.py` and `experiments/rows.py` for the measure.
+first checked against arbitrary precision, which also judges slopes by parameters, at some thousand float32 numbers, and
+components of functions over an axis, at rows of 64 and 4096. See `experiments/ulps.py` and `experiments/rows.py` for
+the measure and the bounds.
 
 The exit code is 1 if a function of jaxact misses its bound.
 """
@@ -27,16 +28,17 @@ from jaxact import CATALOGUE, Facts
 
 from . import checks
 from .progress import Progress, part
-from .published import ORDERS, promise
+from .published import ORDERS
 from .subjects import Parameters, Subject, held, in_float64, missing, ours, peer, program
-from .sweep import Tally, at_zeros, host_results, strided, strided_on_host, swept, tally, tiled
+from .sweep import Tally, at_zeros, host_results, moves_of, strided, strided_on_host, swept, tally, tiled
 from .ulps import (
     TRUSTED,
-    UNRELIEVED_16_BIT,
     Relief,
+    bound,
     counted,
     domain,
     patterns,
+    piecewise_linear,
     relief,
     sample,
     settings,
@@ -61,13 +63,15 @@ class Config:
     stride: int = 0
     """Every stride-th float32 number instead of a sample, at default parameters; an odd one meets all fractions."""
     exhaustive: bool = False
-    """All float32 numbers, the same as a stride of 1: one to four minutes per function on two cores."""
+    """All float32 numbers, the same as a stride of 1: minutes per function on two cores."""
     float64: bool = False
     """Also float64, at some thousand inputs, against arbitrary precision."""
     float64_points: int = 4000
     """Inputs for float64."""
     reference_points: int = 1000
     """Inputs at which the float64 reference is checked, with default parameters; a quarter with others."""
+    parameter_points: int = 2000
+    """Inputs at which slopes by parameters are measured, with default parameters; a quarter with others."""
     only_defaults: bool = False
     """Leave out parameters other than the default ones."""
     out: Path = Path("results")
@@ -81,6 +85,7 @@ class Config:
             checks.one_of(CATALOGUE, functions=name)
         checks.not_empty(dtypes=self.dtypes)
         checks.at_least(0, stride=self.stride, reference_points=self.reference_points)
+        checks.at_least(0, parameter_points=self.parameter_points)
         checks.at_least(100, float64_points=self.float64_points)
 
     @property
@@ -108,18 +113,25 @@ class Row:
     x: float
     got: float
     exact: float
-    unrelieved: float
-    """The same without the relief near a sign change."""
+    raw: float
+    """The same when no change of the input is excused."""
     above: int
     """Inputs with an error of more than 1 ulp."""
     bad: int
     """Results that are not finite where the truth is, or the other way around."""
     profile: list[float]
     bound: float | None
-    """What the docstring promises; nothing is promised for peers."""
+    """The largest error allowed; nothing is asked of peers."""
     within: bool
     reference: str
     """Of the float64 reference: "checked", "not checked", "failed", or "" where there is none."""
+    by: str = ""
+    """The parameter by which this is the slope; x if none."""
+
+    @property
+    def label(self) -> str:
+        """What of the function was measured."""
+        return f"by {self.by}" if self.by else ORDERS[self.order]
 
 
 @dataclass(frozen=True)
@@ -163,8 +175,15 @@ class Case:
     parameters: Parameters
     x: np.ndarray
     truth: list[np.ndarray]
+    moves: list[np.ndarray]
+    """How far the truth moves to a neighbour of each number."""
     reliefs: list[Relief]
     reference: Reference
+
+    @property
+    def linear(self) -> bool:
+        """Whether it consists of straight pieces, so far as f'' was asked for."""
+        return self.truth[2] is not None and piecewise_linear(self.truth[2])
 
 
 def run(config: Config, progress: Progress) -> Measured:
@@ -203,7 +222,8 @@ def _function(
     config: Config, libraries: Sequence[str], remarks: list[str], facts: Facts, progress: Progress
 ) -> tuple[list[Row], list[Reference]]:
     """One function at all its parameters, in all types, beside its peers."""
-    truth, cases = _judged_by(facts, config)
+    truth = in_float64(facts)
+    cases = [_case(facts, setting, truth, config) for setting in settings(facts)[: 1 if config.only_defaults else None]]
     peers = [peer(library, facts, config.wanted) for library in libraries]
     subjects = [ours(facts, config.wanted), *(subject for subject in peers if subject)]
     sweeps = [_sweep(facts, subject, truth, config) for subject in subjects] if config.step else []
@@ -222,9 +242,12 @@ def _function(
                         remarks.extend([remark] if remark not in remarks else [])
                     else:
                         standing = case.reference.standing(order)
-                        rows.append(_row(facts, case.setting, subject.library, dtype, order, found, standing))
+                        most = bound(facts, dtype, order, case.linear)
+                        rows.append(_row(facts, case.setting, subject.library, dtype, order, found, most, standing))
         if config.float64 and _arbitrary_precision():
             rows += _float64_rows(case, subjects, config)
+        if config.parameter_points and "float32" in config.dtypes and _arbitrary_precision():
+            rows += _parameter_rows(case, config, remarks)
     return rows, [case.reference for case in cases]
 
 
@@ -239,20 +262,27 @@ def _axis_rows(facts: Facts, config: Config) -> list[Row]:
         finite = [one for one in numbers if np.isfinite(one.error)]
         worst = max(finite, key=lambda one: one.error)
         above, bad = sum(one.error > 1 for one in finite), len(numbers) - len(finite)
-        measured = Tally(worst.error, worst.x, worst.got, worst.exact, worst.error, above, bad, len(numbers))
-        rows.append(_row(facts, {}, "jaxact", "float32", order, measured, ""))
+        raw = max(one.raw for one in finite)
+        measured = Tally(worst.error, worst.x, worst.got, worst.exact, raw, above, bad, len(numbers))
+        rows.append(_row(facts, {}, "jaxact", "float32", order, measured, bound(facts, "float32", order)))
     return rows
 
 
-def _judged_by(facts: Facts, config: Config) -> tuple[Subject, list[Case]]:
-    """The reference, and what it says: the quick one if arbitrary precision confirms it at all parameters."""
-    given = settings(facts)[: 1 if config.only_defaults else None]
-    truth = in_float64(facts)
-    cases = [_case(facts, setting, truth, config) for setting in given]
-    if not all(case.reference.standing(order) == "checked" for case in cases for order in config.wanted):
-        truth = ours(facts)
-        cases = [_case(facts, setting, truth, config) for setting in given]
-    return truth, cases
+def _parameter_rows(case: Case, config: Config, remarks: list[str]) -> list[Row]:
+    """The slopes by each parameter."""
+    from .by_parameter import slope_by
+
+    facts, rows = case.facts, []
+    for name in facts.parameters:
+        try:
+            found = slope_by(facts, name, case.parameters, config.parameter_points // (4 if case.setting else 1))
+        except (ArithmeticError, NameError, TypeError, ValueError) as problem:
+            called = f"{facts.name}{case.setting or ''}"
+            remarks.append(f"The slope of {called} by {name} was not measured ({type(problem).__name__}: {problem}).")
+        else:
+            most = bound(facts, "float32", 1)
+            rows.append(_row(facts, case.setting, "jaxact", "float32", 1, found, most, by=name))
+    return rows
 
 
 def _case(facts: Facts, setting: Parameters, truth: Subject, config: Config) -> Case:
@@ -266,9 +296,10 @@ def _case(facts: Facts, setting: Parameters, truth: Subject, config: Config) -> 
     x, y = np.concatenate([x, more]), [np.concatenate(both) for both in zip(y, more_y, strict=True)]
     order = np.argsort(x, kind="stable")
     x, y = x[order], [part[order] for part in y]
+    moves = moves_of(truth, facts, x, y, parameters) if "float32" in config.dtypes else []
     reliefs = [relief(x, result, facts, order) for order, result in enumerate(y)]
-    reference = _reference(facts, setting, parameters, x, y, config.reference_points // share)
-    return Case(facts, setting, parameters, x, y, reliefs, reference)
+    reference = _reference(facts, setting, parameters, x, y, reliefs, config.reference_points // share)
+    return Case(facts, setting, parameters, x, y, moves, reliefs, reference)
 
 
 def _windows(x: np.ndarray, truth: Sequence[np.ndarray]) -> np.ndarray:
@@ -288,7 +319,13 @@ def _windows(x: np.ndarray, truth: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _reference(
-    facts: Facts, setting: Parameters, parameters: Parameters, x: np.ndarray, truth: list[np.ndarray], points: int
+    facts: Facts,
+    setting: Parameters,
+    parameters: Parameters,
+    x: np.ndarray,
+    truth: list[np.ndarray],
+    reliefs: list[Relief],
+    points: int,
 ) -> Reference:
     """The check of the float64 results that judge all others, against the formula in the docstring."""
     if not (points and _arbitrary_precision()):
@@ -300,7 +337,7 @@ def _reference(
     )
     chosen = usable[np.linspace(0, len(usable) - 1, points).astype(int)]
     try:
-        found = check(facts, parameters, x[chosen].astype("float64"), [y[chosen] for y in truth])
+        found = check(facts, parameters, x[chosen].astype("float64"), [y[chosen] for y in truth], reliefs)
     except (ArithmeticError, NameError, TypeError, ValueError) as problem:
         return Reference(facts.name, setting, points, [], [], f"{type(problem).__name__}: {problem}")
     return Reference(facts.name, setting, points, [one.relative for one in found], [one.x for one in found])
@@ -308,10 +345,9 @@ def _reference(
 
 def _tallies(case: Case, subject: Subject, truth: Subject, dtype: str, wanted: Sequence[int]) -> list[Tally | None]:
     """At the sample, or at all numbers of a narrow type."""
-    if dtype == "float32":
-        x, y = case.x, case.truth
-    else:
-        x = patterns(dtype, infinite=True)
+    x, y, moves = case.x, case.truth, case.moves
+    if dtype != "float32":
+        x, moves = patterns(dtype, infinite=True), [0.0] * len(y)
         y = tiled(truth, x.astype("float64"), case.parameters)
     got = tiled(subject, x, case.parameters)
     found = []
@@ -320,7 +356,7 @@ def _tallies(case: Case, subject: Subject, truth: Subject, dtype: str, wanted: S
             found.append(None)
         else:
             at_zero = got[order][x == 0][[0, -1]].astype("float64")
-            results = host_results(x, got[order], y[order], at_zero)
+            results = host_results(x, got[order], y[order], at_zero, moves[order])
             found.append(tally(results, dtype, case.reliefs[order], domain(case.facts, case.parameters)))
     return found
 
@@ -359,19 +395,27 @@ def _mark(case: Case, subject: Subject, truth: Subject, config: Config) -> str:
         for one, dtype in ((subject, "float32"), (truth, "float64"))
     ]
     sources = [(Path(__file__).parent / f"{name}.py").read_text("utf-8") for name in ("ulps", "sweep")]
-    reliefs = [[*relief.low, *relief.high, relief.floor] for relief in case.reliefs]
-    facts = [case.parameters, reliefs, config.step, config.wanted, jax.__version__, jax.default_backend()]
+    reliefs = [[part.tolist() for part in relief] for relief in case.reliefs]
+    kinks = case.facts.kinks_at(**case.parameters)
+    facts = [case.parameters, reliefs, kinks, config.step, config.wanted, jax.__version__, jax.default_backend()]
     return hashlib.sha256(json.dumps([facts, programs, sources]).encode()).hexdigest()
 
 
-def _row(facts: Facts, setting: Parameters, library: str, dtype: str, order: int, found: Tally, reference: str) -> Row:
-    bound = promise(facts, dtype)[order] if library == "jaxact" else None
-    within = bound is None or (found.bad == 0 and found.worst <= bound)
-    if bound is not None and order == 2 and dtype in ("float16", "bfloat16"):
-        within = within and found.unrelieved <= UNRELIEVED_16_BIT
-    return Row(
-        library, facts.name, setting, dtype, order, **asdict(found), bound=bound, within=within, reference=reference
-    )
+def _row(
+    facts: Facts,
+    setting: Parameters,
+    library: str,
+    dtype: str,
+    order: int,
+    found: Tally,
+    most: float,
+    reference: str = "",
+    by: str = "",
+) -> Row:
+    within = library != "jaxact" or (found.bad == 0 and found.worst <= most)
+    asked = most if library == "jaxact" else None
+    parts = asdict(found) | {"bound": asked, "within": within, "reference": reference, "by": by}
+    return Row(library, facts.name, setting, dtype, order, **parts)
 
 
 def _float64_rows(case: Case, subjects: Sequence[Subject], config: Config) -> list[Row]:
@@ -388,9 +432,10 @@ def _float64_rows(case: Case, subjects: Sequence[Subject], config: Config) -> li
         got = tiled(subject, x, parameters)
         measured = [(order, got[order]) for order in config.wanted if got[order] is not None]
         for order, results in measured:
-            error = worst_of_order(facts, parameters, x, results, certain[order], order)
-            found = Tally(error.ulps, error.x, error.got, error.exact, error.unrelieved, error.above, error.bad, len(x))
-            rows.append(_row(facts, case.setting, subject.library, "float64", order, found, ""))
+            error = worst_of_order(facts, parameters, x, results, certain, order)
+            found = Tally(error.ulps, error.x, error.got, error.exact, error.raw, error.above, error.bad, len(x))
+            most = bound(facts, "float64", order, case.linear)
+            rows.append(_row(facts, case.setting, subject.library, "float64", order, found, most))
     return rows
 
 

@@ -1,92 +1,121 @@
-"""What is timed against what: single functions, train steps, rows of logits, imports and compilation."""
+"""What is timed against what, regime by regime."""
 
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 
-import jaxact
-from jaxact import CATALOGUE
-
-from .figures import Elementwise, at_defaults, both, net
+from . import compilations, reductions, rows_contests, train_steps
+from .figures import both
+from .pairs import ROWS, Programs, inputs, normal, pair
 from .peers import JAX_NN, TORCH
+from .regimes import ALONE_16, ALONE_32, BOTH, COMPILE, COMPILED, PASSES, REDUCED, REDUCTIONS, STEPS
+from .regimes import ROWS as ROWS_REGIME
 
-Programs = dict[str, Callable[[], Any]]
+CALL, GROWTH, IMPORT = "eager call", "growth", "import"
+REGIMES = ("alone", "reduction", "rows", "steps", "compile", "call", "growth", "import")
+"""As the command line has them."""
+FULL_SIZE = 2**21
 SMALL = 2**10
 """Elements of a call that costs nothing but the call, and of the smallest array of the figure."""
-EQUAL = 1.05
-"""A ratio to jax.nn up to here is no loss that could be told from noise."""
 
 
 @dataclass(frozen=True)
 class Contest:
     """Programs that take turns, ours first, and the one that it is judged by second."""
 
+    regime: str
     what: str
     function: str
     dtype: str
     programs: Callable[[], Programs]
-    bound: float | None = None
-    """Of the ratio of ours to the second."""
+    rounds: float = 1
+    """So many times as many as asked for."""
+    compiles: bool = False
+    """Whether JAX has to forget all programs before each turn."""
     elements: int = 0
     """Of a contest for the figure of time against size."""
 
 
-def every(names: Sequence[str], size: int, largest: int, peers: Sequence[str]) -> Iterator[Contest]:
-    """All contests, those of single functions for the names that jax.nn has."""
+def every(
+    names: Sequence[str], size: int, largest: int, peers: Sequence[str] = (), regimes: Collection[str] = REGIMES
+) -> Iterator[Contest]:
+    """All contests of these regimes, those beside jax.nn for the names that it has."""
     shared = [name for name in names if name in JAX_NN]
-    for name in shared:
-        for dtype in ("float32", "bfloat16"):
-            for backward in (False, True):
-                what = "forward and backward" if backward else "forward"
-                programs = _passes(name, dtype, size, backward, peers)
-                yield Contest(what, name, dtype, programs, EQUAL if backward else None)
-        yield Contest("eager call", name, "float32", _eager(name), 1.5)
-    for name in [name for name in ("relu", "silu", "gelu") if name in shared]:
-        yield Contest("train step, MLP", name, "float32", _step(name, _mlp), EQUAL)
-        yield Contest("train step, convnet", name, "float32", _step(name, _convnet), EQUAL)
-        yield Contest("compilation of 16 layers", name, "float32", _compilation(name), EQUAL)
+    rows = [name for name in names if name in ROWS]
+    made = {
+        "alone": lambda: _alone(shared, size, peers),
+        "reduction": lambda: _reductions(shared, size),
+        "rows": lambda: _rows(rows, size),
+        "steps": lambda: _steps(names),
+        "compile": lambda: _compilations(names),
+        "call": lambda: (Contest(CALL, "", name, "float32", _eager(name)) for name in shared),
+        "growth": lambda: _growth(shared, largest),
+        "import": lambda: [Contest(IMPORT, "", "jaxact", "", _imports, 0.5)] if set(JAX_NN) <= set(names) else [],
+    }
+    for regime in regimes:
+        yield from made[regime]()
+
+
+def _alone(names: Sequence[str], size: int, peers: Sequence[str]) -> Iterator[Contest]:
+    for name in names:
+        for regime, dtype in ((ALONE_32, "float32"), (ALONE_16, "bfloat16")):
+            for what in PASSES:
+                yield Contest(regime, what, name, dtype, _passes(name, dtype, size, what, peers))
+
+
+def _reductions(names: Sequence[str], size: int) -> Iterator[Contest]:
+    for name in names:
+        for what in REDUCTIONS:
+            yield Contest(REDUCED, what, name, "float32", reductions.reduced(name, what, size))
+
+
+def _rows(names: Sequence[str], size: int) -> Iterator[Contest]:
+    for name in names:
+        for shape in rows_contests.SHAPES:
+            given = rows_contests.smaller(shape, size / FULL_SIZE)
+            for dtype in ("float32", "bfloat16"):
+                for what in PASSES:
+                    programs = rows_contests.timed(name, what, given, dtype)
+                    yield Contest(ROWS_REGIME, what, f"{name} {given}", dtype, programs)
+
+
+def _steps(names: Sequence[str]) -> Iterator[Contest]:
+    for step in train_steps.steps(names):  # where a few percent count: three times the rounds
+        yield Contest(STEPS, step.what, ", ".join(step.functions), "float32", train_steps.timed(step), 3)
+
+
+def _compilations(names: Sequence[str]) -> Iterator[Contest]:
+    for name in names:
+        rounds = 0.5 if name in JAX_NN or name in ROWS else 0.3
+        for what in COMPILED:
+            yield Contest(COMPILE, what, name, "float32", compilations.timed(name, what), rounds, True)
+
+
+def _growth(names: Sequence[str], largest: int) -> Iterator[Contest]:
+    for name in [name for name in ("relu", "silu", "gelu") if name in names]:
         elements = SMALL
         while elements <= largest:
-            programs = _passes(name, "float32", elements, True, ())
-            yield Contest("growth", name, "float32", programs, elements=elements)
+            programs = _passes(name, "float32", elements, BOTH, ())
+            yield Contest(GROWTH, BOTH, name, "float32", programs, elements=elements)
             elements *= 4
-    if {"sigmoid", "tanh"} <= set(shared):
-        yield Contest("train step, LSTM", "sigmoid, tanh", "float32", _lstm, EQUAL)
-        yield Contest("import", "jaxact", "", _imports)
-    for dtype in ("float32", "bfloat16"):
-        yield Contest("forward and backward", "softmax", dtype, _softmax(dtype), EQUAL)
-        yield Contest("forward and backward", "cross_entropy_from_logits", dtype, _cross_entropy(dtype), EQUAL)
 
 
-def _normal(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> Array:
-    return 2 * jax.random.normal(jax.random.key(seed), shape, dtype)
-
-
-def _functions(name: str) -> dict[str, Elementwise]:
-    facts = CATALOGUE[name]
-    return {"jaxact": at_defaults(facts), "jax.nn": at_defaults(facts, JAX_NN[name])}
-
-
-def _passes(name: str, dtype: str, size: int, backward: bool, peers: Sequence[str]) -> Callable[[], Programs]:
+def _passes(name: str, dtype: str, size: int, what: str, peers: Sequence[str]) -> Callable[[], Programs]:
     def programs() -> Programs:
-        x, tangent = _normal((size,), dtype), _normal((size,), dtype, 1)
-        made: Programs = {}
-        for library, f in _functions(name).items():
-            run = jax.jit(both(f) if backward else f)
-            made[library] = (lambda run=run: run(x, tangent)) if backward else (lambda run=run: run(x))
-        copy = jax.jit(lambda x: x + 0)
-        made["copy"] = lambda: copy(x)
+        x, tangent = inputs(name, (size,), dtype), normal((size,), dtype, 1)
+        given = (x, tangent) if what == BOTH else (x,)
+        runs = {library: jax.jit(both(f) if what == BOTH else f) for library, f in pair(name).items()}
+        made: Programs = {library: partial(run, *given) for library, run in runs.items()}
         if "torch" in peers and name in TORCH:
-            made["torch"] = _torch(name, x, tangent, backward)
+            made["torch"] = _torch(name, x, tangent, what == BOTH)
         return made
 
     return programs
@@ -111,126 +140,13 @@ def _torch(name: str, x: Array, tangent: Array, backward: bool) -> Callable[[], 
 
 def _eager(name: str) -> Callable[[], Programs]:
     def programs() -> Programs:
-        x = _normal((SMALL,))
-        ours = _functions(name)["jaxact"]
-        plain = jax.jit(lambda x: x * 2 + 1)
-        theirs = _functions(name)["jax.nn"]
-        return {"jaxact": lambda: ours(x), "a jitted sum": lambda: plain(x), "jax.nn": lambda: theirs(x)}
+        x = inputs(name, (SMALL,))
+        return {library: partial(f, x) for library, f in pair(name).items()}
 
     return programs
-
-
-def _step(name: str, model: Callable[[Elementwise], tuple[Any, Any]]) -> Callable[[], Programs]:
-    def programs() -> Programs:
-        made: Programs = {}
-        for library, f in _functions(name).items():
-            loss, weights = model(f)
-            made[library] = _training(loss, weights)
-        return made
-
-    return programs
-
-
-def _training(loss: Callable[[Any], Array], weights: Any) -> Callable[[], Any]:
-    optimiser = optax.sgd(0.01)
-    state = optimiser.init(weights)
-
-    @jax.jit
-    def step(weights: Any) -> Any:
-        updates, _ = optimiser.update(jax.grad(loss)(weights), state)
-        return optax.apply_updates(weights, updates)
-
-    return lambda: step(weights)
-
-
-def _mlp(f: Elementwise) -> tuple[Any, Any]:
-    """4 layers of width 1024, batches of 256."""
-    weights = [_normal((1024, 1024), seed=i) / 64 for i in range(4)]
-    x = _normal((256, 1024), seed=9)
-
-    def loss(weights: Any) -> Array:
-        y = x
-        for weight in weights:
-            y = f(y @ weight)
-        return jnp.mean(y * y)
-
-    return loss, weights
-
-
-def _convnet(f: Elementwise) -> tuple[Any, Any]:
-    """Two 3 x 3 convolutions of 16 and 32 channels on 32 images of 28 x 28."""
-    weights = [_normal((16, 1, 3, 3)) / 3, _normal((32, 16, 3, 3)) / 12]
-    x = _normal((32, 1, 28, 28), seed=9)
-
-    def loss(weights: Any) -> Array:
-        y = x
-        for weight in weights:
-            y = f(jax.lax.conv(y, weight, (1, 1), "SAME"))
-        return jnp.mean(y * y)
-
-    return loss, weights
-
-
-def _lstm() -> Programs:
-    """32 sequences of 64 steps, 256 units."""
-    weights = _normal((512, 1024)) / 48
-    x = _normal((64, 32, 256), seed=9)
-
-    def programs(sigmoid: Elementwise, tanh: Elementwise) -> Callable[[], Any]:
-        def loss(weights: Any) -> Array:
-            def cell(carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], None]:
-                h, c = carry
-                i, o, forget, g = jnp.split(jnp.concatenate([x, h], -1) @ weights, 4, -1)
-                c = sigmoid(forget) * c + sigmoid(i) * tanh(g)
-                return (sigmoid(o) * tanh(c), c), None
-
-            zeros = jnp.zeros((32, 256))
-            (h, _), _ = jax.lax.scan(cell, (zeros, zeros), x)
-            return jnp.mean(h * h)
-
-        return _training(loss, weights)
-
-    return {
-        "jaxact": programs(jaxact.sigmoid, jaxact.tanh),
-        "jax.nn": programs(jax.nn.sigmoid, jnp.tanh),
-    }
-
-
-def _compilation(name: str) -> Callable[[], Programs]:
-    """Tracing and compiling, past JAX's cache of compiled programs."""
-
-    def compiled(f: Elementwise) -> None:
-        kept = jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_enable_compilation_cache", False)
-        net(f).compile()
-        jax.config.update("jax_enable_compilation_cache", kept)
-
-    return lambda: {library: lambda f=f: compiled(f) for library, f in _functions(name).items()}
 
 
 def _imports() -> Programs:
     """Seconds that Python takes to start and import, so that the difference is what jaxact adds."""
     run = lambda what: lambda: subprocess.run([sys.executable, "-c", f"import {what}"], check=True) and None  # noqa: E731
     return {"jaxact": run("jax, equinox, jaxact"), "jax and equinox": run("jax, equinox")}
-
-
-def _softmax(dtype: str) -> Callable[[], Programs]:
-    def programs() -> Programs:
-        x, tangent = _normal((256, 32768), dtype), _normal((256, 32768), dtype, 1)
-        runs = {name: jax.jit(both(f)) for name, f in (("jaxact", jaxact.softmax), ("jax.nn", jax.nn.softmax))}
-        return {name: lambda run=run: run(x, tangent) for name, run in runs.items()}
-
-    return programs
-
-
-def _cross_entropy(dtype: str) -> Callable[[], Programs]:
-    def programs() -> Programs:
-        x = _normal((256, 32768), dtype)
-        labels = jnp.arange(256) * 100
-        ours = lambda x: jaxact.cross_entropy_from_logits(x, labels)  # noqa: E731
-        theirs = lambda x: optax.softmax_cross_entropy_with_integer_labels(x, labels)  # noqa: E731
-        tangent = jnp.ones(256, dtype)
-        runs = {name: jax.jit(both(f)) for name, f in (("jaxact", ours), ("optax", theirs))}
-        return {name: lambda run=run: run(x, tangent) for name, run in runs.items()}
-
-    return programs

@@ -18,12 +18,12 @@ import numpy as np
 from jaxact import CATALOGUE, Facts
 from jaxact.__main__ import number
 
-from .markdown import cells
+from .markdown import records
 from .progress import Progress
 from .published import FOLDER
-from .reference import differences, nearest, truths
+from .reference import differences, moves_nearly, nearest, truths
 from .subjects import Parameters, held, ours, peer
-from .ulps import Results, domain, errors, near, relief
+from .ulps import Results, domain, errors, floors, relief
 
 GRID = np.linspace(-8, 8, 257, dtype="float32")
 """Where curves are drawn: sixteenths, among which most kinks are."""
@@ -152,12 +152,13 @@ def judged(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Cu
     found: dict[str, Any] = {"x": _short(wide)}
     for library, orders in results.items():
         found[library] = []
-        for order, (got, exact) in enumerate(zip(orders, certain, strict=True)):
-            truth, got = nearest(exact), got.astype("float64")
-            where = relief(wide, truth, facts, order)
-            floor = np.where(near(wide, where), where.floor, 0.0)
+        for order, got in enumerate(orders):
+            truth, got = nearest(certain[order]), got.astype("float64")
+            floor = floors(np, wide, relief(wide, truth, facts, order))
+            moves = moves_nearly(certain, order, wide, str(x.dtype))
             with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-                measured = Results(wide, got, truth, differences(got, exact), (np.nan, np.nan))
+                difference = differences(got, certain[order])
+                measured = Results(wide, got, truth, difference, (np.nan, np.nan), moves)
                 ulps = errors(np, measured, str(x.dtype), floor, domain(facts, given))
             found[library].append(_short(np.minimum(ulps, TOP)))
     return found
@@ -177,18 +178,17 @@ def _flat(far: Curves, at: int) -> bool:
 
 def _costs(report: str) -> dict[str, str]:
     """By function, from what `python -m experiments speed` wrote."""
-    rows = [[cell.removesuffix(" *") for cell in cells(line)] for line in report.splitlines()]
-    kept = {row[0]: row[1] for row in rows if len(row) == 4}
-    operations = {row[0]: row[1] for row in rows if len(row) == 5}
+    counted = [record for record in records(report) if record.get("bytes kept")]
 
     def both(cell: str) -> str:
-        mine, _, theirs = cell.partition(" / ")
+        mine, _, theirs = cell.removesuffix(" *").partition(" / ")
         return mine + (f" (jax.nn {theirs})" if theirs else "")
 
-    return {
-        name: f"keeps {both(kept[name])} bytes for the backward pass, {both(operations[name])} operations"
-        for name in kept.keys() & operations.keys()
-    }
+    costs = {}
+    for row in counted:
+        kept, operations = both(row["bytes kept"]), both(row["operations"])
+        costs[row["function"]] = f"keeps {kept} bytes for the backward pass, {operations} operations"
+    return costs
 
 
 def _short(values: np.ndarray) -> list[float | None]:

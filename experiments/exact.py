@@ -113,31 +113,12 @@ def _softmax(row: Sequence[Any], temperature: Any = 1) -> Vector:
     return Vector(_NAMES["exp"](v) for v in _log_softmax(row, temperature))
 
 
-class _Found(threading.local):
-    """What the evaluation that this thread made last has found beside its results."""
-
-    def __init__(self) -> None:
-        self.terms: list[list[float]] = []
-        """The sizes of the terms that the `dot` of a formula has added, order by order."""
-
-
-_FOUND = _Found()
 _FLINT = threading.Lock()
 """For its precision, which all threads share."""
 
 
 def _dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
-    for v, w in zip(a, b, strict=True):
-        v, w = (s.value if isinstance(s, Series) else arb_series([arb(s)]) for s in (v, w))
-        _FOUND.terms.append(
-            [max(abs(float((v[k] * w[n - k]).mid())) * factorial(n) for k in range(n + 1)) for n in range(ORDERS)]
-        )
-    return sum(v * w for v, w in zip(a, b, strict=True))
-
-
-def largest_terms() -> list[float]:
-    """For what `exact_row` has just found in this thread: the largest term that a `dot` added, 0 if none did."""
-    return [max((terms[n] for terms in _FOUND.terms), default=0.0) for n in range(ORDERS)]
+    return sum((v if isinstance(v, Series) else Series(v)) * w for v, w in zip(a, b, strict=True))
 
 
 def _root(f: Callable[[Any], Any]) -> Series:
@@ -183,7 +164,6 @@ def _evaluate(facts: Facts, variables: dict[str, Any]) -> list[arb]:
     with _FLINT:
         ctx.cap = ORDERS
         for ctx.prec in (128, 512, 2048, 8192):
-            _FOUND.terms.clear()
             try:
                 result = eval(formula, _NAMES | {"pi": Series(arb.pi()), "number": Series} | variables)
                 series = result.value if isinstance(result, Series) else arb_series([arb(result)])

@@ -64,11 +64,6 @@ def net(f: Elementwise) -> Any:
     return step.lower(weights, jax.ShapeDtypeStruct((BATCH, WIDTH), "float32"))
 
 
-def counted(f: Elementwise) -> dict[str, float]:
-    """All of them by name."""
-    return {"kept": kept(f), "layers": layers(f), **operations(f)}
-
-
 def piecewise_linear(f: Elementwise) -> bool:
     """Whether the second derivative is zero all over."""
     return not jnp.any(jax.vmap(jax.grad(jax.grad(f)))(jnp.linspace(-8.01, 8.02, 257)))

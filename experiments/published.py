@@ -1,32 +1,24 @@
-"""What is promised of each function's errors: from the tables in `experiments/measured` into docstrings and README.
+"""What was measured, in the README: tables made from those in `experiments/measured`.
 
-`python -m experiments accuracy` writes such tables. `python -m experiments.published` takes from all of them the worst
-error of each function and states a bound a twentieth above it, rounded up to a tenth, in the function's docstring,
-below its declared range, kinks and source, and renews the table in README.md. For float64, of which only a sample can
-be measured, it states what all functions promise. Tests check that nothing in either was typed or has gone stale, and
-that a new measurement keeps to what is stated.
+`python -m experiments accuracy` and others write such tables; `python -m experiments.published` takes from all of them
+the worst error of each function and renews the tables in README.md. Tests check that nothing in it was typed or has
+gone stale. The bounds that errors are held to are in `experiments/ulps.py`.
 """
 
-import inspect
-import re
-import textwrap
-from collections.abc import Iterable, Iterator
-from fractions import Fraction
-from math import ceil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxact import CATALOGUE, Facts
-from jaxact.__main__ import between, number
+from jaxact import CATALOGUE
+from jaxact.__main__ import between
 
 from . import markdown
-from .rows import AXIS_BOUNDS
-from .ulps import BOUNDS, EXACT
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "measured"
 ORDERS = ("f", "f'", "f''")
-NARROW = ("float16", "bfloat16")
+TYPES = ("float32", "bfloat16")
+"""Of the tables in README.md."""
 LIBRARIES = ("jaxact", "jax.nn", "torch")
 BEGIN = "<!-- errors, made by: python -m experiments.published -->"
 END = "<!-- end of errors -->"
@@ -60,6 +52,8 @@ def lines(table: str) -> Iterator[Line]:
             names = row if "worst ulp" in row else []  # another command's table is none of errors
         elif names and row and row[0] != "---":
             cell = dict(zip(names, row, strict=True))
+            if cell["order"] not in ORDERS:
+                continue  # a slope by a parameter
             worst = float("inf") if int(cell["bad"]) else float(cell["worst ulp"])
             counted = ORDERS.index(cell["order"]), int(cell["inputs"])
             yield Line(cell["library"], cell["function"], cell["dtype"], *counted, worst)
@@ -75,79 +69,12 @@ def measured(folder: Path = FOLDER) -> Worst:
     return worst
 
 
-def stated(errors: list[float], most: tuple[float, ...]) -> list[float]:
-    """The bounds that follow from the largest errors of value, f' and f'': never more than all functions promise."""
-    if _piecewise_linear(errors):
-        return [0.5 if error else 0.0 for error in errors]
-    tenths = [ceil(Fraction(str(error)) * Fraction("10.5")) / 10 for error in errors]
-    return [min(bound, limit) for bound, limit in zip(tenths, most, strict=True)]
-
-
-def _piecewise_linear(errors: list[float]) -> bool:
-    """Whether nothing is lost but by the one rounding that no computation can avoid."""
-    return errors[2] == 0 and max(errors) <= EXACT
-
-
-def sentence(facts: Facts, worst: Worst) -> str:
-    """What the docstring says of the errors."""
-    try:
-        errors = [worst["jaxact", facts.name, "float32", order] for order in range(3)]
-    except KeyError as missing:
-        raise SystemExit(
-            f"experiments.published: no table in {FOLDER} has {', '.join(map(str, missing.args[0]))}."
-        ) from None
-    if not facts.elementwise:
-        return (
-            f"Error bounds in ulp of each component of value, first and second derivative: {_numbers(AXIS_BOUNDS)} in "
-            f"float32, for rows of up to 4096; measured {_numbers(ceil(error * 10) / 10 for error in errors)}."
-        )
-    exact = _piecewise_linear(errors)
-    float32 = stated(errors, BOUNDS["float32"])
-    float64 = float32 if exact else BOUNDS["float64"]  # thousands of inputs prove no less
-    return (
-        f"Error bounds in ulp of value, slope and slope's slope: {_numbers(float32)} in float32, "
-        f"{_numbers(float64)} in float64, {'0.5' if exact else '0.51'} in 16-bit types."
-    )
-
-
-def declared(facts: Facts) -> list[str]:
-    """What the docstring says of range, kinks and source."""
-    low, high = map(number, facts.bounds)
-    defaults = " at the defaults" if any(isinstance(value, float) for value in facts.parameters.values()) else ""
-    kinks = f" Kinks: {', '.join(map(number, facts.kinks))}." if facts.kinks else ""
-    return [f"Range{defaults}: {low} to {high}.{kinks}", f"Source: {facts.source}"]
-
-
-def promise(facts: Facts, dtype: str) -> tuple[float, ...]:
-    """What the docstring says of a type, or else all functions promise; 0.5 as far as a float64 reference can tell."""
-    text = " ".join((facts.function.__doc__ or "").split())
-    said = re.search(r"Error bounds in ulp of [^:]*: (.*?)\.(?: |$)", text)
-    decimal = r"(\d+(?:\.\d+)?)"
-    wide = re.search(rf"{decimal}, {decimal}, {decimal} in {dtype}", said[1]) if said else None
-    narrow = re.search(rf"{decimal} in 16-bit types", said[1]) if said and dtype in NARROW else None
-    general = BOUNDS[dtype] if facts.elementwise else AXIS_BOUNDS
-    found = wide.groups() if wide else narrow.groups() * 3 if narrow else general
-    return tuple(EXACT if float(bound) == 0.5 else float(bound) for bound in found)
-
-
-def in_docstring(source: str, facts: Facts, worst: Worst) -> str:
-    """The source with what is declared and measured as the docstring's last paragraph before the arguments."""
-    head = re.search(rf"^def {facts.name}\(.*?^    \"\"\".*?^    Args:", source, re.MULTILINE | re.DOTALL)
-    if head is None:
-        raise SystemExit(f"experiments.published: {facts.name} has no docstring with a section Args.")
-    before = re.sub(r"    Range.*?\n    Source: .*?\n\n", "", head[0].removesuffix("    Args:"), flags=re.DOTALL)
-    wrapped = textwrap.wrap(sentence(facts, worst), 116, break_long_words=False, break_on_hyphens=False)
-    paragraph = textwrap.indent("\n".join([*declared(facts), *wrapped]), " " * 4)
-    return f"{source[: head.start()]}{before}{paragraph}\n\n    Args:{source[head.end() :]}"
-
-
 def table(worst: Worst) -> str:
     """The README's: errors of value, f' and f'' beside those of the peers."""
-    types = ("float32", "bfloat16")
     shown = [library for library in LIBRARIES if any(key[0] == library for key in worst)]
-    head = ["function", *(f"{library} {dtype}" for dtype in types for library in shown)]
+    head = ["function", *(f"{library} {dtype}" for dtype in TYPES for library in shown)]
     rows = [
-        [f"`{name}`", *(_cell(worst, library, name, dtype) for dtype in types for library in shown)]
+        [f"`{name}`", *(_cell(worst, library, name, dtype) for dtype in TYPES for library in shown)]
         for name in CATALOGUE
         if any((library, name, "float32", 0) in worst for library in shown[1:])
     ]
@@ -156,17 +83,19 @@ def table(worst: Worst) -> str:
 
 def costs(report: str) -> str:
     """The README's: memory and time beside jax.nn's, from what `python -m experiments speed --timed` wrote."""
-    kept: dict[str, list[str]] = {}
-    times: dict[tuple[str, str], str] = {}
-    for cells in map(markdown.cells, report.splitlines()):
-        if len(cells) == 4 and " / " in cells[1]:
-            kept[cells[0]] = [cell.removesuffix(" *") for cell in cells[1:3]]
-        elif cells[:1] == ["forward and backward"] and cells[4]:
-            times[cells[1], cells[2]] = cells[4].split()[0]
-    types = [dtype for dtype in ("float32", "bfloat16") if any(key[1] == dtype for key in times)]
-    head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in types)]
-    rows = [[f"`{name}`", *cells, *(times.get((name, dtype), "") for dtype in types)] for name, cells in kept.items()]
-    told = [line for line in report.splitlines() if line.startswith("- ") and re.search("geometric mean|within", line)]
+    records = list(markdown.records(report))
+    summary = [record for record in records if "regime" in record]
+    times = {record["function"]: record for record in records if "forward and backward, float32" in record}
+
+    def cells(record: dict[str, str]) -> list[str]:
+        taken = [record[what].removesuffix(" *") for what in ("bytes kept", "arrays per layer")]
+        timed = times.get(record["function"], {})
+        ratios = [timed.get(f"forward and backward, {dtype}", "").partition(" ")[0] for dtype in TYPES]
+        return [f"`{record['function']}`", *taken, *ratios]
+
+    rows = [cells(record) for record in records if " / " in record.get("bytes kept", "")]
+    head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in TYPES)]
+    told = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
     return _folded(told, "Beside jax.nn", markdown.table(head, rows))
 
 
@@ -206,19 +135,6 @@ def renew(readme: str, worst: Worst) -> str:
     return between(readme, BEGIN_COSTS, costs((FOLDER / "speed.md").read_text("utf-8")), END_COSTS)
 
 
-def files(worst: Worst) -> dict[Path, str]:
-    """Every file that states an error, as it has to be."""
-    made = {ROOT / "README.md": renew((ROOT / "README.md").read_text("utf-8"), worst)}
-    for facts in CATALOGUE.values():
-        path = Path(inspect.getsourcefile(inspect.unwrap(facts.function)) or "")
-        made[path] = in_docstring(made.get(path) or path.read_text("utf-8"), facts, worst)
-    return made
-
-
-def _numbers(numbers: Iterable[float]) -> str:
-    return ", ".join(map(number, numbers))
-
-
 def _cell(worst: Worst, library: str, name: str, dtype: str) -> str:
     found = [worst.get((library, name, dtype, order)) for order in range(3)]
     return " / ".join(map(_short, found)) if found != [None] * 3 else ""
@@ -233,5 +149,5 @@ def _short(error: float | None) -> str:
 
 
 if __name__ == "__main__":
-    for file, text in files(measured()).items():
-        file.write_text(text, "utf-8")
+    README = ROOT / "README.md"
+    README.write_text(renew(README.read_text("utf-8"), measured()), "utf-8")

@@ -13,16 +13,24 @@ CONFIDENCE = 0.95
 Runs = dict[str, list[float]]
 
 
-def race(programs: dict[str, Callable[[], Any]], rounds: int, shortest: float = 0.002) -> Runs:
+def race(
+    programs: dict[str, Callable[[], Any]],
+    rounds: int,
+    shortest: float = 0.002,
+    before: Callable[[], Any] | None = None,
+) -> Runs:
     """Seconds per call of each program, `rounds` times, in an order drawn anew for each round.
 
-    A program that takes less than `shortest` is called as often in a row as fills that time.
+    A program that takes less than `shortest` is called as often in a row as fills that time. Where something has to
+    happen `before` each turn, beside the clock, it is called once.
     """
-    repeats = {name: _repeats(program, shortest) for name, program in programs.items()}
+    repeats = {name: 1 if before else _repeats(program, shortest) for name, program in programs.items()}
     runs: Runs = {name: [] for name in programs}
     order = np.random.default_rng(0)
     for _ in range(rounds):
         for name in order.permutation(list(programs)):
+            if before:
+                before()
             runs[name].append(_seconds(programs[name], repeats[name]))
     return runs
 
@@ -47,5 +55,7 @@ def _seconds(program: Callable[[], Any], repeats: int) -> float:
 
 def _repeats(program: Callable[[], Any], shortest: float) -> int:
     jax.block_until_ready(program())  # compiles
-    once = min(_seconds(program, 1) for _ in range(3))
+    if _seconds(program, 1) > shortest:
+        return 1
+    once = min(_seconds(program, 1) for _ in range(2))
     return max(1, int(shortest / max(once, 1e-9)))

@@ -1,4 +1,13 @@
-"""The error of functions over an axis: components of value and derivatives, against arbitrary precision."""
+"""The error of functions over an axis: components of value and derivatives, against arbitrary precision.
+
+In float32, in units in the last place of
+
+- the largest component of the same result, for probabilities and their derivatives;
+- 1, or the result if that is more, for whatever takes a logarithm of them (log-probabilities, logsumexp, entropies,
+losses' cores), but for derivatives of logsumexp and logmeanexp, which are probabilities;
+- the result itself for all others, gated linear units, with a change of every input by 2 ulp excused, as for functions
+of one number.
+"""
 
 import functools
 import inspect
@@ -9,13 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxact import Facts, entmax15, logmeanexp, logsumexp, sparsemax
+from jaxact import Facts, logmeanexp, logsumexp
 from jaxact._arguments import Parameters
 
-from .ulps import ulp
-
-AXIS_BOUNDS = (4, 6, 8)
-"""The largest error in ulp of each component of value, first and second derivative, in float32, up to 4096 in a row."""
+from .exact import exact_row
+from .ulps import AXIS_BOUNDS as AXIS_BOUNDS
+from .ulps import EXCUSED, beside, ulp
 
 LONGEST_WITH_ROOT = 64
 """Longer rows take arbitrary precision minutes where the formula has a root to find."""
@@ -46,6 +54,8 @@ class Component(NamedTuple):
     exact: float
     error: float
     """In ulp."""
+    raw: float
+    """The same when no change of the input is excused."""
 
 
 def first(facts: Facts) -> str:
@@ -89,25 +99,35 @@ def directional(facts: Facts, wrt: str) -> Callable[..., list[jax.Array]]:
 
 def components(facts: Facts, row: str) -> Iterator[Component]:
     """Along the axes of the largest and the first element: components of those Jacobian columns."""
-    from .exact import exact_row, largest_terms
-
     x = ROWS[row]
     given = operands(facts, x.size)
     point = {first(facts): x} | given
-    for column in {int(np.argmax(x)), 0}:
-        direction = np.eye(x.size, dtype="float32")[column]
-        results = [np.asarray(d) for d in directional(facts, first(facts))(jnp.asarray(direction), **point)]
+    along = {column: np.eye(x.size, dtype="float32")[column] for column in sorted({int(np.argmax(x)), 0})}
+    columns = {
+        column: [np.asarray(d) for d in directional(facts, first(facts))(jnp.asarray(direction), **point)]
+        for column, direction in along.items()
+    }
+    largest = [max(float(np.abs(found[order]).max()) for found in columns.values()) for order in range(3)]
+    for column, results in columns.items():
         size = results[0].size
         for index in sorted({0, size // 2, min(column * size // x.size, size - 1), size - 1}):
-            truth = exact_row(facts, x.tolist(), direction.tolist(), index, **of_formula(given, x.size))
-            want, terms = [float(t.mid()) for t in truth], largest_terms()
+
+            def truth(x: np.ndarray, column: int = column, index: int = index) -> list[float]:
+                exact = exact_row(facts, x.tolist(), along[column].tolist(), index, **of_formula(given, x.size))
+                return [float(t.mid()) for t in exact[:3]]
+
+            here = truth(x)
+            moves = _moves(x, here, truth) if _of_single_elements(facts) else [0.0] * 3
             for order in range(3):
-                got, exact = float(results[order].ravel()[index]), want[order]
-                flushed = 256 * float(np.finfo("float32").tiny)
-                near_zero = abs(exact) < flushed and abs(got - exact) < flushed
-                scale = _fair(facts, order, want, terms, results, x)
-                error = 0.0 if near_zero else float(abs(got - exact) / ulp(np.array(scale), "float32"))
-                yield Component(order, index, float(x[column]), got, exact, error)
+                got, exact = float(results[order].ravel()[index]), here[order]
+                own = [largest[n] if size == 1 else float(np.abs(results[n]).max()) for n in range(3)]
+                # Of a product of two elements, one may have been flushed to zero: an error as large as the other is.
+                factor = max(1.0, float(np.abs(x).max())) if _of_single_elements(facts) else 1.0
+                raw, error = (
+                    _error(got, exact, _scale(facts, order, exact, own), excuse, factor)
+                    for excuse in (0.0, EXCUSED * moves[order])
+                )
+                yield Component(order, index, float(x[column]), got, exact, error, raw)
 
 
 def measurable(facts: Facts, row: str) -> bool:
@@ -115,16 +135,35 @@ def measurable(facts: Facts, row: str) -> bool:
     return "root(" not in facts.formula or ROWS[row].size <= LONGEST_WITH_ROOT
 
 
-def _fair(facts: Facts, order: int, want: list[float], terms: list[float], results: list[np.ndarray], x: Any) -> float:
-    """The number whose ulp counts: the truth itself, but where large terms cancel in it, the largest of them.
+def _of_single_elements(facts: Facts) -> bool:
+    """Whether a component depends on one or two elements: gated linear units, neither a softmax nor its logarithm."""
+    return facts.bounds != (0, 1) and "log" not in facts.formula
 
-    These are the terms of the formula's `dot`; the largest number of a row for the logarithm of its sum; the first
-    derivative of a probability, whose second changes its sign at 1/2; and for a threshold, on which all depend, the
-    largest result.
+
+def _scale(facts: Facts, order: int, exact: float, largest: list[float]) -> float:
+    """The number whose ulp counts.
+
+    `largest` has that of each order's result, or of the gradient that a reduction has. A derivative of probabilities
+    counts in ulp of the largest probability: in a confident row it is a difference of such, p * (1 - p).
     """
-    scale = max(abs(want[order]), terms[order])
-    if facts.function in (logsumexp, logmeanexp) and order == 0:
-        return max(scale, float(np.abs(x).max()))
-    if facts.function in (sparsemax, entmax15):
-        return max(float(np.abs(results[n]).max()) for n in {order, min(order, 1)})
-    return max(scale, abs(want[1])) if facts.bounds == (0, 1) and order == 2 else scale
+    if _of_single_elements(facts):
+        return abs(exact)
+    if facts.bounds == (0, 1):
+        return max(largest[: order + 1])
+    if order and facts.function in (logsumexp, logmeanexp):  # the derivatives are probabilities
+        return max(largest[1 : order + 1])
+    return max(abs(exact), 1.0)
+
+
+def _moves(x: np.ndarray, here: list[float], truth: Callable[[np.ndarray], list[float]]) -> list[float]:
+    """How far the truth moves when every element becomes its neighbour."""
+    there = [truth(neighbours) for neighbours in beside(x)]
+    return [max(abs(one[order] - here[order]) for one in there) for order in range(3)]
+
+
+def _error(got: float, exact: float, scale: float, excuse: float, factor: float) -> float:
+    """In ulp of `scale`; of two numbers that may have been flushed to zero, none."""
+    flushed = factor * 256 * float(np.finfo("float32").tiny)
+    if abs(exact) < flushed and abs(got - exact) < flushed:
+        return 0.0
+    return float(np.maximum(abs(got - exact) - excuse, 0) / ulp(np.array(scale), "float32"))

@@ -1,81 +1,44 @@
 """What do the activations cost? Memory, operations and time, beside jax.nn and PyTorch in the same run.
 
-First what is the same on every run: bytes that jax.vjp keeps, memory of a compiled train step, transcendental
-functions and equations. Then, with `--timed`, times: all programs of a comparison take turns, and what is told is the
+First what is the same on every run: bytes that jax.vjp keeps, memory of compiled programs, transcendental functions
+and equations. Then, with `--timed`, times in the regimes in which users run activations: alone, into a reduction,
+over an axis, in train steps, and while they compile. All programs of a comparison take turns, and what is told is the
 ratio of their medians with a 95 % bootstrap interval.
 
-The exit code is 1 if a bound on the first kind is missed by a function that is not listed with a reason.
+The exit code is 1 if a bound is missed without a reason: a bound on a time only where the whole interval is above it.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
 import jax
 import tyro
 
-from jaxact import CATALOGUE, Facts
-
-from . import checks, contests, figures
-from .peers import JAX_NN
+from . import checks, contests, figures, rows_contests
+from .pairs import MEASURED, ROWS, pair
 from .progress import Progress
-from .race import Runs, geometric_mean, race, ratio
+from .race import race, ratio
+from .regimes import (
+    EQUATIONS,
+    KEPT,
+    KEPT_IF_LINEAR,
+    LAYERS,
+    LAYERS_FROM_OUTPUT,
+    LIMITS,
+    MEMORY,
+    PASSES,
+    SLOPE_FROM_OUTPUT,
+    SLOWEST_COMPILATION,
+    TIMES,
+    TRANSCENDENTALS,
+)
+from .speed_results import Costs, Figure, Measured, Time
 
-SLOPE_FROM_OUTPUT = ("relu", "relu6", "leaky_relu", "hard_tanh", "hard_sigmoid", "hard_silu", "softplus", "squareplus")
-SLOPE_FROM_OUTPUT += ("log_sigmoid",)
-"""Where the output should be all that a layer keeps."""
-
-_FALLS = "it falls and rises again, so that its output does not tell on which side x was"
-_TAILS = "the slope from the output loses all digits in the tails; the README says how to have both"
-_ROOTS = "XLA counts a square root, and there is one in each pass"
-REASONS: dict[tuple[str, str], str] = {
-    ("layers", "identity"): "a NaN has a NaN for its slope, which only the output tells; jax.nn has 1 there",
-    ("layers", "hard_silu"): _FALLS,
-    ("layers", "sigmoid"): _TAILS,
-    ("layers", "tanh"): _TAILS,
-    ("layers", "sinc"): "an array of sines, for one layer at a time",
-    ("transcendentals", "isru"): _ROOTS,
-    ("transcendentals", "isrlu"): _ROOTS,
-    ("transcendentals", "sine"): "its slope is a cosine",
-    ("transcendentals", "sinc"): "sine and cosine, once more each where the rounding error of one makes good the other",
-    ("transcendentals", "snake"): "sine and cosine, of the argument and of its rounding error, in each pass",
-}
-"""Why a bound on memory or transcendental functions is missed; a miss without a reason is a defect."""
-_TWICE = (
-    "x is all that is kept, so that its exponential is computed in the backward pass as well, and each time with as "
-    "many digits as the bound in ulp takes; keeping the first one would cost an array more than its bound on memory"
-)
-_PAIRS = (
-    "pairs of floats, single ones for 16-bit types, keep the bound in ulp; one float with mended sums, which took silu "
-    "from six times jax.nn's time to twice, was not tried here"
-)
-_ROOT = (
-    "next to the root of its slope Mills' ratio has to be right to 2^-26, which takes pairs of floats; a better series "
-    "for it was worked out, and would need the rounding error of its argument, too"
-)
-_KINK = "a few operations more decide which side of a kink x was on from what is kept, where jax.nn keeps more"
-_ROWS = (
-    "sums of rows are exact to an ulp and slopes keep their digits in confident rows, which takes more passes; sums "
-    "that XLA fuses with the exponential were tried, and are not vectorised"
-)
-TIME_REASONS: dict[str, str] = {
-    **dict.fromkeys(
-        ("silu", "swish", "gelu", "gelu_tanh", "sigmoid", "tanh", "sigmoid, tanh", "elu", "celu", "selu"), _TWICE
-    ),
-    "gelu_exact": _ROOT,
-    **dict.fromkeys(("mish", "softplus", "log_sigmoid", "squareplus", "log1mexp", "soft_sign"), _PAIRS),
-    "identity": "a NaN has a NaN for its slope, so that the output is read in the backward pass",
-    **dict.fromkeys(("relu", "relu6", "leaky_relu", "hard_tanh", "hard_sigmoid", "sparse_sigmoid"), _KINK),
-    **dict.fromkeys(("hard_silu", "sparse_plus"), _KINK),
-    **dict.fromkeys(("softmax", "cross_entropy_from_logits"), _ROWS),
-}
-"""Why a function takes longer than jax.nn's, forward and backward and in a train step."""
-EAGER_REASON = (
-    "1,024 elements take longer than their sum, or Python binds, checks and makes arrays of its parameters in each call"
-)
-COMPILATION_REASON = "exp and what else is inexact in XLA is written out, and XLA optimises every operation of it"
-EQUATIONS_REASON = "exp and what else is inexact in XLA is written out in additions and multiplications"
+RegimeName = Literal["alone", "reduction", "rows", "steps", "compile", "call", "growth", "import"]
 
 
 @dataclass(frozen=True)
@@ -85,14 +48,16 @@ class Config:
     functions: tuple[str, ...] = ()
     """Names of functions to measure; all if none is given."""
     timed: bool = False
-    """Measure times, too: twenty minutes on two cores."""
+    """Measure times, too: twelve minutes on two cores."""
+    regimes: tuple[RegimeName, ...] = contests.REGIMES
+    """What to time; everything if nothing is given."""
     peer: Annotated[tuple[Literal["torch"], ...], tyro.conf.UseAppendAction] = ()
-    """Another library to time; jax.nn always is."""
-    size: int = 2**22
-    """Elements of the timed arrays."""
-    rounds: int = 15
-    """How often each timed program has its turn."""
-    largest: int = 2**26
+    """Another library to time, on functions alone; jax.nn always is."""
+    size: int = contests.FULL_SIZE
+    """Elements of the timed arrays; rows of softmax become fewer in proportion."""
+    rounds: int = 7
+    """How often each timed program has its turn; three times as often in train steps."""
+    largest: int = 2**24
     """Elements of the largest array in the figure of time against size."""
     out: Path = Path("results")
     """Folder for speed.md, speed.json and the figure."""
@@ -100,144 +65,82 @@ class Config:
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be measured."""
         for name in self.functions:
-            checks.one_of([name for name, facts in CATALOGUE.items() if facts.elementwise], functions=name)
+            checks.one_of(MEASURED, functions=name)
         checks.at_least(2, rounds=self.rounds)
         checks.at_least(1024, size=self.size, largest=self.largest)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One number of one function, beside that of jax.nn."""
-
-    what: str
-    function: str
-    ours: float
-    theirs: float | None
-    bound: float
-    """Also what jax.nn takes is a bound, where it is lower."""
-
-    @property
-    def within(self) -> bool:
-        return self.ours <= self.bound + 1e-9 and (self.theirs is None or self.ours <= self.theirs + 1e-9)
-
-    @property
-    def reason(self) -> str:
-        return REASONS.get((self.what, self.function), "")
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Further figures of a function, for which there is no hard bound."""
-
-    function: str
-    flops: float
-    equations: list[int]
-    """Of f, f' and f''."""
-    their_flops: float | None
-    their_equations: list[int] | None
-
-
-@dataclass(frozen=True)
-class Time:
-    """How long a program takes, as ratios of medians."""
-
-    what: str
-    """Forward, forward and backward, a train step, ..."""
-    function: str
-    dtype: str
-    milliseconds: float
-    ratios: dict[str, tuple[float, float, float]]
-    """By what it is compared with: the ratio and its interval."""
-    bound: float | None
-    """Of the upper end of the ratio to the first of these."""
-
-    @property
-    def judged(self) -> tuple[float, float, float]:
-        """The ratio that the bound is for, with its interval."""
-        return next(iter(self.ratios.values()))
-
-    @property
-    def verdict(self) -> str:
-        """Whether the interval lies below the bound, above it, or on both sides."""
-        _, low, high = self.judged
-        return "yes" if self.bound is None or high <= self.bound else "NO" if low > self.bound else "undecided"
-
-    @property
-    def reason(self) -> str:
-        if self.what == "eager call":
-            return EAGER_REASON
-        return COMPILATION_REASON if self.what.startswith("compilation") else TIME_REASONS.get(self.function, "")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Everything that was measured."""
-
-    figures: list[Figure] = field(default_factory=list)
-    costs: list[Costs] = field(default_factory=list)
-    times: list[Time] = field(default_factory=list)
-    growth: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
-    """Nanoseconds per element, forward and backward, by function, library and number of elements."""
-
-    @property
-    def missed(self) -> list[Figure]:
-        return [figure for figure in self.figures if not figure.within and not figure.reason]
-
-    def mean_ratio(self, what: str, dtype: str) -> float:
-        """The geometric mean of the ratios to jax.nn."""
-        rows = [time for time in self.times if (time.what, time.dtype) == (what, dtype) and "jax.nn" in time.ratios]
-        return geometric_mean([row.ratios["jax.nn"][0] for row in rows])
-
-
 def run(config: Config, progress: Progress) -> Measured:
     """Everything that was asked for."""
-    names = config.functions or tuple(name for name, facts in CATALOGUE.items() if facts.elementwise)
     measured = Measured()
-    steps = list(_steps(config, names))
+    steps = list(_steps(config, config.functions or MEASURED))
     for done, (doing, step) in enumerate(steps):
         progress(done / len(steps), doing)
         step(measured)
+        jax.clear_caches()
     return measured
 
 
-def _steps(config: Config, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[[Measured], None]]]:
+def _steps(config: Config, names: Sequence[str]) -> Iterator[tuple[str, Callable[[Measured], None]]]:
     for name in names:
-        yield name, lambda measured, name=name: _count(CATALOGUE[name], measured)
-    if not config.timed:
-        return
-    for contest in contests.every(names, config.size, config.largest, config.peer):
-        yield contest.function, lambda measured, contest=contest: _hold(contest, config.rounds, measured)
+        yield name, lambda measured, name=name: (_count_rows if name in ROWS else _count)(name, measured)
+    if config.timed:
+        for contest in contests.every(names, config.size, config.largest, config.peer, config.regimes):
+            doing = f"{contest.regime}: {contest.function}"
+            yield doing, lambda measured, contest=contest: _hold(contest, config.rounds, measured)
 
 
-def _count(facts: Facts, measured: Measured) -> None:
-    ours, peer = figures.at_defaults(facts), JAX_NN.get(facts.name)
-    theirs = figures.at_defaults(facts, peer) if peer else None
-    bounds = {
-        "kept": 1.0 if figures.piecewise_linear(ours) else 4.0,
-        "layers": 1.1 if facts.name in SLOPE_FROM_OUTPUT else 2.05,
-        "transcendentals": 1.0,
+def _count(name: str, measured: Measured) -> None:
+    """All figures of an elementwise function."""
+    found = {library: _counted(f) for library, f in pair(name).items()}
+    ours, theirs = found["jaxact"], found.get("jax.nn")
+    limits = {
+        KEPT: KEPT_IF_LINEAR if figures.piecewise_linear(pair(name)["jaxact"]) else LIMITS[KEPT].most,
+        LAYERS: LAYERS_FROM_OUTPUT if name in SLOPE_FROM_OUTPUT else LIMITS[LAYERS].most,
+        TRANSCENDENTALS: inf,
     }
-    own, others = figures.counted(ours), figures.counted(theirs) if theirs else {}
-    for what, bound in bounds.items():
-        measured.figures.append(Figure(what, facts.name, own[what], others.get(what), bound))
-    their_equations = figures.equations(theirs) if theirs else None
-    measured.costs.append(
-        Costs(facts.name, own["flops"], figures.equations(ours), others.get("flops"), their_equations)
-    )
-    jax.clear_caches()
+    for what, most in limits.items():
+        other = theirs[0][what] if theirs else None
+        measured.figures.append(Figure(what, name, ours[0][what], other, _finite(LIMITS[what].bound(other, most))))
+    for order, case in enumerate(("f", "f'")):
+        other = theirs[1][order] if theirs else None
+        bound = LIMITS[EQUATIONS].most if theirs else None
+        measured.figures.append(Figure(EQUATIONS, name, ours[1][order], other, bound, case))
+    beside = (theirs[0]["flops"], theirs[1]) if theirs else (None, None)
+    measured.costs.append(Costs(name, ours[0]["flops"], ours[1], *beside))
+
+
+def _counted(f: figures.Elementwise) -> tuple[dict[str, float], list[int]]:
+    return {KEPT: figures.kept(f), LAYERS: figures.layers(f), **figures.operations(f)}, figures.equations(f)
+
+
+def _count_rows(name: str, measured: Measured) -> None:
+    """The temporary memory of a function over an axis."""
+    for shape, dtype, what in product(rows_contests.SHAPES, ("float32", "bfloat16"), PASSES):
+        ours, theirs = rows_contests.temporary(name, what, shape, dtype)
+        bound = LIMITS[MEMORY].bound(theirs)
+        measured.figures.append(Figure(MEMORY, f"{name} {shape}", ours, theirs, bound, f"{what}, {dtype}"))
+
+
+def _finite(bound: float) -> float | None:
+    return None if bound == inf else bound
 
 
 def _hold(contest: contests.Contest, rounds: int, measured: Measured) -> None:
-    runs: Runs = race(contest.programs(), rounds)
-    others = [name for name in runs if name != "jaxact"]
-    middle = sorted(runs["jaxact"])[rounds // 2]
+    turns = max(2, round(rounds * contest.rounds))
+    runs = race(contest.programs(), turns, before=jax.clear_caches if contest.compiles else None)
+    middle = {name: sorted(seconds)[turns // 2] for name, seconds in runs.items()}
     if contest.elements:
         lines = measured.growth.setdefault(contest.function, {})
-        for name, seconds in runs.items():
-            lines.setdefault(name, {})[contest.elements] = sorted(seconds)[rounds // 2] / contest.elements * 1e9
-    else:
-        ratios = {name: tuple(ratio(runs, "jaxact", name)) for name in others}
-        measured.times.append(
-            Time(contest.what, contest.function, contest.dtype, middle * 1e3, ratios, contest.bound)  # pyright: ignore
-        )
-    jax.clear_caches()
+        for name, seconds in middle.items():
+            lines.setdefault(name, {})[contest.elements] = seconds / contest.elements * 1e9
+        return
+    ratios = {name: ratio(runs, "jaxact", name) for name in runs if name != "jaxact"}
+    bound = _bound(contest) if ratios else SLOWEST_COMPILATION
+    given = contest.regime, contest.what, contest.function, contest.dtype
+    measured.times.append(Time(*given, middle["jaxact"] * 1e3, ratios, bound))
+
+
+def _bound(contest: contests.Contest) -> float | None:
+    regime = TIMES.get(contest.regime)
+    return _finite(regime.bound(contest.what, contest.function)) if regime else None

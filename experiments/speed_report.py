@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.figure import Figure as Image
@@ -12,23 +13,24 @@ from rich.table import Table
 
 from . import speed
 from .command import asked, file_in_the_way, heading, origin, refuse
+from .contests import CALL, IMPORT
 from .markdown import table
 from .progress import watched
+from .regimes import ALONE_16, ALONE_32, COMPILE, EQUATIONS, KEPT, LAYERS, MEMORY, REDUCED, ROWS, STEPS, TRANSCENDENTALS
+from .regimes import IMPORT as IMPORT_BOUND
 from .result import plain, write
-from .speed import Config, Costs, Measured, Time, run
+from .speed import Config, run
+from .speed_results import Costs, Figure, Measured, Time, mean
+from .speed_summary import HEADER, amount, misses, summary
 from .style import SPARE, canvas, svg, title
 
-IMPORT_BOUND = 100
-"""Milliseconds."""
-COLUMNS = {
-    "kept": "bytes kept by jax.vjp",
-    "layers": "arrays per layer",
-    "transcendentals": "transcendentals",
-}
+Cells = dict[str, dict[str, str]]
+"""Of a table: by line and column."""
+MARKS = {"yes": "", "NO": " *", "undecided": " ?"}
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what was asked for; 1 if a figure misses its bound without a reason."""
+    """Measure what was asked for; 1 if a bound is missed without a reason."""
     config = asked("speed", speed, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
@@ -47,80 +49,43 @@ def main(arguments: list[str]) -> int:
     write(config.out / "speed.json", json.dumps(plain({"stamp": facts, **dataclasses.asdict(measured)})))
     show(measured, console)
     console.print(f"Everything is in {config.out / 'speed.md'}; it took {facts['seconds']:.0f} s.")
-    return 1 if measured.missed else 0
+    return 1 if any(not miss.reason for miss in misses(measured)) else 0
 
 
 def show(measured: Measured, console: Console) -> None:
-    """The figures that have bounds, the sentences, and the times."""
-    table = Table("function", *COLUMNS.values(), title="Ours, and that of jax.nn", title_justify="left")
-    for name, cells in _figures(measured).items():
-        table.add_row(name, *cells)
-    console.print(table)
+    """A line for each regime, then each bound that is missed."""
+    shown = Table(*HEADER, title="Ours beside jax.nn", title_justify="left")
+    for row in summary(measured):
+        shown.add_row(*row)
+    console.print(shown)
+    for miss in misses(measured):
+        console.print(f"Missed: {miss.regime}: {miss.found}: {miss.reason or 'NO REASON KNOWN'}.", markup=False)
     for line in sentences(measured):
         console.print(line)
 
 
 def sentences(measured: Measured) -> list[str]:
-    """How many bounds hold, and each that does not."""
-    within = [figure for figure in measured.figures if figure.within]
-    lines = [f"{len(within)} of {len(measured.figures)} figures are within their bounds."]
-    for figure in measured.figures:
-        if not figure.within:
-            theirs = "" if figure.theirs is None else f", jax.nn {figure.theirs:.3g}"
-            why = figure.reason or "NO REASON KNOWN"
-            found = f"{COLUMNS[figure.what]} of {figure.function}: {figure.ours:.3g}"
-            lines.append(f"{found} (bound {figure.bound:g}{theirs}): {why}.")
-    fewer = [cost for cost in measured.costs if cost.their_equations]
-    for order, what in enumerate(("f", "f'", "f''")):
-        least = [cost.function for cost in fewer if cost.equations[order] < (cost.their_equations or [])[order]]
-        lines.append(
-            f"{len(least)} of {len(fewer)} functions have fewer equations in {what} than jax.nn's: "
-            f"{speed.EQUATIONS_REASON}."
-        )
-    for one in measured.times:
-        if one.what == "import":
-            added = one.milliseconds * (1 - 1 / next(iter(one.ratios.values()))[0])
-            lines.append(
-                f"Importing jaxact adds {added:.0f} ms to importing jax and equinox; {IMPORT_BOUND} are allowed."
-            )
-    judged = [one for one in measured.times if one.bound is not None]
-    if judged:
-        counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in ("yes", "NO", "undecided")}
-        lines.append(
-            f"{counts['yes']} of {len(judged)} times are within their bounds, {counts['NO']} above, "
-            f"{counts['undecided']} undecided: their intervals hold the bound."
-        )
-        for what in dict.fromkeys((one.what, one.dtype) for one in measured.times if "jax.nn" in one.ratios):
-            lines.append(f"{what[0]}, {what[1]}: {measured.mean_ratio(*what):.2f} times jax.nn in the geometric mean.")
+    """What was timed without a bound on its ratio."""
+    lines = []
+    if calls := measured.compared(CALL):
+        lines.append(f"An eager call takes {mean(calls).value:.2f} times jax.nn's in the geometric mean.")
+    for one in measured.compared(IMPORT):
+        added = one.milliseconds * (1 - 1 / one.judged.value)
+        lines.append(f"Importing jaxact adds {added:.0f} ms to importing jax and equinox; {IMPORT_BOUND} are allowed.")
     return lines
-
-
-def slow(measured: Measured) -> list[str]:
-    """Each time above its bound, under the reason for it."""
-    misses: dict[str, list[str]] = {}
-    for one in measured.times:
-        if one.bound is not None and one.verdict == "NO":
-            found = f"{one.what} of {one.function}, {one.dtype}: {one.judged[0]:.2f} (bound {one.bound:g})"
-            misses.setdefault(one.reason or "no reason known", []).append(found)
-    return [f"{reason[0].upper()}{reason[1:]}: {'; '.join(found)}." for reason, found in misses.items()]
 
 
 def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     """All tables, with what a reader needs to judge or repeat them."""
-    lines = heading("What every activation costs", facts)
-    lines += [f"- {line}" for line in sentences(measured)] + [""]
-    lines += ["## Memory and operations", "", "Ours / jax.nn, float32, per element, forward and backward pass.", ""]
-    lines += table(["function", *COLUMNS.values()], [[name, *cells] for name, cells in _figures(measured).items()])
-    lines += ["", "## Operations and equations", ""]
-    header = ["function", "arithmetic operations", "equations of f", "of f'", "of f''"]
-    lines += table(header, [_cost(cost) for cost in measured.costs])
-    if measured.times:
-        lines += ["", "## Time", "", "Ratios of medians with their 95 % intervals. Above their bounds are:", ""]
-        lines += [f"- {line}" for line in slow(measured)] + [""]
-        libraries = list(dict.fromkeys(name for one in measured.times for name in one.ratios))
-        header = ["what", "function", "dtype", "ms", *(f"ours / {name}" for name in libraries), "bound", "within"]
-        lines += table(header, [_time(one, libraries) for one in measured.times])
-    return "\n".join(lines) + "\n"
+    lines = heading("What every activation costs", facts) + table(HEADER, summary(measured)) + [""]
+    lines += [*_listed(measured), *(f"- {line}" for line in sentences(measured)), ""]
+    marked = "Ratios of medians, ours / theirs, with 95 % intervals; * is above its bound, ? has the bound inside."
+    lines += _section("Elementwise, in time", marked, "function", _elementwise(measured))
+    lines += _section("Elementwise, beside PyTorch", "Ours / torch.", "function", _torch(measured))
+    lines += _section("Softmax family", f"{marked} Memory: ours / theirs.", "function", _rows(measured))
+    lines += _section("Train steps", marked, "step", _train_steps(measured))
+    counted = "Ours / jax.nn's, float32; per element of forward and backward pass; seconds of compiling, and the ratio."
+    return "\n".join(lines + _section("Operations", counted, "function", _operations(measured)))
 
 
 def growth(measured: Measured) -> Image:
@@ -139,24 +104,80 @@ def growth(measured: Measured) -> Image:
     return image
 
 
-def _figures(measured: Measured) -> dict[str, list[str]]:
-    cells: dict[str, list[str]] = {}
-    for figure in measured.figures:
-        theirs = "" if figure.theirs is None else f" / {figure.theirs:.3g}"
-        mark = "" if figure.within else " *"
-        cells.setdefault(figure.function, []).append(f"{figure.ours:.3g}{theirs}{mark}")
-    return cells
+def _listed(measured: Measured) -> list[str]:
+    """A line for each regime and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for miss in misses(measured):
+        found.setdefault((miss.regime, miss.reason or "no reason known"), []).append(miss.found)
+    return [f"- Missed, {regime}: {'; '.join(which)}: {why}." for (regime, why), which in found.items()]
 
 
-def _cost(cost: Costs) -> list[str]:
+def _section(name: str, told: str, corner: str, cells: Cells) -> list[str]:
+    """A heading with a table; nothing where there are no lines."""
+    if not cells:
+        return []
+    columns = list(dict.fromkeys(column for line in cells.values() for column in line))
+    lines = [[key, *(line.get(column, "") for column in columns)] for key, line in cells.items()]
+    return [f"## {name}", "", told, "", *table([corner, *columns], lines), ""]
+
+
+def _cells(entries: Iterable[tuple[str, str, str]]) -> Cells:
+    made: Cells = {}
+    for line, column, cell in entries:
+        made.setdefault(line, {})[column] = cell
+    return made
+
+
+def _elementwise(measured: Measured) -> Cells:
+    names = {ALONE_32: "{what}, float32", ALONE_16: "{what}, bfloat16", REDUCED: "{what}", CALL: CALL}
+    times = [one for regime in names for one in measured.compared(regime)]
+    return _cells((one.function, names[one.regime].format(what=one.what), _ratio(one)) for one in times)
+
+
+def _torch(measured: Measured) -> Cells:
+    times = [one for one in measured.times if "torch" in one.ratios]
+    return _cells((one.function, f"{one.what}, {one.dtype}", _ratio(one, "torch")) for one in times)
+
+
+def _rows(measured: Measured) -> Cells:
+    times = [(one.function, f"{one.what}, {one.dtype}", _ratio(one)) for one in measured.compared(ROWS)]
+    memory = [(one.function, f"{one.what}, {one.case}", _both(one)) for one in measured.figures if one.what == MEMORY]
+    return _cells(times + memory)
+
+
+def _train_steps(measured: Measured) -> Cells:
+    return _cells((f"{one.what}, {one.function}", "ours / theirs", _ratio(one)) for one in measured.compared(STEPS))
+
+
+def _operations(measured: Measured) -> Cells:
+    counted = [one for one in measured.figures if one.what in (KEPT, LAYERS, TRANSCENDENTALS)]
+    entries = [(one.function, one.what, _both(one)) for one in counted]
+    above = {(one.function, one.case) for one in measured.figures if one.what == EQUATIONS and not one.within}
+    for cost in measured.costs:
+        for column, cell in _cost(cost):
+            mark = " *" if (cost.function, column.removeprefix("equations of ")) in above else ""
+            entries.append((cost.function, column, cell + mark))
+    compiled = [one for one in measured.times if one.regime == COMPILE]
+    return _cells(entries + [(one.function, f"compiling {one.what}", _seconds(one)) for one in compiled])
+
+
+def _cost(cost: Costs) -> list[tuple[str, str]]:
     ours, theirs = [cost.flops, *cost.equations], [cost.their_flops, *(cost.their_equations or [None] * 3)]
-    pairs = zip(ours, theirs, strict=True)
-    return [cost.function, *(f"{mine:.0f}" + ("" if other is None else f" / {other:.0f}") for mine, other in pairs)]
+    columns = ("operations", "equations of f", "equations of f'", "equations of f''")
+    pairs = zip(columns, ours, theirs, strict=True)
+    return [(column, f"{mine:.0f}" + ("" if other is None else f" / {other:.0f}")) for column, mine, other in pairs]
 
 
-def _time(one: Time, libraries: list[str]) -> list[str]:
-    ratios = [one.ratios.get(name) for name in libraries]
-    shown = ["" if r is None else f"{r[0]:.2f} [{r[1]:.2f}, {r[2]:.2f}]" for r in ratios]
-    bound = "" if one.bound is None else f"{one.bound:g}"
-    within = "" if one.bound is None else one.verdict
-    return [one.what, one.function, one.dtype, f"{one.milliseconds:.3g}", *shown, bound, within]
+def _both(one: Figure) -> str:
+    theirs = "" if one.theirs is None else f" / {amount(one, one.theirs)}"
+    return f"{amount(one, one.ours)}{theirs}{'' if one.within else ' *'}"
+
+
+def _ratio(one: Time, library: str = "") -> str:
+    value, low, high = one.ratios[library] if library else one.judged
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]{'' if library else MARKS[one.verdict]}"
+
+
+def _seconds(one: Time) -> str:
+    ratio = f", {one.judged.value:.2f}" if one.ratios else ""
+    return f"{one.milliseconds / 1000:.2g}{ratio}{MARKS[one.verdict]}"

@@ -11,7 +11,6 @@ import numpy as np
 from jax import Array
 
 from jaxact import Facts
-from jaxact._pairs import single
 
 from .peers import JAX_NN, TORCH
 
@@ -92,17 +91,8 @@ def ours(facts: Facts, wanted: Sequence[int] = (0, 1, 2)) -> Subject:
 
 
 def in_float64(facts: Facts, wanted: Sequence[int] = (0, 1, 2)) -> Subject:
-    """The truth for narrower types: our formulas, in single floats as they serve 16-bit types, asked in float64.
-
-    That takes half the time of pairs and is off by a few ulp of float64, each a 2^-29th of one of float32.
-    """
-    function = _by_position(facts)
-
-    def in_single_floats(x: Array, *parameters: Array) -> Array:
-        with single(True):
-            return function(x, *parameters)
-
-    return jax_subject("float64 reference", in_single_floats, wanted, narrow=False)
+    """The truth for narrower types: our own function in float64, once arbitrary precision has confirmed it."""
+    return jax_subject("float64 reference", _by_position(facts), wanted, narrow=False)
 
 
 def program(subject: Subject, dtype: str, parameters: int, wanted: Sequence[int]) -> str:

@@ -1,8 +1,9 @@
 """Errors of very many results, reduced to a few numbers: of given inputs, or of float32 patterns made on the device.
 
-Every float32 number takes 2**32 evaluations of the function and of its float64 reference. What makes that a matter of a
-minute: patterns are counted up where they are used, value and slope with their errors are one compiled program, and it
-goes through them in rows that fit in a core's nearest caches, each core through blocks of its own.
+Every float32 number takes 2**32 evaluations of the function, and three times as many of its float64 reference, which is
+also asked for the neighbours. What makes that a matter of minutes: patterns are counted up where they are used, value
+and slope with their errors are one compiled program, and it goes through them in rows that fit in a core's nearest
+caches, each core through blocks of its own.
 """
 
 import dataclasses
@@ -27,7 +28,21 @@ from jaxact import Facts
 from .progress import Progress
 from .result import write
 from .subjects import Parameters, Subject, together
-from .ulps import BINS, EDGES, FINEST, NO_RELIEF, Relief, Results, counted, errors, near
+from .ulps import (
+    BINS,
+    EDGES,
+    FINEST,
+    MOST_SPANS,
+    NO_RELIEF,
+    WAVE_SPANS,
+    Relief,
+    Results,
+    beside,
+    counted,
+    errors,
+    floors,
+    moved,
+)
 
 BLOCKS = 512
 """Parts of a sweep: the numbers of one sign and exponent."""
@@ -47,7 +62,8 @@ class Tally:
     x: float = 0.0
     got: float = 0.0
     exact: float = 0.0
-    unrelieved: float = 0.0
+    raw: float = 0.0
+    """The largest error when no change of the input is excused."""
     above: int = 0
     """Errors of more than 1 ulp."""
     bad: int = 0
@@ -58,7 +74,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         if other.worst > self.worst:
             self.worst, self.x, self.got, self.exact = other.worst, other.x, other.got, other.exact
-        self.unrelieved = max(self.unrelieved, other.unrelieved)
+        self.raw = max(self.raw, other.raw)
         self.above, self.bad, self.inputs = self.above + other.above, self.bad + other.bad, self.inputs + other.inputs
         self.profile = [max(pair) for pair in zip(self.profile, other.profile, strict=True)]
 
@@ -73,20 +89,20 @@ def bins(x: np.ndarray) -> np.ndarray:
 def tally(results: Results, dtype: str, where: Relief, domain: tuple[float, float]) -> Tally:
     """Of results at given inputs."""
     with jax.enable_x64(True):
-        relieved, unrelieved = (np.asarray(e) for e in _judged(results, _padded(where), dtype, domain))
-    x, bad = results.x, np.isinf(relieved)
-    finite = np.where(bad, 0, relieved)
+        excused, raw = (np.asarray(e) for e in _judged(results, _padded(where), dtype, domain))
+    x, bad = results.x, np.isinf(excused)
+    finite = np.where(bad, 0, excused)
     at = int(np.argmax(finite))
     profile = np.full(BINS, -1.0)
     numbers = counted(x, domain)
-    np.maximum.at(profile, bins(x[numbers]), relieved[numbers])
+    np.maximum.at(profile, bins(x[numbers]), excused[numbers])
     here, got, exact = (float(part[at]) for part in results[:3])
     return Tally(
         float(finite[at]),
         here,
         got,
         exact,
-        float(np.max(unrelieved, where=~bad, initial=0)),
+        float(np.max(raw, where=~bad, initial=0)),
         int((finite > 1).sum()),
         int(bad.sum()),
         int(numbers.sum()),
@@ -96,14 +112,14 @@ def tally(results: Results, dtype: str, where: Relief, domain: tuple[float, floa
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _judged(results: Results, where: Relief, dtype: str, domain: tuple[float, float]) -> tuple[Array, Array]:
-    floor = jnp.where(near(results.x, where), where.floor, 0.0)
-    return errors(jnp, results, dtype, floor, domain), errors(jnp, results, dtype, 0.0, domain)
+    floor = floors(jnp, results.x, where)
+    return errors(jnp, results, dtype, floor, domain), errors(jnp, results, dtype, floor, domain, excused=False)
 
 
 def _padded(where: Relief) -> Relief:
     """As many spans as one compilation for all functions has room for."""
-    room = np.full(4 - len(where.low), np.nan)
-    return Relief(np.concatenate([where.low, room]), np.concatenate([where.high, room]), where.floor)
+    room = np.full((MOST_SPANS if len(where.low) <= MOST_SPANS else WAVE_SPANS) - len(where.low), np.nan)
+    return Relief(*(np.concatenate([part, room]) for part in where))
 
 
 Block = Callable[[int], list[Tally]]
@@ -121,23 +137,30 @@ def strided(
     row = min(ROW, 2 ** max(0, (BLOCK // FINEST // stride).bit_length() - 1))
     rows = -(-count // row)
 
-    def measured(x: Array, x64: Array, mine: list[Array], true: list[Array]) -> list[tuple[Array, Array]]:
-        got = together(lambda v: function(v, *mine), wanted)(x)
-        truth = together(lambda v: true_function(v, *true), wanted)(x64)
-        return [(widened(part), exact) for part, exact in zip(got, truth, strict=True)]
-
     @functools.partial(jax.jit, compiler_options=_ONE_THREAD if jax.default_backend() == "cpu" else None)
-    def judged(first: Array, mine: list[Array], true: list[Array], at_zero: list[Array], where: list[Relief]) -> Any:
+    def judged(
+        first: Array,
+        mine: list[Array],
+        true: list[Array],
+        at_zero: list[Array],
+        where: list[Relief],
+        kinks: list[Array],
+    ) -> Any:
         def of_row(start: Array) -> Any:
             steps = start * np.uint32(row) + lax.iota("uint32", row)
-            x = lax.bitcast_convert_type(first + steps * np.uint32(stride), "float32")
-            x64 = widened(x)
+            bits = first + steps * np.uint32(stride)
+            around = [lax.bitcast_convert_type(bits + np.uint32(step), "float32") for step in (2**32 - 1, 0, 1)]
+            before, x64, after = map(widened, around)
             inside = (steps < count) & counted(x64, facts.domain)
+            every_got = together(lambda v: function(v, *mine), wanted)(around[1])
+            true_orders = together(lambda v: true_function(v, *true), wanted)
+            every_truth = zip(*(true_orders(one) for one in (before, x64, after)), strict=True)
             found = []
-            for (got, truth), zero, spans in zip(measured(x, x64, mine, true), at_zero, where, strict=True):
-                results = Results(x64, got, truth, got - truth, zero)
-                floors = [jnp.where(near(x64, spans), spans.floor, 0.0), 0.0] if len(spans.low) else [0.0]
-                every = [errors(jnp, results, "float32", floor, facts.domain) for floor in floors]
+            for got, truths, zero, spans in zip(every_got, every_truth, at_zero, where, strict=True):
+                got, (truth_before, truth, truth_after) = widened(got), truths
+                moves = moved(jnp, x64, truth, [(before, truth_before), (after, truth_after)], kinks)
+                results, floor = Results(x64, got, truth, got - truth, zero, moves), floors(jnp, x64, spans)
+                every = [errors(jnp, results, "float32", floor, facts.domain, excused) for excused in (True, False)]
                 found.append([jnp.where(steps < count, error, 0).astype("float32") for error in every])
             return inside.astype("float32"), found
 
@@ -155,21 +178,22 @@ def strided(
         mine, true = ([np.asarray(value, dtype) for value in given.values()] for dtype in ("float32", "float64"))
         at_zero = [zeros[order] for zeros in [at_zeros(subject, given)] for order in wanted]
         spans = [_padded(relief) if len(relief.low) else NO_RELIEF for relief in where]
+        kinks = [np.asarray(kink, "float64") for kink in facts.kinks_at(**given)]
 
         def block(number: int) -> list[Tally]:
             first = number * BLOCK
             with jax.enable_x64(True):
-                inputs, found = jax.tree.map(np.asarray, judged(jnp.uint32(first), mine, true, at_zero, spans))
+                inputs, found = jax.tree.map(np.asarray, judged(jnp.uint32(first), mine, true, at_zero, spans, kinks))
             middle = np.minimum(np.arange(rows) * row + row // 2, count - 1)
             in_bin = bins(_numbers(first + middle * stride))
             tallies = []
-            for worst, place, above, bad, unrelieved in found:
+            for worst, place, above, bad, raw in found:
                 profile = np.full(BINS, -1.0)
                 np.maximum.at(profile, in_bin[inputs > 0], np.where(bad > 0, inf, worst)[inputs > 0])
                 at = int(np.argmax(worst))
                 x = float(_numbers(first + (at * row + int(place[at])) * stride)) if worst[at] > 0 else 0.0
                 counts = int(above.sum()), int(bad.sum()), int(inputs.sum())
-                tallies.append(Tally(float(worst[at]), x, 0.0, 0.0, float(unrelieved.max()), *counts, profile.tolist()))
+                tallies.append(Tally(float(worst[at]), x, 0.0, 0.0, float(raw.max()), *counts, profile.tolist()))
             return tallies
 
         return block
@@ -193,8 +217,9 @@ def strided_on_host(
                 with np.errstate(invalid="ignore"):
                     wide = x.astype("float64")
                 got, truth = tiled(subject, x, given), tiled(reference, wide, given)
+                moves = moves_of(reference, facts, x, truth, given)
                 for i, order in enumerate(wanted):
-                    results = host_results(x, got[order], truth[order], zeros[order])
+                    results = host_results(x, got[order], truth[order], zeros[order], moves[order])
                     tallies[i].add(tally(results, "float32", where[i], facts.domain))
             return tallies
 
@@ -216,11 +241,22 @@ def at_zeros(subject: Subject, given: Parameters) -> list[Any]:
     return [None if part is None else part.astype("float64") for part in found]
 
 
-def host_results(x: np.ndarray, got: np.ndarray, truth: np.ndarray, at_zero: np.ndarray) -> Results:
+def host_results(x: np.ndarray, got: np.ndarray, truth: np.ndarray, at_zero: np.ndarray, moves: Any = 0.0) -> Results:
     """Results widened to float64, subnormal numbers included."""
     with np.errstate(invalid="ignore"):
         wide, got = x.astype("float64"), got.astype("float64")
-        return Results(wide, got, truth, got - truth, at_zero)
+        return Results(wide, got, truth, got - truth, at_zero, moves)
+
+
+def moves_of(reference: Subject, facts: Facts, x: np.ndarray, truth: list[Any], given: Parameters) -> list[Any]:
+    """How far the truth moves to a neighbour of each float32 number: of value, f' and f'', as far as they are known."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = [(wide, tiled(reference, wide, given)) for wide in (one.astype("float64") for one in beside(x))]
+        x, kinks = x.astype("float64"), facts.kinks_at(**given)
+        return [
+            None if here is None else moved(np, x, here, [(wide, there[order]) for wide, there in near], kinks)
+            for order, here in enumerate(truth)
+        ]
 
 
 def _numbers(bits: Any) -> Any:
@@ -239,14 +275,14 @@ def widened(x: Array) -> Array:
     return jnp.where((bits & 0x7F800000) == 0, subnormal, x.astype("float64"))
 
 
-def _reduced(relieved: Array, unrelieved: Array) -> tuple[Array, ...]:
+def _reduced(excused: Array, raw: Array) -> tuple[Array, ...]:
     """In float32 throughout, exact for so few numbers: XLA reduces integers one by one."""
-    bad = jnp.isinf(relieved)
-    finite = jnp.where(bad, 0, relieved)
+    bad = jnp.isinf(excused)
+    finite = jnp.where(bad, 0, excused)
     worst = finite.max()
     first = jnp.min(jnp.where(finite == worst, lax.iota("float32", finite.size), finite.size))
     above, count = (jnp.sum(mask.astype("float32")) for mask in (finite > 1, bad))
-    return worst, first, above, count, jnp.where(bad, 0, unrelieved).max()
+    return worst, first, above, count, jnp.where(bad, 0, raw).max()
 
 
 def swept(block: Block, orders: int, state: Path, mark: str, progress: Progress, blocks: int = BLOCKS) -> list[Tally]:

@@ -66,7 +66,7 @@ def _row(facts: Facts) -> str:
     defaults = [f"{name} = {number(value)}" for name, value in facts.parameters.items() if value is not Parameter.empty]
     formula = f"`{facts.formula}`" + (f", {', '.join(defaults)}" if defaults else "")
     low, high = map(number, facts.bounds)
-    tails = ", ".join(map(number, facts.tails)) if facts.tails else ""
+    tails = ", ".join(map(number, facts.slopes_at_inf)) if facts.slopes_at_inf else ""
     kinks = ", ".join(map(number, facts.kinks))
     return f"| {formula} | {low} to {high} | {tails} | {kinks} | [{facts.source.split('/')[2]}]({facts.source}) |"
 

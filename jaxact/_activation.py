@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from typing import cast as cast_type
 
 import jax
@@ -18,24 +18,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
+from ._context import JVPContext, Rule, moved, recomputed, through
 from ._residuals import Residual
 
 F = TypeVar("F", bound=Callable[..., Any])
 Core = Callable[[dict[str, Any], dict[str, Any], tuple[str, ...]], Array]
 """The differentiable function of operands, constants and the names of the operands that move."""
-
-
-class JVPContext(NamedTuple):
-    """Where a function is differentiated, and along what."""
-
-    y: Array
-    operands: dict[str, Any]
-    constants: dict[str, Any]
-    tangents: dict[str, Array]
-
-
-Rule = Callable[[JVPContext], Array]
-"""A derivative: the tangent of the result."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +59,14 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
             return cast(cast(slope, tangent.dtype) * tangent, at.y.dtype)  # a float32 parameter sums in float32
 
         def rule(at: JVPContext) -> Array:
-            if tuple(at.operands) != arrays[:1]:
-                return _recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
-            usable = (one for one in residuals if one.serves(at.y.dtype, at.constants))
+            x = arrays[0]
+            if tuple(at.tangents) != (x,):
+                return recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
+            others = {name: value for name, value in at.operands.items() if name != x and value is not None}
+            usable = (one for one in residuals if one.serves(at.y.dtype, others, at.constants))
             if residual := next(usable, None):
-                return _from_residual(residual, lambda: cores[arrays[0]](at.operands, at.constants, arrays[:1]), at)
-            return term(at, arrays[0])
+                return _from_residual(residual, lambda: cores[x](at.operands, at.constants, (x,)), at, others)
+            return term(at, x)
 
         return cast_type(F, _wrap(body, rule, body, public))
 
@@ -108,7 +98,7 @@ def jvp(*, widened: bool = True, **rules: Callable[..., Array]) -> Callable[[F],
             terms = [rules[name](widen(t, dtype), y, *arguments) for name, t in at.tangents.items() if name in rules]
             return cast(functools.reduce(jnp.add, terms), at.y.dtype) if terms else jnp.zeros_like(at.y)
 
-        function = _wrap(body, lambda at: _recomputed(total, at), body, None, widened=widened)
+        function = _wrap(body, lambda at: recomputed(total, at), body, None, widened=widened)
         return cast_type(F, function)
 
     return decorate
@@ -118,7 +108,7 @@ def autodiff(body: F) -> F:
     """Give a function over an axis the derivative of its body: for a body whose parts have accurate ones."""
 
     def rule(at: JVPContext) -> Array:
-        return _recomputed(lambda at: _through(_rounded(body, Parameters.of(body).x), at), at)
+        return recomputed(lambda at: through(_rounded(body, Parameters.of(body).x), at), at)
 
     return cast_type(F, _wrap(body, rule, body, None))
 
@@ -128,38 +118,23 @@ def _slope_of(body: Callable[..., Any], wrt: str, slope: Callable[..., Any]) -> 
     name = f"{body.__name__}_slope" + (f"_by_{wrt}" if wrt != "x" else "")
 
     def rule(at: JVPContext) -> Array:
-        return _through(_rounded(slope, Parameters.of(body).x), at)
+        return through(_rounded(slope, Parameters.of(body).x), at)
 
     return _wrap(slope, rule, body, {}, name, f"The derivative of {body.__name__} by {wrt}.")
 
 
-def _through(function: Callable[..., Array], at: JVPContext) -> Array:
-    """The tangent of the function that JAX finds by itself."""
+def _from_residual(
+    residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext, others: dict[str, Array]
+) -> Array:
+    """The tangent along x, with a slope made anew from what is kept and the other parameters."""
 
-    def of_moving(moving: dict[str, Array]) -> Array:
-        return function(at.operands | moving, at.constants)
-
-    return jax.jvp(of_moving, ({name: at.operands[name] for name in at.tangents},), (at.tangents,))[1]
-
-
-def _recomputed(rule: Rule, at: JVPContext) -> Array:
-    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept."""
-
-    def anew(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
-        return rule(at._replace(operands=operands, tangents=tangents))
-
-    return jax.checkpoint(anew, prevent_cse=False)(at.operands, at.tangents)
-
-
-def _from_residual(residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext) -> Array:
-    """The tangent along x, with a slope made anew from what is kept."""
-
-    def term(tangent: Array, kept: Array) -> Array:
-        slope = jnp.asarray(residual.slope(widen(kept, at.y.dtype), **at.constants))
+    def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
+        wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
+        slope = jnp.asarray(residual.slope(widen(kept, at.y.dtype), **wide, **at.constants))
         return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
 
     (tangent,) = at.tangents.values()
-    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x))
+    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)
 
 
 def _widened(operands: dict[str, Any], x: str, also_x: bool = True) -> dict[str, Any]:
@@ -173,7 +148,7 @@ def _rounded(
     """The body at the precision of the computation, rounded once to the type of x."""
 
     def rounded(operands: dict[str, Any], constants: dict[str, Any]) -> Array:
-        return cast(body(**_widened(operands, x, widened), **constants), operands[x].dtype)
+        return cast(jnp.asarray(body(**_widened(operands, x, widened), **constants)), operands[x].dtype)
 
     return rounded
 
@@ -201,13 +176,15 @@ def _wrap(
         primal.__name__ = name
         call = jax.custom_jvp(primal)
 
-        @call.defjvp
-        def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+        def jvp_rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
             (operands,), (given,) = primals, tangents
             y = call(operands)
-            at = JVPContext(y, operands, constants, {one: given[one] for one in moving})
-            return y, jnp.broadcast_to(rule(at), y.shape)
+            at = JVPContext(y, operands, constants, moved(given, moving))
+            return y, jnp.broadcast_to(rule(at), y.shape) if at.tangents else jnp.zeros_like(y)
 
+        # Of several operands one may stand still, with a slope of inf, and inf * 0 would be NaN. For one operand JAX
+        # need not say so, and Pallas takes a function only then.
+        call.defjvp(jvp_rule, symbolic_zeros=len(moving) > 1)
         return call(operands)
 
     def traced(operands: dict[str, Any], constants: tuple[tuple[str, Any], ...], moving: tuple[str, ...]) -> Array:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
@@ -77,7 +78,7 @@ def sort_arguments(
         usage = ", ".join(map(str, plain))
         raise TypeError(f"{name} was called with other arguments than {name}({usage}): {error}.") from None
     given = bound.arguments
-    traced = any(isinstance(value, jax.core.Tracer) for value in given.values())
+    traced = any(isinstance(value, Tracer) for value in given.values())
     operands: dict[str, Any] = {}
     constants: list[tuple[str, Any]] = []
     for parameter, declared in signature.parameters.items():
@@ -101,7 +102,7 @@ def sort_arguments(
 
 
 def _may_move(value: Any) -> bool:
-    return isinstance(value, jax.core.Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
+    return isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
 
 
 def check_array(function: str, name: str, value: Any) -> None:
@@ -120,6 +121,11 @@ def check_array(function: str, name: str, value: Any) -> None:
 def _check_hashable(function: str, name: str, value: Any) -> None:
     if type(value).__hash__ is None:
         raise TypeError(f"{function} was called with {name} = {value!r:.60}; expected a hashable constant.")
+
+
+def as_arrays(*values: ArrayLike) -> Any:
+    """The arguments of a body as they are. The mechanism hands in arrays and floats; a type checker cannot know it."""
+    return values
 
 
 def cast(value: Array, dtype: Any) -> Array:

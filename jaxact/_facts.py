@@ -28,11 +28,15 @@ class Facts:
     domain: tuple[float, float] = (-inf, inf)
     """Where it is defined; NaN elsewhere."""
     accurate_for: float = inf
-    """The largest |x| for which the error bounds hold at all parameters; at the defaults they hold everywhere."""
+    """The largest |x| for which the error bounds hold."""
     ulps: tuple[float, float, float] | None = None
     """Its own float32 error bounds of value, slope and slope's slope, where they are not those of all activations."""
     crossing: bool = False
     """Whether the value changes sign away from 0, where its error is counted on the scale of the value nearby."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name: the catalogue pickles, though some kinks are lambdas, and a copy of its entry is the entry."""
+        return _facts_of, (self.name,)
 
     @property
     def name(self) -> str:
@@ -79,6 +83,10 @@ class Facts:
 
 CATALOGUE: dict[str, Facts] = {}
 """Every activation by name, in the order of definition."""
+
+
+def _facts_of(name: str) -> Facts:
+    return CATALOGUE[name]
 
 
 def activation(

@@ -98,7 +98,7 @@ def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, 
     gradient is softmax.
 
     Args:
-        x: the logarithms. -inf is that of 0 and counts in the mean; a row of nothing else becomes -inf, with gradient 0.
+        x: the logarithms. -inf is that of 0 and counts in the mean; of nothing else the mean is -inf, with gradient 0.
         axis: the axis or axes of the mean; None for all.
         where: bools that broadcast to x; False elements are left out and do not count.
         keepdims: whether the axes of the mean stay, with size 1.

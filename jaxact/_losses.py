@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from ._activation import jvp
 from ._arguments import KeepsIntegers
 from ._facts import activation
-from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, shares, top_of_sum, wide
+from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, one_if, shares, top_of_sum, wide
 from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
@@ -30,8 +30,7 @@ def _classes(x: Array, labels: Array, axis: int) -> tuple[Array, Array]:
         )
     labels = jnp.expand_dims(labels, axis)
     labels = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels  # an int8 cannot count 200 classes
-    is_class = (labels >= 0) & (labels < x.shape[axis])
-    return labels, 1 + 0 / is_class.astype(wide(x).dtype)
+    return labels, one_if((labels >= 0) & (labels < x.shape[axis])).astype(wide(x).dtype)
 
 
 def _is_label(x: Array, labels: Array, axis: int) -> Array:

@@ -22,29 +22,28 @@ class Residual:
     """The slope from that and the parameters beside x, by name."""
     bits: int = 8
     """How wide a type has to be for it to say what x says."""
-    when: Callable[..., bool] = lambda **constants: True
-    """For which constants it serves."""
+    when: Callable[..., bool] | None = None
+    """For which parameters it serves, all of them constants."""
 
-    def serves(self, dtype: Any, constants: dict[str, Any]) -> bool:
-        return self.bits <= jnp.finfo(dtype).bits and self.when(**constants)
+    def serves(self, dtype: Any, others: dict[str, Any], constants: dict[str, Any]) -> bool:
+        wide_enough = self.bits <= jnp.finfo(dtype).bits
+        return wide_enough and (self.when is None or (not others and self.when(**constants)))
 
 
-def from_output(
-    slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] = lambda **constants: True
-) -> Residual:
+def from_output(slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] | None = None) -> Residual:
     """Keep the output: the slope as a function of it and of the parameters beside x."""
     return Residual(lambda y, slope_by_x: y, slope, bits, when)
 
 
 def one_of(low: float | str, high: float) -> Residual:
-    """Keep a byte: the slope is NaN or one of two numbers, of which the first may be a parameter."""
+    """Keep a byte: 0 or 1 for one of two slopes, of which the first may be a parameter, and -1 for NaN."""
 
     def code(y: Array, slope_by_x: Callable[[], Array]) -> Array:
         slope = slope_by_x()
         return jnp.where(slope == high, 1, jnp.where(jnp.isnan(slope), -1, 0)).astype(jnp.int8)
 
     def slope(kept: Array, **given: Array) -> Array:
-        off = given[low] if isinstance(low, str) else low
-        return jnp.where(kept > 0, high, jnp.where(kept < 0, jnp.nan, off))
+        zero_or_nan = jnp.minimum(jnp.sqrt(kept.astype(jnp.float32)), 0)  # a constant NaN would alarm jax.debug_nans
+        return jnp.where(kept > 0, high, (given[low] if isinstance(low, str) else low) + zero_or_nan)
 
     return Residual(code, slope)

@@ -77,11 +77,16 @@ def largest(x: Array) -> float:
     return float(jnp.finfo(x.dtype).max)
 
 
+def one_if(condition: ArrayLike) -> Array:
+    """1 where it holds, else NaN: by a square root, since Pallas takes no constant NaN."""
+    return jnp.sqrt(jnp.where(condition, 1.0, -1.0))
+
+
 def cooled(x: Array, temperature: ArrayLike) -> Array:
     """X / temperature; NaN where an array of temperatures is not positive."""
     if isinstance(temperature, float):
         return x if temperature == 1 else x / temperature
-    return x / (temperature + 0 / jnp.maximum(temperature, 0))  # 0 / 0: Pallas takes no constant NaN
+    return x / (temperature * one_if(temperature > 0))
 
 
 def top_of(x: Array, axes: tuple[int, ...]) -> Array:

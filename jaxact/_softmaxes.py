@@ -153,9 +153,7 @@ def softmax1(
         temperature: divides the sink too. NaN where an array of them is not positive.
     """
     axes, x = axes_of("softmax1", x, axis), masked("softmax1", x, where)
-    sink, temperature = (
-        per_row("softmax1", n, v, x, axes) for n, v in (("sink", sink), ("temperature", temperature))
-    )
+    sink, temperature = (per_row("softmax1", n, v, x, axes) for n, v in (("sink", sink), ("temperature", temperature)))
     top = top_of(x, axes)
     e = jnp.exp(from_top(x, top, temperature))
     # Not counted from the sink if that is larger: its exponential may overflow, and takes the whole row then.

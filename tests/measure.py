@@ -12,13 +12,14 @@ from experiments.reference import worst_exactly as worst_exactly
 from experiments.subjects import derivatives, held, ours
 from experiments.subjects import forward as forward
 from experiments.subjects import reverse as reverse
-from experiments.sweep import tiled
+from experiments.sweep import moves_of, tiled
 from experiments.ulps import BOUNDS as BOUNDS
 from experiments.ulps import EXACT as EXACT
-from experiments.ulps import UNRELIEVED_16_BIT as UNRELIEVED_16_BIT
 from experiments.ulps import Error as Error
+from experiments.ulps import bound as bound
 from experiments.ulps import domain, relief, settings
 from experiments.ulps import patterns as patterns
+from experiments.ulps import piecewise_linear as piecewise_linear
 from experiments.ulps import sample as sample
 from experiments.ulps import ulp as ulp
 from experiments.ulps import worst as worst
@@ -40,8 +41,7 @@ def value(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], jax.Ar
 
 def rounding(facts: Facts) -> float:
     """How far the slope that is felt may be from the declared one: not at all, unless made from the rounded output."""
-    keep = getattr(facts.function, "__keep__", ())
-    return 5e-7 if any(way.smooth and way.bits > 16 for way in keep) else 0.0
+    return 1e-6 if facts.name in ("softplus", "log_sigmoid", "squareplus") else 0.0
 
 
 _subject = functools.cache(ours)
@@ -72,7 +72,14 @@ def worst_by_order(
     facts: Facts, given: dict[str, float], x: np.ndarray, got: list[np.ndarray], truth: list[np.ndarray]
 ) -> list[Error]:
     """The worst points of value, f' and f'' against float64."""
+    excusable = x.dtype == np.float32
+    moves = moves_of(_subject(facts), facts, x, truth, given) if excusable else [np.zeros(1)] * len(truth)
     return [
-        worst(x, results, exact, str(results.dtype), relief(x, exact, facts, order), domain(facts, given))
+        worst(x, results, exact, str(results.dtype), relief(x, exact, facts, order), domain(facts, given), moves[order])
         for order, (results, exact) in enumerate(zip(got, truth, strict=True))
     ]
+
+
+def bounds(facts: Facts, dtype: str, truth: list[np.ndarray]) -> tuple[float, ...]:
+    """Those of value, f' and f''; of a piecewise-linear function, by its true f'', tighter ones."""
+    return tuple(bound(facts, dtype, order, piecewise_linear(truth[2])) for order in range(3))

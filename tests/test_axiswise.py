@@ -3,7 +3,6 @@
 import functools
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +12,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from measure import AXISWISE, ulp
 from test_dtypes import call
 
-from experiments.exact import exact_row, largest_terms
+from experiments.exact import exact_row
 from experiments.rows import AXIS_BOUNDS, ROWS, components, directional, first, measurable, of_formula, operands
-from jaxact import CATALOGUE, Facts, log_softmax, softmax
+from jaxact import Facts, log_softmax, softmax
 
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=lambda f: f.__name__)
@@ -28,17 +27,6 @@ def test_value_and_derivatives_against_arbitrary_precision(facts: Facts, row: st
         pytest.skip("the truth takes minutes")
     missed = [found for found in components(facts, row) if not found.error <= AXIS_BOUNDS[found.order]]
     assert not missed
-
-
-def test_the_terms_of_a_formula_are_those_of_its_own_thread() -> None:
-    """The accuracy command judges functions side by side."""
-    logits, along = [1.0, 2.0], [1.0, 0.0]
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        one.submit(exact_row, CATALOGUE["entropy_from_logits"], logits, along, 0).result()
-        terms = one.submit(largest_terms).result()
-        other.submit(exact_row, CATALOGUE["softmax"], logits, along, 0).result()
-        assert one.submit(largest_terms).result() == terms
-        assert terms[0] > 0 == other.submit(largest_terms).result()[0]
 
 
 @axiswise

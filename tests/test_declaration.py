@@ -11,8 +11,8 @@ import pytest
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxact._activation import composed, derivative, pushforward
-from jaxact._arguments import AsGiven
+from jaxact._activation import autodiff, derivative, jvp
+from jaxact._arguments import KeepsIntegers
 
 
 def test_a_parameter_without_a_slope_is_refused_at_import() -> None:
@@ -73,8 +73,8 @@ def test_the_backward_pass_keeps_one_array() -> None:
     assert len(kept) == 1
 
 
-def test_pushforward_is_used_in_both_modes() -> None:
-    @pushforward(x=lambda dx, x, axis: 2 * dx)
+def test_jvp_is_used_in_both_modes() -> None:
+    @jvp(x=lambda dx, y, x, axis: 2 * dx)
     def f(x: ArrayLike, axis: int = -1) -> Array:
         return jnp.square(x)
 
@@ -84,22 +84,22 @@ def test_pushforward_is_used_in_both_modes() -> None:
 
 
 def test_a_function_over_an_axis_has_a_rule_for_each_array() -> None:
-    sentence = r"pushforward was called for f with rules for \(x\); expected one for .* signature: \(x, p\)"
+    sentence = r"jvp was called for f with rules for \(x\); expected one for .* signature: \(x, p\)"
     with pytest.raises(TypeError, match=sentence):
 
-        @pushforward(x=lambda dx, x, p: dx)
+        @jvp(x=lambda dx, y, x, p: dx)
         def f(x: ArrayLike, p: ArrayLike) -> Array:
             return jnp.multiply(x, p)
 
 
 def test_the_tangents_of_several_operands_add_up() -> None:
-    @pushforward(
-        x=lambda dx, key, x, p, mask: p * dx, p=lambda dp, key, x, p, mask: x * dp, mask=lambda dm, *rest: 0 * dm
+    @jvp(
+        x=lambda dx, y, key, x, p, mask: p * dx, p=lambda dp, y, key, x, p, mask: x * dp, mask=lambda dm, *rest: 0 * dm
     )
     def by_rules(key: ArrayLike | None, x: ArrayLike, p: ArrayLike, mask: ArrayLike | None = None) -> Array:
         return jnp.multiply(x, p)
 
-    @composed
+    @autodiff
     def by_body(key: ArrayLike | None, x: ArrayLike, p: ArrayLike) -> Array:
         return jnp.multiply(x, p)
 
@@ -115,8 +115,8 @@ def test_the_tangents_of_several_operands_add_up() -> None:
 def test_integers_may_mean_something_else_than_floats() -> None:
     seen = []
 
-    @composed
-    def f(x: ArrayLike, labels: AsGiven) -> Array:
+    @autodiff
+    def f(x: ArrayLike, labels: KeepsIntegers) -> Array:
         seen.append(jnp.asarray(labels).dtype)
         return jnp.asarray(x)
 

@@ -35,7 +35,8 @@ def test_what_is_counted() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_losses_and_softmax_keep_what_came_in(dtype: str) -> None:
+def test_losses_and_softmax_keep_one_array(dtype: str) -> None:
+    """What came in or, in float32, what came out, which whatever follows keeps anyway."""
     logits = jax.random.normal(jax.random.key(0), (8, 512)).astype(dtype)
     labels = jnp.arange(8)
     for f in (
@@ -44,9 +45,10 @@ def test_losses_and_softmax_keep_what_came_in(dtype: str) -> None:
         lambda x: jaxact.cross_entropy_from_logits(x, labels),
         lambda x: jaxact.entropy_from_logits(x),
     ):
-        _, pull = jax.vjp(f, logits)
-        arrays = [array for array in jax.tree.leaves(pull) if array.size > 8]
-        assert [array.unsafe_buffer_pointer() for array in arrays] == [logits.unsafe_buffer_pointer()]
+        y, pull = jax.vjp(f, logits)
+        (kept,) = {array.unsafe_buffer_pointer() for array in jax.tree.leaves(pull) if array.size > 8}
+        came_out = y.unsafe_buffer_pointer() if dtype == "float32" else None
+        assert kept in (logits.unsafe_buffer_pointer(), came_out)
 
 
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)

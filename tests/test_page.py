@@ -46,8 +46,8 @@ def test_what_is_shown_agrees_with_what_is_declared(name: str) -> None:
     if inspect.Parameter.empty not in facts.parameters.values():
         low, high = map(_number, start["range"].split(" to "))
         assert (low, high) == pytest.approx(facts.bounds, rel=2e-4, abs=2e-4)
-        if facts.tails:
-            ends = dict(zip(("left", "right"), facts.tails, strict=True))
+        if facts.slopes_at_inf:
+            ends = dict(zip(("left", "right"), facts.slopes_at_inf, strict=True))
             assert all(ends[side] == 0 for side in start["saturates"].split(" and ") if side != "no")
     step = np.diff(np.array(f, float)) / np.diff(GRID)
     inside = np.array(slope, float)

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._activation import composed
+from .._activation import autodiff
 from .._rectifiers import relu
 from ._parametric import Count, Parametric, float_type, is_size
 
 
-@composed
+@autodiff
 def _apl(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """relu(x) + sum(a[s] * relu(b[s] - x) for s in range(hinges))"""
     x, y = jnp.asarray(x), relu(x)

@@ -4,16 +4,16 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._activation import composed
-from .._elementary import bounded
+from .._activation import autodiff
+from .._numerics import LARGE
 from .._sigmoids import tanh
 from ._parametric import Count, Parametric, float_type
 
 
-@composed
+@autodiff
 def _dynamic_tanh(x: ArrayLike, alpha: ArrayLike, gamma: ArrayLike, beta: ArrayLike) -> Array:
-    """Bounded, so that alpha has the slope 0 and not NaN where x is infinite."""
-    return jnp.asarray(gamma) * tanh(alpha * bounded(jnp.asarray(x))) + beta
+    """x is clipped, so that alpha has the slope 0 and not NaN where x is infinite."""
+    return jnp.asarray(gamma) * tanh(alpha * jnp.clip(jnp.asarray(x), -LARGE, LARGE)) + beta
 
 
 class DynamicTanh(Parametric):

@@ -5,20 +5,23 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .._activation import derivative
-from .._elementary import bounded
-from .._exponentials import celu, celu_slope
+from .._numerics import LARGE, exp_left, expm1_left
 from ._parametric import Count, Parametric
 from ._positive import before_softplus, positive
 
 
+def _slope(x: Array, a: Array, b: Array) -> Array:
+    return a / b * jnp.where(x > 0, 1, exp_left(x / b))
+
+
 @derivative(
-    x=lambda x, a, b: a / b * celu_slope(x, b),
-    a=lambda x, a, b: celu(x, b) / b,
-    b=lambda x, a, b: -(a / b) * (bounded(x) / b) * celu_slope(x, b),  # by celu's own slopes it would cancel
+    x=_slope,
+    a=lambda x, a, b: jnp.maximum(x, 0) / b + expm1_left(x / b),
+    b=lambda x, a, b: -(jnp.clip(x, -LARGE, LARGE) / b) * _slope(x, a, b),
 )
 def _pelu(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """a / b * x if x > 0 else a * (exp(x / b) - 1)"""
-    return jnp.asarray(a) / b * celu(x, b)
+    return jnp.asarray(a) / b * jnp.maximum(x, 0) + a * jnp.expm1(jnp.minimum(x, 0) / b)
 
 
 class PELU(Parametric):

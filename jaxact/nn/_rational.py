@@ -1,5 +1,6 @@
 """Rational: the coefficients of a quotient of polynomials are learnt."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,29 +10,37 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._activation import composed
-from .._elementary import absolute, bounded
-from .._pairs import polynomial
+from .._activation import autodiff
+from .._numerics import LARGE
 from .._rectifiers import leaky_relu
 from ._fit import POINTS, rational_fit
 from ._parametric import Count, Parametric, is_size
 
 
-@composed
+def _polynomial(x: Array, coefficients: Any) -> Array:
+    """The coefficients are for the powers from the highest down."""
+    return functools.reduce(lambda total, coefficient: total * x + coefficient, coefficients, jnp.zeros_like(x))
+
+
+def _absolute(x: Array) -> Array:
+    return jnp.where(x >= 0, x, -x)  # jnp.abs has the slope 0 at 0, and stops learning there
+
+
+@autodiff
 def _rational(x: ArrayLike, numerator: ArrayLike, denominator: ArrayLike) -> Array:
     """P(x) / (1 + |Q(x)|); beyond 1 both are divided by their highest power, as polynomials of 1 / x."""
     x = jnp.asarray(x)
     p: Any = list(jnp.asarray(numerator))
     q: Any = [*jnp.zeros_like(jnp.asarray(denominator)[:1]), *jnp.asarray(denominator)]
     m, n = len(p) - 1, len(q) - 1
-    far = absolute(x) > 1
-    x_near, t = jnp.where(far, 0, x), 1 / jnp.where(far, bounded(x), 1)
-    near = polynomial(x_near, p[::-1]) / (1 + absolute(polynomial(x_near, q[::-1])))
+    far = _absolute(x) > 1
+    x_near, t = jnp.where(far, 0, x), 1 / jnp.where(far, jnp.where(jnp.abs(x) > LARGE, jnp.sign(x) * LARGE, x), 1)
+    near = _polynomial(x_near, p[::-1]) / (1 + _absolute(_polynomial(x_near, q[::-1])))
     # |t|^n alone underflows, where Q is nothing.
-    below = jnp.maximum(absolute(t) ** n + absolute(polynomial(t, q)), jnp.finfo(x.dtype).tiny)
+    below = jnp.maximum(_absolute(t) ** n + _absolute(_polynomial(t, q)), jnp.finfo(x.dtype).tiny)
     lead = jnp.where(far, x, 1) ** (m - n)
     sign = jnp.where(x < 0, -1, 1) if n % 2 else 1
-    return jnp.where(far, sign * lead * (polynomial(t, p) / below), near)
+    return jnp.where(far, sign * lead * (_polynomial(t, p) / below), near)
 
 
 class Rational(Parametric):

@@ -4,11 +4,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from .._activation import composed
+from .._activation import autodiff
 from ._parametric import Count, Parametric
 
 
-@composed
+@autodiff
 def _srelu(x: ArrayLike, t_left: ArrayLike, a_left: ArrayLike, t_right: ArrayLike, a_right: ArrayLike) -> Array:
     """Identity between the two kinks, lines beyond them."""
     x, t_left, t_right = jnp.asarray(x), jnp.asarray(t_left), jnp.asarray(t_right)

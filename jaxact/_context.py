@@ -1,0 +1,44 @@
+"""Where a function is differentiated, and two ways to its tangent there."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from jax import Array
+from jax.custom_derivatives import SymbolicZero
+
+
+class JVPContext(NamedTuple):
+    """Where a function is differentiated, and along what."""
+
+    y: Array
+    operands: dict[str, Any]
+    constants: dict[str, Any]
+    tangents: dict[str, Array]
+
+
+Rule = Callable[[JVPContext], Array]
+"""A derivative: the tangent of the result."""
+
+
+def moved(tangents: dict[str, Any], moving: tuple[str, ...]) -> dict[str, Array]:
+    """The tangents of the operands that do move."""
+    return {name: tangents[name] for name in moving if not isinstance(tangents[name], SymbolicZero)}
+
+
+def through(function: Callable[..., Array], at: JVPContext) -> Array:
+    """The tangent of the function that JAX finds by itself."""
+
+    def of_moving(moving: dict[str, Array]) -> Array:
+        return function(at.operands | moving, at.constants)
+
+    return jax.jvp(of_moving, ({name: at.operands[name] for name in at.tangents},), (at.tangents,))[1]
+
+
+def recomputed(rule: Rule, at: JVPContext) -> Array:
+    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept."""
+
+    def anew(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
+        return rule(at._replace(operands=operands, tangents=tangents))
+
+    return jax.checkpoint(anew, prevent_cse=False)(at.operands, at.tangents)
