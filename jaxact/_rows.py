@@ -86,7 +86,8 @@ def cooled(x: Array, temperature: ArrayLike) -> Array:
     """X / temperature; NaN where an array of temperatures is not positive."""
     if isinstance(temperature, float):
         return x if temperature == 1 else x / temperature
-    return x / (temperature * one_if(temperature > 0))
+    t = jnp.asarray(temperature)
+    return x / (t * one_if(t > 0))
 
 
 def top_of(x: Array, axes: tuple[int, ...]) -> Array:
