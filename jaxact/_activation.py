@@ -73,11 +73,12 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
     return decorate
 
 
-def jvp(**rules: Callable[..., Array]) -> Callable[[F], F]:
+def jvp(*, widened: bool = True, **rules: Callable[..., Array]) -> Callable[[F], F]:
     """Give a function over an axis its derivative by each array parameter, as linear maps `rule(tangent, y, x, ...)`.
 
     The tangent of the result y is the sum of the maps, each computed as wide as x. Every array parameter needs a rule;
-    one that may be absent (`ArrayLike | None`) is differentiated if it has one.
+    one that may be absent (`ArrayLike | None`) is differentiated if it has one. Not `widened`, a 16-bit x comes as it
+    is, for a body that widens only what it sums: XLA on CPU writes a widened x down where two things are made of it.
     """
 
     def decorate(body: F) -> F:
@@ -90,14 +91,14 @@ def jvp(**rules: Callable[..., Array]) -> Callable[[F], F]:
 
         def total(at: JVPContext) -> Array:
             dtype = at.operands[parameters.x].dtype
-            values = {name: widen(value, dtype) for name, value in at.operands.items()} | at.constants
+            values = _widened(at.operands, parameters.x, widened) | at.constants
             arguments = [values[name] for name in names]
             # A 16-bit y has lost the digits of the derivative, which therefore begins with x again.
             y = at.y if jnp.finfo(dtype).bits >= 32 else function(*arguments)
             terms = [rules[name](widen(t, dtype), y, *arguments) for name, t in at.tangents.items() if name in rules]
             return cast(functools.reduce(jnp.add, terms), at.y.dtype) if terms else jnp.zeros_like(at.y)
 
-        function = _wrap(body, lambda at: recomputed(total, at), body, None)
+        function = _wrap(body, lambda at: recomputed(total, at), body, None, widened=widened)
         return cast_type(F, function)
 
     return decorate
@@ -136,23 +137,34 @@ def _from_residual(
     return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)
 
 
-def _rounded(body: Callable[..., Any], x: str) -> Callable[[dict[str, Any], dict[str, Any]], Array]:
+def _widened(operands: dict[str, Any], x: str, also_x: bool = True) -> dict[str, Any]:
+    """The operands in the precision of the computation; x perhaps as it is."""
+    return {n: widen(v, operands[x].dtype) if also_x or n != x else v for n, v in operands.items()}
+
+
+def _rounded(
+    body: Callable[..., Any], x: str, widened: bool = True
+) -> Callable[[dict[str, Any], dict[str, Any]], Array]:
     """The body at the precision of the computation, rounded once to the type of x."""
 
     def rounded(operands: dict[str, Any], constants: dict[str, Any]) -> Array:
-        dtype = operands[x].dtype
-        wide = {name: widen(value, dtype) for name, value in operands.items()}
-        return cast(jnp.asarray(body(**wide, **constants)), dtype)
+        return cast(jnp.asarray(body(**_widened(operands, x, widened), **constants)), operands[x].dtype)
 
     return rounded
 
 
 def _wrap(
-    body: Callable[..., Any], rule: Rule, template: Callable[..., Any], slopes: Any, name: str = "", doc: str = ""
+    body: Callable[..., Any],
+    rule: Rule,
+    template: Callable[..., Any],
+    slopes: Any,
+    name: str = "",
+    doc: str = "",
+    widened: bool = True,
 ) -> Any:
     """A plain function around jit(custom_jvp(body)), with the name, signature and docstring of the template."""
     signature, parameters, name = inspect.signature(template), Parameters.of(template), name or template.__name__
-    rounded = _rounded(body, parameters.x)
+    rounded = _rounded(body, parameters.x, widened)
 
     def core(operands: dict[str, Any], constants: dict[str, Any], moving: tuple[str, ...]) -> Array:
         if not moving:

@@ -9,15 +9,14 @@ from jax.typing import ArrayLike
 
 from ._activation import jvp
 from ._facts import activation
-from ._rows import Axis, axes_of, from_top, largest, like, masked, top_of_sum
-from ._softmaxes import softmax
+from ._rows import Axis, axes_of, from_top, largest, like, masked, shares, top_of_sum, wide
 
 
 def _log_of_total(x: Array, axes: tuple[int, ...], keepdims: bool, count: ArrayLike = 1.0) -> Array:
     """log(sum(exp(x)) / count); -inf for a row with nothing in it."""
     top = top_of_sum(x, axes)
     y = top + jnp.log(jnp.sum(jnp.exp(from_top(x, top)), axes, keepdims=True) / count)
-    y = jnp.where(top == largest(x), jnp.inf, y)
+    y = jnp.where(top == largest(top), jnp.inf, y)
     return y if keepdims else jnp.squeeze(y, axes)
 
 
@@ -26,15 +25,15 @@ def _weighed(a: ArrayLike, axis: Axis, b: ArrayLike | None, where: Any) -> tuple
     axes, a = axes_of("logsumexp", a, axis), masked("logsumexp", a, where)
     if b is None:
         return a, None, axes
-    factors = like("logsumexp", "b", b, a.shape).astype(a.dtype)
-    return jnp.where(factors == 0, -jnp.inf, a), factors, axes
+    factors = like("logsumexp", "b", b, a.shape).astype(wide(a).dtype)
+    return jnp.where(factors == 0, -jnp.inf, wide(a)), factors, axes
 
 
 def _logsumexp_by_a(
     da: Array, y: Array, a: Array, axis: Axis, b: Any, keepdims: bool, return_sign: bool, where: Any
 ) -> Array:
     a, factors, axes = _weighed(a, axis, b, where)
-    p, d = softmax(a, axes), masked("logsumexp", da, where, 0)
+    p, d = shares(a, axes), masked("logsumexp", da, where, 0)
     if factors is None:
         return jnp.sum(p * d, axes, keepdims=keepdims)
     weights = factors * p
@@ -46,13 +45,13 @@ def _logsumexp_by_b(
     db: Array, y: Array, a: Array, axis: Axis, b: Any, keepdims: bool, return_sign: bool, where: Any
 ) -> Array:
     a, factors, axes = _weighed(a, axis, b, where)
-    p = softmax(a, axes)
+    p = shares(a, axes)
     total = jnp.sum(factors * p, axes, keepdims=True)
     return jnp.sum(p / jnp.where(total == 0, 1, total) * db, axes, keepdims=keepdims)
 
 
 @activation(bounds=(-inf, inf), source="https://doi.org/10.1093/imanum/draa038")
-@jvp(a=_logsumexp_by_a, b=_logsumexp_by_b)
+@jvp(widened=False, a=_logsumexp_by_a, b=_logsumexp_by_b)
 def logsumexp(
     a: ArrayLike,
     axis: Axis = None,
@@ -80,17 +79,18 @@ def logsumexp(
     y = _log_of_total(a, axes, keepdims)
     if factors is None:
         return y
-    weighted = jnp.sum(factors * softmax(a, axes), axes, keepdims=keepdims)
+    weighted = jnp.sum(factors * shares(a, axes), axes, keepdims=keepdims)
     return y + jnp.log(jnp.where(y == -jnp.inf, 1, weighted))
 
 
 def _logmeanexp_by_x(dx: Array, y: Array, x: Array, axis: Axis, where: Any, keepdims: bool) -> Array:
-    p = softmax(masked("logmeanexp", x, where), axis)
-    return jnp.sum(p * masked("logmeanexp", dx, where, 0), axes_of("logmeanexp", x, axis), keepdims=keepdims)
+    axes = axes_of("logmeanexp", x, axis)
+    p = shares(masked("logmeanexp", x, where), axes)
+    return jnp.sum(p * masked("logmeanexp", dx, where, 0), axes, keepdims=keepdims)
 
 
 @activation(bounds=(-inf, inf), source="https://en.wikipedia.org/wiki/Quasi-arithmetic_mean")
-@jvp(x=_logmeanexp_by_x)
+@jvp(widened=False, x=_logmeanexp_by_x)
 def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False) -> Array:
     """logmeanexp(x) = log(sum(exp(v) for v in x) / len(x))
 
@@ -104,5 +104,5 @@ def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, 
         keepdims: whether the axes of the mean stay, with size 1.
     """
     axes, x = axes_of("logmeanexp", x, axis), jnp.asarray(x)
-    count = jnp.sum(masked("logmeanexp", jnp.ones_like(x), where, 0), axes, keepdims=True)
+    count = jnp.sum(masked("logmeanexp", jnp.ones_like(wide(x)), where, 0), axes, keepdims=True)
     return _log_of_total(masked("logmeanexp", x, where), axes, keepdims, jnp.maximum(count, 1))

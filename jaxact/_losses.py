@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from ._activation import jvp
 from ._arguments import KeepsIntegers
 from ._facts import activation
-from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, top_of_sum, total_of
+from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, one_if, shares, top_of_sum, wide
 from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
@@ -30,8 +30,7 @@ def _classes(x: Array, labels: Array, axis: int) -> tuple[Array, Array]:
         )
     labels = jnp.expand_dims(labels, axis)
     labels = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels  # an int8 cannot count 200 classes
-    is_class = (labels >= 0) & (labels < x.shape[axis])
-    return labels, 1 + 0 / is_class.astype(x.dtype)
+    return labels, one_if((labels >= 0) & (labels < x.shape[axis])).astype(wide(x).dtype)
 
 
 def _is_label(x: Array, labels: Array, axis: int) -> Array:
@@ -48,23 +47,23 @@ def _at(x: Array, labels: Array, axis: int) -> Array:
 def _cost_by_logits(dx: Array, y: Array, logits: Array, labels: ArrayLike, axis: int, where: Any) -> Array:
     name, labels = "cross_entropy_from_logits", jnp.asarray(labels)
     axis, x, dx = axis_of(name, logits, axis), masked(name, logits, where), masked(name, dx, where, 0)
-    p = softmax(x, axis)
+    p = shares(x, (axis,))
     if jnp.issubdtype(labels.dtype, jnp.integer):
         labels, valid = _classes(x, labels, axis)
         possible = _at(x, labels, axis) > -inf
-        dy = jnp.sum((p - (_is_label(x, labels, axis) & possible).astype(x.dtype)) * dx, axis)
+        dy = jnp.sum((p - (_is_label(x, labels, axis) & possible).astype(p.dtype)) * dx, axis)
         return jnp.squeeze(valid, axis) * dy
-    weights = jnp.where(x > -inf, labels.astype(x.dtype), 0)
+    weights = jnp.where(x > -inf, labels.astype(p.dtype), 0)
     return jnp.sum((p * jnp.sum(weights, axis, keepdims=True) - weights) * dx, axis)
 
 
 def _cost_by_labels(dp: Array, y: Array, logits: Array, labels: Array, axis: int, where: Any) -> Array:
-    log_q = log_softmax(logits, axis, where)
+    log_q = log_softmax(wide(logits), axis, where)
     return -jnp.sum(jnp.where(log_q > -jnp.inf, log_q, 0) * dp, axis)
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")
-@jvp(logits=_cost_by_logits, labels=_cost_by_labels)
+@jvp(widened=False, logits=_cost_by_logits, labels=_cost_by_labels)
 def cross_entropy_from_logits(
     logits: ArrayLike, labels: KeepsIntegers, axis: int = -1, where: ArrayLike | None = None
 ) -> Array:
@@ -84,14 +83,15 @@ def cross_entropy_from_logits(
     name = "cross_entropy_from_logits"
     axis, x, labels = axis_of(name, logits, axis), masked(name, logits, where), jnp.asarray(labels)
     top = top_of_sum(x, (axis,))
+    total = jnp.sum(jnp.exp(from_top(x, top)), axis, keepdims=True)
     if jnp.issubdtype(labels.dtype, jnp.integer):
         labels, valid = _classes(x, labels, axis)
         shift = from_top(_at(x, labels, axis), top)
-        cost = valid * (jnp.log(total_of(jnp.exp(from_top(x, top)), (axis,))) - (shift + beyond(shift)))
+        cost = valid * (jnp.log(jnp.maximum(total, 1)) - (shift + beyond(shift)))
     else:
-        p = like(name, "labels", labels.astype(x.dtype), x.shape)
-        cost = -jnp.sum(p * jnp.where(p == 0, 0, log_softmax(x, axis)), axis, keepdims=True)
-    return jnp.squeeze(jnp.where(top > -largest(x), cost, 0), axis)
+        p = like(name, "labels", labels.astype(total.dtype), x.shape)
+        cost = -jnp.sum(p * jnp.where(p == 0, 0, log_softmax(wide(x), axis)), axis, keepdims=True)
+    return jnp.squeeze(jnp.where(total == 0, 0, cost), axis)
 
 
 def _binary_by_logits(dx: Array, loss: Array, logits: Array, labels: Array) -> Array:
@@ -114,8 +114,10 @@ def binary_cross_entropy_from_logits(logits: ArrayLike, labels: ArrayLike) -> Ar
     """
     x = jnp.asarray(logits)
     y = like("binary_cross_entropy_from_logits", "labels", labels, x.shape)
-    wrong = jnp.where(x > 0, 1 - y, y)
-    return wrong * jnp.where(wrong == 0, 0, jnp.abs(x)) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    yes = (x > 0).astype(x.dtype)
+    wrong = yes * (1 - y) + (1 - yes) * y
+    cost = wrong * jnp.minimum(jnp.abs(x), largest(x))  # 0 * inf would be NaN
+    return cost - beyond(-cost) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def _entropy_by_logits(dx: Array, y: Array, logits: Array, axis: Axis, where: Any) -> Array:

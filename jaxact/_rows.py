@@ -1,10 +1,14 @@
 """What functions over an axis share: their arguments, and a row counted from its largest element."""
 
+import functools
 import operator
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
+
+from ._arguments import widen
 
 Axis = int | tuple[int, ...] | None
 
@@ -42,7 +46,7 @@ def masked(name: str, x: ArrayLike, where: ArrayLike | None, fill: float = -jnp.
     if mask.dtype != jnp.bool_:
         raise TypeError(f"{name} was called with where of type {mask.dtype}; expected an array of bools.")
     try:
-        return jnp.where(jnp.broadcast_to(mask, x.shape), x, fill)
+        return jnp.where(jnp.broadcast_to(mask, x.shape), wide(x), fill)
     except ValueError:
         raise ValueError(
             f"{name} was called with where of shape {mask.shape}; expected one that broadcasts to x's, {x.shape}."
@@ -73,11 +77,17 @@ def largest(x: Array) -> float:
     return float(jnp.finfo(x.dtype).max)
 
 
+def one_if(condition: ArrayLike) -> Array:
+    """1 where it holds, else NaN: by a square root, since Pallas takes no constant NaN."""
+    return jnp.sqrt(jnp.where(condition, 1.0, -1.0))
+
+
 def cooled(x: Array, temperature: ArrayLike) -> Array:
     """X / temperature; NaN where an array of temperatures is not positive."""
     if isinstance(temperature, float):
         return x if temperature == 1 else x / temperature
-    return x / (temperature + 0 / jnp.maximum(temperature, 0))  # 0 / 0: Pallas takes no constant NaN
+    t = jnp.asarray(temperature)
+    return x / (t * one_if(t > 0))
 
 
 def top_of(x: Array, axes: tuple[int, ...]) -> Array:
@@ -86,17 +96,36 @@ def top_of(x: Array, axes: tuple[int, ...]) -> Array:
     return lax.stop_gradient(top)
 
 
+def wide(x: ArrayLike) -> Array:
+    """At least in float32."""
+    x = jnp.asarray(x)
+    return widen(x, x.dtype)
+
+
 def top_of_sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """The same, for a function that only sums: XLA then reads x twice and writes nothing in between."""
-    top = jnp.max(x, axes, keepdims=True, initial=-largest(x))
-    return lax.stop_gradient(jnp.minimum(top, largest(x)))  # not jnp.clip, which XLA on CPU does not fuse
+    """The same, for a function that only sums: XLA on CPU then reads a long row twice and writes nothing in between."""
+    top = wide(jnp.max(x, axes, keepdims=True, initial=-largest(x)))
+    return lax.stop_gradient(jnp.minimum(top, largest(top)))  # not jnp.clip, which XLA on CPU does not fuse
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def shares(x: Array, axes: tuple[int, ...]) -> Array:
+    """The softmax for the derivative of such a sum, with the same maximum: XLA finds it only once then."""
+    e = jnp.exp(from_top(x, top_of_sum(x, axes)))
+    return e / total_of(e, axes)
+
+
+@shares.defjvp
+def _(axes: tuple[int, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    p = shares(*primals, axes)
+    return p, centred(wide(tangents[0]), p, axes)
 
 
 def from_top(x: ArrayLike, top: Array, temperature: ArrayLike = 1.0) -> Array:
     """(x - top) / temperature: 0 for the largest of a row, -inf for what is absent."""
     # The minimum makes inf - inf a 0. It also stands between a user's product and the subtraction, which XLA would
     # fuse: a maximum of 1e10 would then be left by the rounding error of the product, hundreds.
-    return cooled(jnp.minimum(x, largest(top)) - top, temperature)
+    return cooled(jnp.minimum(wide(x), largest(top)) - top, temperature)
 
 
 def beyond(shift: Array) -> Array:

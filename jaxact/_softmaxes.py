@@ -115,7 +115,8 @@ def _shifts(x: Array, axis: Axis, where: Any, sink: Any, temperature: ArrayLike)
     axes, x = axes_of("softmax1", x, axis), masked("softmax1", x, where)
     top = top_of(x, axes)
     shift, low = from_top(x, top, temperature), from_top(sink, top, temperature)
-    return shift, low, 1 / (1 + total_of(jnp.exp(shift), axes) * jnp.exp(-low))
+    total = jnp.sum(jnp.exp(shift), axes, keepdims=True)
+    return shift, low, lax.logistic(low - jnp.log(jnp.where(total == 0, 1, total)))
 
 
 def _softmax1_by_sink(ds: Array, p: Array, x: Array, axis: Axis, where: Any, sink: Any, temperature: Any) -> Array:

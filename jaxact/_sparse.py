@@ -70,7 +70,7 @@ def entmax15(x: ArrayLike, axis: int = -1, where: ArrayLike | None = None) -> Ar
         axis: the axis of the probabilities.
         where: bools that broadcast to x; False elements are left out and become 0.
     """
-    z, ordered, count, axis = (v for v in _heights("entmax15", x, axis, where))
+    z, ordered, count, axis = _heights("entmax15", x, axis, where)
     z, ordered = z / 2, ordered / 2
     mean = jnp.cumsum(ordered, axis) / count
     scatter = jnp.maximum(jnp.cumsum(jnp.square(ordered), axis) / count - jnp.square(mean), 0)
