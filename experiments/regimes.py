@@ -95,7 +95,6 @@ SLOPE_FROM_OUTPUT = (
     "relu6",
     "leaky_relu",
     "hard_tanh",
-    "hard_sigmoid",
     "softplus",
     "squareplus",
     "log_sigmoid",

@@ -1,26 +1,26 @@
 """Gates by the logistic function: x times a sigmoid that opens from 0 to 1.
 
-A derivative by z = g(x) of x * sigmoid(z) is sigmoid(z) * (1 + x * g'(x) * sigmoid(-z)): no digit is lost in a tail.
-x is clipped where a product with what is 0 there would be inf * 0.
+The slope of x * sigmoid(u) is sigmoid(u) * (1 + x * u' * sigmoid(-u)): no digit is lost in a tail. x is clipped where
+a product with what is 0 there would be inf * 0.
 """
 
 from math import inf, pi, sqrt
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
 from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, exp_left, logistic, logistic_slope, sech
+from ._numerics import LARGE, both_sigmoids, exp_left, logistic_slope, sech
 
 
 def _swish_slope(x: Array) -> Array:
     """The slope of x * sigmoid(x)."""
-    x = jnp.clip(x, -LARGE, LARGE)
-    return logistic(x) * (1 + x * logistic(-x))
+    s, rest = both_sigmoids(x)
+    return s * (1 + jnp.clip(x, -LARGE, LARGE) * rest)
 
 
 def _swish_curvature(x: Array) -> Array:
@@ -41,7 +41,8 @@ def silu(x: ArrayLike) -> Array:
 
     Sigmoid-weighted linear unit, x * sigmoid(x), also known as swish.
     """
-    return jnp.maximum(x, -LARGE) * lax.logistic(x)
+    x = jnp.asarray(x)
+    return jnp.maximum(x, -LARGE) / (1 + jnp.exp(-x))
 
 
 @derivative(
@@ -72,8 +73,8 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
         beta: how steep the gate is.
     """
     x, beta = as_arrays(x, beta)
-    z = beta * jnp.clip(x, -LARGE, LARGE)
-    return jnp.where(z > -1e4, x, 0) * lax.logistic(z)  # not inf * 0, on either side
+    x = jnp.where(beta > 0, jnp.maximum(x, -LARGE), jnp.minimum(x, LARGE))  # where the gate closes
+    return x / (1 + jnp.exp(-beta * x))
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(1.702 * x))
@@ -89,7 +90,8 @@ def quick_gelu(x: ArrayLike) -> Array:
 
     The sigmoid approximation of gelu that CLIP and GPT-2 derivatives were trained with; off by up to 0.02 from gelu.
     """
-    return jnp.maximum(x, -LARGE) * lax.logistic(1.702 * jnp.asarray(x))
+    x = jnp.asarray(x)
+    return jnp.maximum(x, -LARGE) / (1 + jnp.exp(-1.702 * x))
 
 
 _C = 2 * sqrt(2 / pi)
@@ -107,13 +109,13 @@ def _gelu_tanh_curvature(x: Array) -> Array:
 @derivative(x=_gelu_tanh_curvature)
 def gelu_tanh_slope(x: ArrayLike) -> Array:
     """The slope of gelu_tanh: s + x * u' * s * (1 - s) with s = sigmoid(u), u = 2*sqrt(2/pi) * (x + 0.044715*x**3)."""
-    x = jnp.clip(jnp.asarray(x), -100, 100)
-    u = x * (_C + _CUBIC * x * x)
-    return logistic(u) * (1 + x * (_C + 3 * _CUBIC * x * x) * logistic(-u))
+    x = jnp.asarray(x)
+    (s, rest), near = both_sigmoids(x * (_C + _CUBIC * x * x)), jnp.clip(x, -100, 100)
+    return s * (1 + near * (_C + 3 * _CUBIC * near * near) * rest)
 
 
 def _gelu_tanh(x: Array) -> Array:
-    return jnp.maximum(x, -100) * lax.logistic(x * (_C + _CUBIC * x * x))
+    return jnp.maximum(x, -100) / (1 + jnp.exp(-x * (_C + _CUBIC * x * x)))
 
 
 @activation(bounds=(-0.17004075057081885, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1606.08415")
@@ -173,4 +175,5 @@ def elish(x: ArrayLike) -> Array:
 
     Exponential linear squashing: silu on the right, elu times sigmoid on the left.
     """
-    return (jnp.maximum(x, 0) + jnp.expm1(jnp.minimum(x, 0))) * lax.logistic(x)
+    x = jnp.asarray(x)
+    return (jnp.maximum(x, 0) + jnp.expm1(jnp.minimum(x, 0))) / (1 + jnp.exp(-x))

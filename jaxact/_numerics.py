@@ -39,6 +39,13 @@ def logistic_slope(x: Array) -> Array:
     return e / jnp.square(1 + e)
 
 
+def both_sigmoids(x: Array) -> tuple[Array, Array]:
+    """sigmoid(x) and sigmoid(-x), of one exponential; for a product of both: the second is 0 where the first is."""
+    e = jnp.exp(-x)
+    s = 1 / (1 + e)
+    return s, s * jnp.minimum(e, float(jnp.finfo(x.dtype).max))
+
+
 logistic.defjvps(lambda dx, y, x: logistic_slope(x) * dx)
 logistic_slope.defjvps(lambda dx, y, x: -y * tanh(x / 2) * dx)
 
