@@ -51,15 +51,14 @@ def gru(net: Net, x: Array) -> Array:
     The first two layers hold one array per direction: what the input gives to the reset gate, the update gate and the
     candidate, and what the state gives to them.
     """
-    # The training is on test here: with jaxact's exact sigmoid and tanh a step takes 48 ms on a CPU, with JAX's 7 ms.
     inward, own, last = net
     signals = jnp.stack([x, x[:, ::-1]])  # direction, example, place
     given = signals[..., None] * inward.weight[:, None] + inward.bias[:, None, None]
 
     def step(state: Array, given: Array) -> tuple[Array, Array]:
         kept = state @ own.weight + own.bias[:, None]
-        reset, update = (jax.nn.sigmoid(a + b) for a, b in zip(_thirds(given)[:2], _thirds(kept)[:2], strict=True))
-        candidate = jnp.tanh(_thirds(given)[2] + reset * _thirds(kept)[2])
+        reset, update = (jaxact.sigmoid(a + b) for a, b in zip(_thirds(given)[:2], _thirds(kept)[:2], strict=True))
+        candidate = jaxact.tanh(_thirds(given)[2] + reset * _thirds(kept)[2])
         state = candidate + update * (state - candidate)
         return state, state
 

@@ -101,7 +101,6 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     Inverse square root unit: an S between -1 / sqrt(alpha) and 1 / sqrt(alpha), without an exponential.
 
     Args:
-        x: an array or a number.
         alpha: positive.
     """
     return _ratio_and_root(*as_arrays(x, alpha))[0]
@@ -119,7 +118,6 @@ def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     derivatives have no jump.
 
     Args:
-        x: an array or a number.
         alpha: positive.
     """
     return jnp.maximum(x, 0) + _ratio_and_root(*as_arrays(jnp.minimum(x, 0), alpha))[0]

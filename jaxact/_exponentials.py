@@ -25,7 +25,6 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     alpha, so that the default has no kink in f' but one in f''.
 
     Args:
-        x: an array or a number.
         alpha: minus the limit on the left.
     """
     return jnp.maximum(x, 0) + alpha * jnp.expm1(jnp.minimum(x, 0))
@@ -45,7 +44,6 @@ def celu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     Continuously differentiable exponential linear unit: an elu whose slope has no jump, whatever alpha.
 
     Args:
-        x: an array or a number.
         alpha: positive, minus the limit on the left.
     """
     return jnp.maximum(x, 0) + alpha * jnp.expm1(jnp.minimum(x, 0) / alpha)
@@ -103,7 +101,6 @@ def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: 
     sign on the left if alpha_n > beta, as in the paper; the value then crosses zero at some x < 0 too.
 
     Args:
-        x: an array or a number.
         alpha_p: positive, the curvature on the right.
         alpha_n: positive, the curvature on the left.
         beta: positive, the slope at 0.

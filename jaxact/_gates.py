@@ -69,7 +69,6 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     Swish: silu at beta = 1, quick_gelu at 1.702, nearly relu for large beta, x / 2 at 0.
 
     Args:
-        x: an array or a number.
         beta: how steep the gate is.
     """
     x, beta = as_arrays(x, beta)
@@ -144,7 +143,6 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     Keras's default is gelu_exact.
 
     Args:
-        x: an array or a number.
         approximate: a constant, whether the tanh approximation is meant.
     """
     return _gelu_tanh(jnp.asarray(x)) if approximate else gelu_exact_value(jnp.asarray(x))

@@ -67,7 +67,6 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
     Squared relu with mean 0 and variance 1 for normal inputs, of MetaFormer.
 
     Args:
-        x: an array or a number.
         scale: of the square.
         bias: the value on the left.
     """
@@ -97,7 +96,6 @@ def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
     Smooth relu: a parabola joins the two pieces so that the slope has no jump.
 
     Args:
-        x: an array or a number.
         beta: positive, half the width of the parabola.
     """
     x, beta = as_arrays(x, beta)

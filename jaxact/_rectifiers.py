@@ -46,7 +46,6 @@ def step(x: ArrayLike, surrogate: Callable[[Array], Array] = zero) -> Array:
     The binary unit of McCulloch and Pitts: the neuron fires or it does not. step(0) = 0.
 
     Args:
-        x: an array or a number.
         surrogate: the function of x that stands for the slope. By default it is the true slope, zero, through which
             nothing learns. Binary and spiking nets train with a stand-in: `jaxact.slope(jaxact.sigmoid)`, or
             `jnp.ones_like`, the straight-through estimator (https://arxiv.org/abs/1308.3432).
@@ -112,7 +111,6 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     Rectified linear unit that lets a little through on the negative side, so that no unit is without a gradient.
 
     Args:
-        x: an array or a number.
         negative_slope: the slope on the left and at 0 (PyTorch's choice; jax.nn has 1 there).
     """
     return _leak(jnp.asarray(x), negative_slope)
@@ -131,7 +129,6 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
     max(x, alpha * x) only while alpha <= 1. The slope at 0 is alpha.
 
     Args:
-        x: an array or a number.
         alpha: the slope on the left; its gradient is summed in alpha's own type.
     """
     return _leak(jnp.asarray(x), alpha)
@@ -196,7 +193,6 @@ def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
     PyTorch's threshold. It has a jump unless value equals threshold; the slope at it is 0.
 
     Args:
-        x: an array or a number.
         threshold: where x is let through; its slope is 0.
         value: what is put in place of the rest.
     """
@@ -214,7 +210,6 @@ def trelu(x: ArrayLike, theta: ArrayLike = 1.0) -> Array:
     has a jump there.
 
     Args:
-        x: an array or a number.
         theta: the threshold, where the slope is 0; its own slope is 0.
     """
     return jnp.where(jnp.asarray(x) <= theta, 0, x)
@@ -244,7 +239,6 @@ def rrelu(x: ArrayLike, lower: ArrayLike = 1 / 8, upper: ArrayLike = 1 / 3, key:
     upper; without one, as at inference, it is their mean. The slope at 0 is the one on the left.
 
     Args:
-        x: an array or a number.
         lower: the smallest slope.
         upper: the largest slope.
         key: a jax.random key, or None.

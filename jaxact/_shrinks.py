@@ -29,7 +29,6 @@ def hard_shrink(x: ArrayLike, lambd: Positive = 0.5) -> Array:
     Hard thresholding: keeps what is large and drops the rest. It has a jump at -lambd and lambd; the slope there is 0.
 
     Args:
-        x: an array or a number.
         lambd: positive, the threshold; its slope is 0.
     """
     return jnp.where(jnp.abs(x) <= lambd, 0, x)
@@ -53,7 +52,6 @@ def soft_shrink(x: ArrayLike, lambd: Positive = 0.5) -> Array:
     and lambd is 0.
 
     Args:
-        x: an array or a number.
         lambd: positive, the threshold.
     """
     x, lambd = as_arrays(x, lambd)

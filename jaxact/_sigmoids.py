@@ -95,7 +95,6 @@ def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
     Gompertz curve: a sigmoid that leaves 0 much faster than it reaches 1.
 
     Args:
-        x: an array or a number.
         b: positive, the shift.
         c: positive, the growth rate.
     """
@@ -121,7 +120,6 @@ def softcap(x: ArrayLike, cap: Positive) -> Array:
     Soft cap: x near 0, never beyond cap. Gemma 2 caps attention logits at 50 and final ones at 30.
 
     Args:
-        x: an array or a number.
         cap: positive, the limit.
     """
     x, cap = as_arrays(x, cap)

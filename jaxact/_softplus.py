@@ -43,7 +43,6 @@ def softplus(x: ArrayLike, beta: Positive = 1.0) -> Array:
     Smooth relu, and the larger beta the closer to it. Its slope is sigmoid(beta * x).
 
     Args:
-        x: an array or a number.
         beta: positive.
     """
     x = jnp.asarray(x)
@@ -119,7 +118,6 @@ def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
     cancel.
 
     Args:
-        x: an array or a number.
         b: positive, the width of the bend.
     """
     return _squareplus(*as_arrays(x, b))
@@ -138,7 +136,7 @@ def logcosh(x: ArrayLike) -> Array:
 
 
 def _from_zero_on(x: Array, y: Array) -> Array:
-    return jnp.where(x < 0, jnp.log(x), y)  # the logarithm is NaN
+    return jnp.where(x < 0, jnp.sqrt(x), y)  # the root is NaN
 
 
 def _log1mexp_curvature(x: Array) -> Array:

@@ -128,7 +128,6 @@ def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     and above |x| = 1e4 the rounding of alpha * x decides where on the ripple it is.
 
     Args:
-        x: an array or a number.
         alpha: positive, the frequency of the ripple.
     """
     x, alpha = as_arrays(x, alpha)
