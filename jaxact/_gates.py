@@ -14,18 +14,18 @@ from ._activation import derivative
 from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, both_sigmoids, exp_left, logistic_slope, sech
+from ._numerics import LARGE, exp_left, gate_slope, sech
 
 
 def _swish_slope(x: Array) -> Array:
     """The slope of x * sigmoid(x)."""
-    s, rest = both_sigmoids(x)
-    return s * (1 + jnp.clip(x, -LARGE, LARGE) * rest)
+    return gate_slope(x, jnp.clip(x, -LARGE, LARGE))
 
 
 def _swish_curvature(x: Array) -> Array:
-    x = jnp.clip(x, -LARGE, LARGE)
-    return logistic_slope(x) * (2 - x * jnp.tanh(x / 2))
+    """sigmoid'(x) * (2 - x * tanh(x / 2)), with the root of sigmoid' as two factors, which underflow later."""
+    x, root = jnp.clip(x, -LARGE, LARGE), sech(x / 2) / 2
+    return (2 - x * jnp.tanh(x / 2)) * root * root
 
 
 @derivative(x=_swish_curvature)
@@ -109,8 +109,8 @@ def _gelu_tanh_curvature(x: Array) -> Array:
 def gelu_tanh_slope(x: ArrayLike) -> Array:
     """The slope of gelu_tanh: s + x * u' * s * (1 - s) with s = sigmoid(u), u = 2*sqrt(2/pi) * (x + 0.044715*x**3)."""
     x = jnp.asarray(x)
-    (s, rest), near = both_sigmoids(x * (_C + _CUBIC * x * x)), jnp.clip(x, -100, 100)
-    return s * (1 + near * (_C + 3 * _CUBIC * near * near) * rest)
+    near = jnp.clip(x, -100, 100)
+    return gate_slope(x * (_C + _CUBIC * x * x), near * (_C + 3 * _CUBIC * near * near))
 
 
 def _gelu_tanh(x: Array) -> Array:

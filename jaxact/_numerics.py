@@ -39,11 +39,10 @@ def logistic_slope(x: Array) -> Array:
     return e / jnp.square(1 + e)
 
 
-def both_sigmoids(x: Array) -> tuple[Array, Array]:
-    """sigmoid(x) and sigmoid(-x), of one exponential; for a product of both: the second is 0 where the first is."""
-    e = jnp.exp(-x)
-    s = 1 / (1 + e)
-    return s, s * jnp.minimum(e, float(jnp.finfo(x.dtype).max))
+def gate_slope(u: Array, factor: Array) -> Array:
+    """sigmoid(u) * (1 + factor * sigmoid(-u)) of one exponential: the slope of x * sigmoid(u) for factor = x * u'."""
+    e = jnp.exp(-u)
+    return (1 + factor * (jnp.minimum(e, float(jnp.finfo(u.dtype).max)) / (1 + e))) / (1 + e)
 
 
 logistic.defjvps(lambda dx, y, x: logistic_slope(x) * dx)
