@@ -24,15 +24,16 @@ from .ulps import BINS, EDGES, TRUSTED
 
 LINES = {"jax.nn": ("#D55E00", "-"), "torch": (SPARE, ":"), "jaxact": ("#0072B2", "-")}
 """How libraries are drawn, the last one on top."""
-HEADER = ["function", "parameters", "library", "dtype", "order", "inputs", "worst ulp", "at x", "raw ulp"]
-HEADER += ["above 1 ulp", "bad", "bound", "within", "reference"]
+HEADER = ["function", "parameters", "library", "dtype", "inputs", "order", "worst ulp", "raw ulp", "bound", "within"]
+HEADER += ["reference"]
 DRAWN = ["float16", "bfloat16", "float32"]
 """The last of these that was measured has a figure."""
 MOST_ULP = 1e9
 """The top of the figures: beyond it, and where results are bad, nothing is right."""
 MEASURE = (
     "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
-    "given where it is larger, excuses nothing. The measure is described in `experiments/ulps.py`."
+    "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the other way "
+    "around. The measure is described in `experiments/ulps.py`; `accuracy.json` has where the worst errors are."
 )
 TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
 
@@ -91,7 +92,7 @@ def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     lines += [f"{MEASURE} {' '.join(sentences(measured))}", ""]
     lines += [f"- {_missed(row)}" for row in measured.missed]
     lines += [""] if measured.missed else []
-    lines += markdown_table(HEADER, map(_cells, measured.rows))
+    lines += markdown_table(HEADER, map(_cells, _together(measured.rows)))
     return "\n".join(lines) + "\n"
 
 
@@ -175,22 +176,29 @@ def _place(x: float) -> float:
     return len(EDGES) - 0.5 if x == 0 else len(EDGES) + outward if x > 0 else len(EDGES) - 1 - outward
 
 
-def _cells(row: Row) -> list[str]:
-    raw = f"{row.raw:.3g}" if row.raw > row.worst else ""
-    within = "" if row.bound is None else "yes" if row.within else "NO"
-    share = f"{100 * row.above / max(row.inputs, 1):.2g} %" if row.above else "0"
-    parameters = ", ".join(f"{name}={value:g}" for name, value in row.parameters.items())
-    cells = [row.function, parameters, row.library, row.dtype, row.label, str(row.inputs)]
-    cells.append(f"{row.worst:.4g}")
-    cells.append(f"{row.x:.9g}" if row.worst else "")
+def _together(rows: Sequence[Row]) -> list[list[Row]]:
+    """The orders of one function, at one set of parameters, in one type: a line of the table."""
+    lines: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        lines.setdefault((_called(row), row.library, row.dtype, row.by), []).append(row)
+    return list(lines.values())
+
+
+def _cells(rows: list[Row]) -> list[str]:
+    first, joined = rows[0], " / ".join
+    bounds = [f"{row.bound:.4g}" for row in rows if row.bound is not None]
     return [
-        *cells,
-        raw,
-        share,
-        str(row.bad),
-        "" if row.bound is None else f"{row.bound:g}",
-        within,
-        row.reference,
+        first.function,
+        ", ".join(f"{name}={value:g}" for name, value in first.parameters.items()),
+        first.library,
+        first.dtype,
+        str(first.inputs),
+        joined(row.label for row in rows),
+        joined("bad" if row.bad else f"{row.worst:.3g}" for row in rows),
+        joined(f"{row.raw:.3g}" for row in rows) if any(row.raw > row.worst for row in rows) else "",
+        joined(bounds),
+        "" if not bounds else "yes" if all(row.within for row in rows) else "NO",
+        first.reference,
     ]
 
 

@@ -52,11 +52,11 @@ def lines(table: str) -> Iterator[Line]:
             names = row if "worst ulp" in row else []  # another command's table is none of errors
         elif names and row and row[0] != "---":
             cell = dict(zip(names, row, strict=True))
-            if cell["order"] not in ORDERS:
-                continue  # a slope by a parameter
-            worst = float("inf") if int(cell["bad"]) else float(cell["worst ulp"])
-            counted = ORDERS.index(cell["order"]), int(cell["inputs"])
-            yield Line(cell["library"], cell["function"], cell["dtype"], *counted, worst)
+            for order, error in zip(cell["order"].split(" / "), cell["worst ulp"].split(" / "), strict=True):
+                if order in ORDERS:  # and no slope by a parameter
+                    worst = float("inf") if error == "bad" else float(error)
+                    counted = ORDERS.index(order), int(cell["inputs"])
+                    yield Line(cell["library"], cell["function"], cell["dtype"], *counted, worst)
 
 
 def measured(folder: Path = FOLDER) -> Worst:

@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._arguments import Parameters, as_operand, cast, computation_dtype, promote, sort_arguments, widen
+from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
 from ._context import JVPContext, Rule, moved, recomputed, through
-from ._residuals import Residual
+from ._residuals import Residual, from_residual
 
 F = TypeVar("F", bound=Callable[..., Any])
 Core = Callable[[dict[str, Any], dict[str, Any], tuple[str, ...]], Array]
@@ -36,12 +36,14 @@ class Rules:
     """By parameter; None for a function over an axis, which has a Jacobian and no slope."""
 
 
-def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., Any]) -> Callable[[F], F]:
+def derivative(
+    *, residuals: tuple[Residual, ...] = (), recompute: bool = False, **slopes: Callable[..., Any]
+) -> Callable[[F], F]:
     """Give an elementwise function its slope for each array parameter, as functions of the same parameters.
 
     The tangent is the sum of slope(x, ...) * tangent. A slope may itself carry `derivative`, which makes second
     derivatives as accurate as first ones. The backward pass keeps one array: the first of `residuals` that serves, else
-    the slope, and x if a parameter is learnt as well.
+    the slope, or x if a parameter is learnt as well or the slope is to be recomputed.
     """
 
     def decorate(body: F) -> F:
@@ -60,12 +62,12 @@ def derivative(*, residuals: tuple[Residual, ...] = (), **slopes: Callable[..., 
 
         def rule(at: JVPContext) -> Array:
             x = arrays[0]
-            if tuple(at.tangents) != (x,):
-                return recomputed(lambda at: functools.reduce(jnp.add, [term(at, name) for name in at.tangents]), at)
+            if recompute or tuple(at.tangents) != (x,):
+                return recomputed(lambda at: functools.reduce(jnp.add, [term(at, n) for n in at.tangents]), at, True)
             others = {name: value for name, value in at.operands.items() if name != x and value is not None}
             usable = (one for one in residuals if one.serves(at.y.dtype, others, at.constants))
             if residual := next(usable, None):
-                return _from_residual(residual, lambda: cores[x](at.operands, at.constants, at.moving), at, others)
+                return from_residual(residual, lambda: cores[x](at.operands, at.constants, at.moving), at, others)
             return term(at, x)
 
         return cast_type(F, _wrap(body, rule, body, public))
@@ -121,20 +123,6 @@ def _slope_of(body: Callable[..., Any], wrt: str, slope: Callable[..., Any]) -> 
         return through(_rounded(slope, Parameters.of(body).x), at)
 
     return _wrap(slope, rule, body, {}, name, f"The derivative of {body.__name__} by {wrt}.")
-
-
-def _from_residual(
-    residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext, others: dict[str, Array]
-) -> Array:
-    """The tangent along x, with a slope made anew from what is kept and the other parameters."""
-
-    def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
-        wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
-        slope = jnp.asarray(residual.slope(cast(kept, computation_dtype(at.y.dtype)), **wide, **at.constants))
-        return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
-
-    (tangent,) = at.tangents.values()
-    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)
 
 
 def _widened(operands: dict[str, Any], x: str, also_x: bool = True) -> dict[str, Any]:

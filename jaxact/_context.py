@@ -15,7 +15,7 @@ class JVPContext(NamedTuple):
     operands: dict[str, Any]
     constants: dict[str, Any]
     moving: tuple[str, ...]
-    """The operands that may move: for whoever differentiates once more also those that have no tangent here."""
+    """Every operand that is a float tracer: more than `tangents`, since an outer derivative may move the rest."""
     tangents: dict[str, Array]
 
 
@@ -37,10 +37,13 @@ def through(function: Callable[..., Array], at: JVPContext) -> Array:
     return jax.jvp(of_moving, ({name: at.operands[name] for name in at.tangents},), (at.tangents,))[1]
 
 
-def recomputed(rule: Rule, at: JVPContext) -> Array:
-    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept."""
+def recomputed(rule: Rule, at: JVPContext, barrier: bool = False) -> Array:
+    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept.
+
+    Without a barrier XLA may keep what both passes compute; with one it computes that again.
+    """
 
     def anew(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
         return rule(at._replace(operands=operands, tangents=tangents))
 
-    return jax.checkpoint(anew, prevent_cse=False)(at.operands, at.tangents)
+    return jax.checkpoint(anew, prevent_cse=barrier)(at.operands, at.tangents)

@@ -37,7 +37,7 @@ def _celu_by_alpha(x: Array, alpha: ArrayLike) -> Array:
 
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1704.07483")
-@derivative(x=lambda x, alpha: jnp.where(x > 0, 1, exp_left(x / alpha)), alpha=_celu_by_alpha)
+@derivative(x=lambda x, alpha: jnp.where(x > 0, 1, exp_left(jnp.maximum(x, -LARGE) / alpha)), alpha=_celu_by_alpha)
 def celu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """celu(x, alpha) = x if x > 0 else alpha * (exp(x / alpha) - 1)
 

@@ -1,7 +1,7 @@
 """Gates by the logistic function: x times a sigmoid that opens from 0 to 1.
 
-The slope of x * sigmoid(u) is sigmoid(u) * (1 + x * u' * sigmoid(-u)): no digit is lost in a tail. x is clipped where
-a product with what is 0 there would be inf * 0.
+The slope of x * sigmoid(u) is sigmoid(u) * (1 + x * u' * sigmoid(-u)): no digit is lost in a tail. x is clipped, to
+1e30 or where the gate is 0 or 1 in every type, so that inf * 0 gives 0 and not NaN.
 """
 
 from math import inf, pi, sqrt
@@ -14,12 +14,20 @@ from ._activation import derivative
 from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, exp_left, gate_slope, sech
+from ._numerics import LARGE, exp_left, sech
+
+
+def _gate_slope(u: Array, factor: Array) -> Array:
+    """sigmoid(u) * (1 + factor * sigmoid(-u)) with e = exp(-u), sigmoid(u) = 1 / (1 + e), sigmoid(-u) = e / (1 + e)."""
+    e = jnp.exp(-u)
+    closed = jnp.minimum(e, float(jnp.finfo(u.dtype).max)) / (1 + e)  # not inf / inf
+    return (1 + factor * closed) / (1 + e)
 
 
 def _swish_slope(x: Array) -> Array:
     """The slope of x * sigmoid(x)."""
-    return gate_slope(x, jnp.clip(x, -LARGE, LARGE))
+    x = jnp.clip(x, -LARGE, LARGE)  # of exp(-x) itself XLA would keep an array from the forward pass
+    return _gate_slope(x, x)
 
 
 def _swish_curvature(x: Array) -> Array:
@@ -72,7 +80,7 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
         beta: how steep the gate is.
     """
     x, beta = as_arrays(x, beta)
-    x = jnp.where(beta > 0, jnp.maximum(x, -LARGE), jnp.minimum(x, LARGE))  # where the gate closes
+    x = jnp.where(beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x))  # where it closes
     return x / (1 + jnp.exp(-beta * x))
 
 
@@ -98,11 +106,11 @@ _CUBIC = 0.044715 * _C
 
 
 def _gelu_tanh_curvature(x: Array) -> Array:
-    """sigmoid'(u) * (2*u' + x*u'' + x*u'**2 * (1 - 2*sigmoid(u))), in factors of which none underflows too early."""
+    """sigmoid'(u) * (2*u' + x*u'' - x*u'**2 * tanh(u / 2)), with the root of sigmoid' as two factors."""
     x = jnp.clip(x, -100, 100)
-    u, slope = x * (_C + _CUBIC * x * x), _C + 3 * _CUBIC * x * x
-    e = jnp.exp(-jnp.abs(u) / 2)
-    return (2 * slope + x * (6 * _CUBIC * x - slope * slope * jnp.tanh(u / 2))) * e / jnp.square(1 + e * e) * e
+    u, du, ddu = x * (_C + _CUBIC * x * x), _C + 3 * _CUBIC * x * x, 6 * _CUBIC * x
+    root = sech(u / 2) / 2
+    return (2 * du + x * (ddu - du * du * jnp.tanh(u / 2))) * root * root
 
 
 @derivative(x=_gelu_tanh_curvature)
@@ -110,7 +118,7 @@ def gelu_tanh_slope(x: ArrayLike) -> Array:
     """The slope of gelu_tanh: s + x * u' * s * (1 - s) with s = sigmoid(u), u = 2*sqrt(2/pi) * (x + 0.044715*x**3)."""
     x = jnp.asarray(x)
     near = jnp.clip(x, -100, 100)
-    return gate_slope(x * (_C + _CUBIC * x * x), near * (_C + 3 * _CUBIC * near * near))
+    return _gate_slope(x * (_C + _CUBIC * x * x), near * (_C + 3 * _CUBIC * near * near))
 
 
 def _gelu_tanh(x: Array) -> Array:
@@ -123,7 +131,7 @@ def gelu_tanh(x: ArrayLike) -> Array:
     """gelu_tanh(x) = x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
     The tanh approximation of gelu, off by up to 0.0005: jax.nn.gelu's default, and what BERT and GPT-2 were trained
-    with. Written as x * sigmoid(2u) for the usual x * (1 + tanh(u)) / 2, whose negative tail cancels.
+    with. Written as x * sigmoid(u) for the usual x * (1 + tanh(u / 2)) / 2, whose negative tail cancels.
     """
     return _gelu_tanh(jnp.asarray(x))
 
@@ -167,7 +175,7 @@ def elish_slope(x: ArrayLike) -> Array:
 
 
 @activation(bounds=(-0.17157287525381, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1808.00783")
-@derivative(x=elish_slope)
+@derivative(x=elish_slope, recompute=True)
 def elish(x: ArrayLike) -> Array:
     """elish(x) = x / (1 + exp(-x)) if x > 0 else (exp(x) - 1) / (1 + exp(-x))
 

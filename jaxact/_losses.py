@@ -15,7 +15,20 @@ from jax.typing import ArrayLike
 from ._activation import jvp
 from ._arguments import KeepsIntegers
 from ._facts import activation
-from ._rows import Axis, axes_of, axis_of, beyond, from_top, largest, like, masked, one_if, shares, top_of_sum, wide
+from ._rows import (
+    Axis,
+    axes_of,
+    axis_of,
+    from_top,
+    infinite_below,
+    largest,
+    like,
+    masked,
+    one_if,
+    shares,
+    top_of_sum,
+    wide,
+)
 from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
@@ -87,7 +100,7 @@ def cross_entropy_from_logits(
     if jnp.issubdtype(labels.dtype, jnp.integer):
         labels, valid = _classes(x, labels, axis)
         shift = from_top(_at(x, labels, axis), top)
-        cost = valid * (jnp.log(jnp.maximum(total, 1)) - (shift + beyond(shift)))
+        cost = valid * (jnp.log(jnp.maximum(total, 1)) - shift * infinite_below(top))
     else:
         p = like(name, "labels", labels.astype(total.dtype), x.shape)
         cost = -jnp.sum(p * jnp.where(p == 0, 0, log_softmax(wide(x), axis)), axis, keepdims=True)
@@ -117,7 +130,7 @@ def binary_cross_entropy_from_logits(logits: ArrayLike, labels: ArrayLike) -> Ar
     yes = (x > 0).astype(x.dtype)
     wrong = yes * (1 - y) + (1 - yes) * y
     cost = wrong * jnp.minimum(jnp.abs(x), largest(x))  # 0 * inf would be NaN
-    return cost - beyond(-cost) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    return cost * jnp.where(jnp.abs(x) <= largest(x), 1, 1e38) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def _entropy_by_logits(dx: Array, y: Array, logits: Array, axis: Axis, where: Any) -> Array:

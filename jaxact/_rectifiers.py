@@ -24,6 +24,11 @@ def within(x: Array, low: ArrayLike, high: ArrayLike, slope: ArrayLike) -> Array
     return jnp.where((x > low) & (x < high), slope, zero(x))
 
 
+def _between(x: Array, low: float, high: float) -> Array:
+    """x between two limits: not jnp.clip, beside whose result XLA would keep x for the backward pass."""
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+
+
 @activation(bounds=(-inf, inf), slopes_at_inf=(1, 1), source="https://en.wikipedia.org/wiki/Identity_function")
 @derivative(x=lambda x: jnp.ones_like(x), residuals=(from_output(lambda y: jnp.ones_like(y)),))  # of NaN, too
 def identity(x: ArrayLike) -> Array:
@@ -63,7 +68,8 @@ def relu(x: ArrayLike) -> Array:
     Rectified linear unit. Its slope is step(x), so relu'(0) = 0, as in jax.nn (on why the choice is felt:
     https://arxiv.org/abs/2106.12915).
     """
-    return jnp.maximum(x, 0)
+    x = jnp.asarray(x)
+    return jnp.where(x <= 0, 0, x)  # not jnp.maximum, beside whose result XLA would keep x
 
 
 @activation(
@@ -78,7 +84,7 @@ def relu6(x: ArrayLike) -> Array:
 
     Rectified linear unit capped at 6. The slope is 1 strictly between 0 and 6 and 0 elsewhere, as in jax.nn.
     """
-    return jnp.clip(jnp.asarray(x), 0, 6)
+    return _between(jnp.asarray(x), 0, 6)
 
 
 def _leak(x: Array, factor: ArrayLike) -> Array:
@@ -146,7 +152,7 @@ def hard_tanh(x: ArrayLike) -> Array:
 
     Piecewise-linear tanh. The slope at -1 and 1 is 0 (PyTorch's choice; jax.nn has 1 there).
     """
-    return jnp.clip(jnp.asarray(x), -1, 1)
+    return _between(jnp.asarray(x), -1, 1)
 
 
 @activation(

@@ -8,8 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
+
+from ._arguments import cast, computation_dtype, widen
+from ._context import JVPContext
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,17 @@ def one_of(low: float | str, high: float) -> Residual:
         return jnp.where(kept > 0, high, (given[low] if isinstance(low, str) else low) + zero_or_nan)
 
     return Residual(code, slope)
+
+
+def from_residual(
+    residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext, others: dict[str, Array]
+) -> Array:
+    """The tangent along x, with a slope made anew from what is kept and the other parameters."""
+
+    def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
+        wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
+        slope = jnp.asarray(residual.slope(cast(kept, computation_dtype(at.y.dtype)), **wide, **at.constants))
+        return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
+
+    (tangent,) = at.tangents.values()
+    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)

@@ -83,7 +83,7 @@ def one_if(condition: ArrayLike) -> Array:
 
 
 def cooled(x: Array, temperature: ArrayLike) -> Array:
-    """X / temperature; NaN where an array of temperatures is not positive."""
+    """x / temperature; NaN where an array of temperatures is not positive."""
     if isinstance(temperature, float):
         return x if temperature == 1 else x / temperature
     t = jnp.asarray(temperature)
@@ -103,7 +103,7 @@ def wide(x: ArrayLike) -> Array:
 
 
 def top_of_sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """The same, for a function that only sums: XLA on CPU then reads a long row twice and writes nothing in between."""
+    """top_of for a function that only sums: XLA on CPU then reads a long row twice and writes nothing in between."""
     top = wide(jnp.max(x, axes, keepdims=True, initial=-largest(x)))
     return lax.stop_gradient(jnp.minimum(top, largest(top)))  # not jnp.clip, which XLA on CPU does not fuse
 
@@ -128,9 +128,9 @@ def from_top(x: ArrayLike, top: Array, temperature: ArrayLike = 1.0) -> Array:
     return cooled(jnp.minimum(wide(x), largest(top)) - top, temperature)
 
 
-def beyond(shift: Array) -> Array:
-    """What takes a shift from a top of inf, the lowest number, to -inf; 0 for others."""
-    return jnp.minimum(shift + largest(shift) / 4, 0)
+def infinite_below(top: Array) -> Array:
+    """The factor of a row's shifts that makes -inf of all below a top of inf, which counts as the largest number."""
+    return jnp.where(top < largest(top), 1.0, 1e38)
 
 
 def total_of(e: Array, axes: tuple[int, ...]) -> Array:
@@ -139,7 +139,7 @@ def total_of(e: Array, axes: tuple[int, ...]) -> Array:
 
 
 def centred(d: Array, p: Array, axes: tuple[int, ...]) -> Array:
-    """P * (d - sum(p * d)), the derivative of probabilities."""
+    """p * (d - sum(p * d)), the derivative of probabilities."""
     d = p * d
     return d - p * jnp.sum(d, axes, keepdims=True)  # so that the transpose is p * (d - sum(p * d)), which fuses
 

@@ -19,10 +19,10 @@ from ._rows import (
     Axis,
     axes_of,
     axis_of,
-    beyond,
     centred,
     cooled,
     from_top,
+    infinite_below,
     masked,
     per_row,
     top_of,
@@ -85,8 +85,9 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, t
         temperature: small ones sharpen, large ones flatten. NaN where an array of them is not positive.
     """
     axes, x = axes_of("log_softmax", x, axis), masked("log_softmax", x, where)
-    shift = from_top(x, top_of(x, axes), per_row("log_softmax", "temperature", temperature, x, axes))
-    return shift + beyond(shift) - jnp.log(total_of(jnp.exp(shift), axes))
+    top = top_of(x, axes)
+    shift = from_top(x, top, per_row("log_softmax", "temperature", temperature, x, axes))
+    return shift * infinite_below(top) - jnp.log(total_of(jnp.exp(shift), axes))
 
 
 @activation(bounds=(0, 1), source="https://docs.pytorch.org/docs/stable/nn.functional.html")

@@ -1,7 +1,7 @@
 """Gates by tanh and by a logarithm of a sigmoid.
 
-x is clipped where a product with what is 0 there would be inf * 0. Second derivatives have the square of sech as two
-factors: their product alone would underflow too early.
+x is clipped to 1e30, so that inf * 0 gives 0 and not NaN. Second derivatives have the square of sech as two factors:
+their product alone would underflow too early.
 """
 
 from math import inf
@@ -18,25 +18,25 @@ from ._numerics import tanh as tanh_value
 # x * tanh(softplus(x)): with w = exp(x) and n = w * (w + 2), tanh(softplus(x)) = n / (n + 2)
 
 
-def _exponential(x: Array) -> tuple[Array, Array]:
+def _w_and_n(x: Array) -> tuple[Array, Array]:
     w = jnp.exp(jnp.minimum(x, 20))  # from 20 on the gate is 1 in every type
     return w, w * (w + 2)
 
 
 def _mish_curvature(x: Array) -> Array:
-    """sech(p)**2 * (2*s + x * (s' - 2 * s**2 * tanh(p))), p = softplus(x), s = sigmoid(x), exp(-p) = sigmoid(-x)."""
+    """sech(p)**2 * (2*s + x * (s' - 2 * s**2 * tanh(p))) with p = softplus(x) and s = p' = sigmoid(x)."""
     x = jnp.clip(x, -LARGE, LARGE)
     s, h = logistic(x), logistic(-x)
-    _, n = _exponential(x)
-    root = 2 * h / (1 + h * h)
-    return (2 * s + x * (logistic_slope(x) - 2 * s * s * (n / (n + 2)))) * root * root
+    _, n = _w_and_n(x)
+    tanh_p, sech_p = n / (n + 2), 2 * h / (1 + h * h)  # h = exp(-p)
+    return (2 * s + x * (logistic_slope(x) - 2 * s * s * tanh_p)) * sech_p * sech_p
 
 
 @derivative(x=_mish_curvature)
 def mish_slope(x: ArrayLike) -> Array:
     """The slope of mish: (n + 4 * x * w * (w + 1) / (n + 2)) / (n + 2) with w = exp(x), n = w * (w + 2)."""
     x = jnp.clip(jnp.asarray(x), -LARGE, 20)
-    w, n = _exponential(x)
+    w, n = _w_and_n(x)
     return (n + 4 * x * w * (w + 1) / (n + 2)) / (n + 2)
 
 
@@ -48,7 +48,7 @@ def mish(x: ArrayLike) -> Array:
     Mish. tanh(softplus(x)) is a quotient of polynomials in exp(x), so that one exponential is all it takes.
     """
     x = jnp.asarray(x)
-    _, n = _exponential(x)
+    _, n = _w_and_n(x)
     return jnp.maximum(x, -LARGE) * (n / (n + 2))
 
 
@@ -56,7 +56,7 @@ def mish(x: ArrayLike) -> Array:
 
 
 def _telu_parts(x: Array) -> tuple[Array, Array]:
-    """x without infinities, and E: tanh(E) is 1 from x = 4 on."""
+    """x without infinities, and E: at x = 8 sech(E) is 0 in every type."""
     return jnp.clip(x, -LARGE, LARGE), jnp.exp(jnp.minimum(x, 8))
 
 
@@ -74,11 +74,11 @@ def telu_slope(x: ArrayLike) -> Array:
 
 
 @activation(bounds=(-0.35328577784821064, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/2412.20269")
-@derivative(x=telu_slope)
+@derivative(x=telu_slope, recompute=True)
 def telu(x: ArrayLike) -> Array:
     """telu(x) = x * tanh(exp(x))
 
-    Hyperbolic tangent exponential linear unit: close to the identity for x > 1, where it has no bend left.
+    Hyperbolic tangent exponential linear unit: the identity, but for a hundredth, from x = 1 on.
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -LARGE) * jnp.tanh(jnp.exp(x))
@@ -110,7 +110,7 @@ def logish_slope(x: ArrayLike) -> Array:
     slopes_at_inf=(0, 0.6931471805599453),
     source="https://doi.org/10.1016/j.neucom.2021.06.067",
 )
-@derivative(x=logish_slope)
+@derivative(x=logish_slope, recompute=True)
 def logish(x: ArrayLike) -> Array:
     """logish(x) = x * log(1 + 1 / (1 + exp(-x)))
 
