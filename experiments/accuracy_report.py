@@ -32,8 +32,8 @@ MOST_ULP = 1e9
 """The top of the figures: beyond it, and where results are bad, nothing is right."""
 MEASURE = (
     "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
-    "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the other way "
-    "around. The measure is described in `experiments/ulps.py`; `accuracy.json` has where the worst errors are."
+    "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. "
+    "The measure is described in `experiments/ulps.py`; `accuracy.json` has where the worst errors are."
 )
 TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
 

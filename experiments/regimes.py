@@ -102,5 +102,20 @@ SLOPE_FROM_OUTPUT = (
 """Where the output should be all that a layer keeps."""
 
 _TAILS = "the slope from the output, which jax.nn takes, loses all digits in the tails"
-REASONS: dict[tuple[str, str], str] = {(LAYERS, "sigmoid"): _TAILS, (LAYERS, "tanh"): _TAILS}
+_ONE_LAYER = "an array more, of roots or of tanh, for one layer at a time"
+_PASSES = "the backward pass begins with the 16-bit logits again, and XLA writes exponentials of long rows in float32"
+_ROW_SUMS = "of each row XLA holds two float32 numbers at once, where of jax.nn's program it holds one"
+_LONG, _SHORT = "(256, 32768)", ("(65536, 64)", "(32, 12, 128, 128)")
+_MANY_ROWS = [f"{name} {shape}" for name in ("logsumexp", "cross_entropy_from_logits") for shape in _SHORT]
+REASONS: dict[tuple[str, str], str] = {
+    **{(LAYERS, name): _TAILS for name in ("sigmoid", "tanh")},
+    **{(LAYERS, name): _ONE_LAYER for name in ("isru", "isrlu")},
+    (LAYERS, "telu"): f"{_ONE_LAYER}; JAX 0.10's XLA recomputes nothing of it",
+    (
+        TRANSCENDENTALS,
+        "gelu_exact",
+    ): "the slope needs exp beside the erfc of the value, which XLA counts twice in JAX 0.10",
+    **{(MEMORY, f"{name} {_LONG}"): _PASSES for name in ("softmax", "log_softmax")},
+    **dict.fromkeys(((MEMORY, called) for called in _MANY_ROWS), _ROW_SUMS),
+}
 """Why a bound is missed, by figure or regime and by function; a miss without a reason is a defect."""

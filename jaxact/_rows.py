@@ -129,8 +129,11 @@ def from_top(x: ArrayLike, top: Array, temperature: ArrayLike = 1.0) -> Array:
 
 
 def infinite_below(top: Array) -> Array:
-    """The factor of a row's shifts that makes -inf of all below a top of inf, which counts as the largest number."""
-    return jnp.where(top < largest(top), 1.0, 1e38)
+    """The factor of a row's shifts that makes -inf of all below a top of inf, which counts as the largest number.
+
+    Not by a comparison, which XLA on CPU does not fuse into the loop over a row: it would write an array.
+    """
+    return jnp.maximum(10 * (top - 0.9999 * largest(top)), 1)
 
 
 def total_of(e: Array, axes: tuple[int, ...]) -> Array:
