@@ -107,6 +107,13 @@ _PASSES = "the backward pass begins with the 16-bit logits again, and XLA writes
 _ROW_SUMS = "of each row XLA holds two float32 numbers at once, where of jax.nn's program it holds one"
 _LONG, _SHORT = "(256, 32768)", ("(65536, 64)", "(32, 12, 128, 128)")
 _MANY_ROWS = [f"{name} {shape}" for name in ("logsumexp", "cross_entropy_from_logits") for shape in _SHORT]
+_CHOICE = "a choice after the maximum, without which XLA keeps x beside the output, and a slope that is NaN for NaN"
+_DIVISION = "a division beside the root, without which the left side cancels to 0"
+_CLAMPS = (
+    "two clamps, so that infinite logits and rows with nothing in them are no NaN, and float32 throughout for 16-bit "
+    "logits, where jax.nn rounds after each step; choices by where were tried and take up to twice as long"
+)
+_BY_SHAPE = [f"{name} {shape}" for name in ("softmax", "log_softmax") for shape in (_LONG, "(8192, 1024)", *_SHORT)]
 REASONS: dict[tuple[str, str], str] = {
     **{(LAYERS, name): _TAILS for name in ("sigmoid", "tanh")},
     **{(LAYERS, name): _ONE_LAYER for name in ("isru", "isrlu")},
@@ -117,5 +124,13 @@ REASONS: dict[tuple[str, str], str] = {
     ): "the slope needs exp beside the erfc of the value, which XLA counts twice in JAX 0.10",
     **{(MEMORY, f"{name} {_LONG}"): _PASSES for name in ("softmax", "log_softmax")},
     **dict.fromkeys(((MEMORY, called) for called in _MANY_ROWS), _ROW_SUMS),
+    **dict.fromkeys(product((REDUCED,), ("relu", "relu6", "hard_tanh")), _CHOICE),
+    **dict.fromkeys(product((ALONE_32, REDUCED), ("squareplus",)), _DIVISION),
+    (REDUCED, "soft_sign"): "two clamps, without which infinity gives NaN",
+    (
+        STEPS,
+        "gelu",
+    ): "the slope has an exponential of its own; one shared with the value keeps an array more for each layer",
+    **dict.fromkeys(product((ROWS,), _BY_SHAPE), _CLAMPS),
 }
 """Why a bound is missed, by figure or regime and by function; a miss without a reason is a defect."""

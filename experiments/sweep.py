@@ -39,6 +39,7 @@ from .ulps import (
     Results,
     beside,
     counted,
+    domain,
     errors,
     floors,
     moved,
@@ -160,7 +161,9 @@ def strided(
                 got, (truth_before, truth, truth_after) = widened(got), truths
                 moves = moved(jnp, x64, truth, [(before, truth_before), (after, truth_after)], kinks)
                 results, floor = Results(x64, got, truth, got - truth, zero, moves), floors(jnp, x64, spans)
-                every = [errors(jnp, results, "float32", floor, facts.domain, excused) for excused in (True, False)]
+                every = [
+                    errors(jnp, results, "float32", floor, domain(facts, {}), excused) for excused in (True, False)
+                ]
                 found.append([jnp.where(steps < count, error, 0).astype("float32") for error in every])
             return inside.astype("float32"), found
 
@@ -220,7 +223,7 @@ def strided_on_host(
                 moves = moves_of(reference, facts, x, truth, given)
                 for i, order in enumerate(wanted):
                     results = host_results(x, got[order], truth[order], zeros[order], moves[order])
-                    tallies[i].add(tally(results, "float32", where[i], facts.domain))
+                    tallies[i].add(tally(results, "float32", where[i], domain(facts, given)))
             return tallies
 
         return block

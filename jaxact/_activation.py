@@ -37,13 +37,18 @@ class Rules:
 
 
 def derivative(
-    *, residuals: tuple[Residual, ...] = (), recompute: bool = False, **slopes: Callable[..., Any]
+    *,
+    residuals: tuple[Residual, ...] = (),
+    recompute: bool = False,
+    settle: Callable[[Array], Array] = lambda y: y,
+    **slopes: Callable[..., Any],
 ) -> Callable[[F], F]:
     """Give an elementwise function its slope for each array parameter, as functions of the same parameters.
 
     The tangent is the sum of slope(x, ...) * tangent. A slope may itself carry `derivative`, which makes second
     derivatives as accurate as first ones. The backward pass keeps one array: the first of `residuals` that serves, else
-    the slope, or x if a parameter is learnt as well or the slope is to be recomputed.
+    the slope, or x if a parameter is learnt or the slope is recomputed. `settle` changes no number of a kept output:
+    XLA keeps the result of a choice, where it would make a maximum anew from x.
     """
 
     def decorate(body: F) -> F:
@@ -70,7 +75,7 @@ def derivative(
                 return from_residual(residual, lambda: cores[x](at.operands, at.constants, at.moving), at, others)
             return term(at, x)
 
-        return cast_type(F, _wrap(body, rule, body, public))
+        return cast_type(F, _wrap(body, rule, body, public, settle=settle))
 
     return decorate
 
@@ -122,7 +127,9 @@ def _slope_of(body: Callable[..., Any], wrt: str, slope: Callable[..., Any]) -> 
     def rule(at: JVPContext) -> Array:
         return through(_rounded(slope, Parameters.of(body).x), at)
 
-    return _wrap(slope, rule, body, {}, name, f"The derivative of {body.__name__} by {wrt}.")
+    function = _wrap(slope, rule, body, {}, name)
+    function.__doc__ = f"The derivative of {body.__name__} by {wrt}."
+    return function
 
 
 def _widened(operands: dict[str, Any], x: str, also_x: bool = True) -> dict[str, Any]:
@@ -147,8 +154,8 @@ def _wrap(
     template: Callable[..., Any],
     slopes: Any,
     name: str = "",
-    doc: str = "",
     widened: bool = True,
+    settle: Callable[[Array], Array] = lambda y: y,
 ) -> Any:
     """A plain function around jit(custom_jvp(body)), with the name, signature and docstring of the template."""
     signature, parameters, name = inspect.signature(template), Parameters.of(template), name or template.__name__
@@ -166,7 +173,7 @@ def _wrap(
 
         def jvp_rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
             (operands,), (given,) = primals, tangents
-            y = call(operands)
+            y = settle(call(operands))
             at = JVPContext(y, operands, constants, moving, moved(given, moving))
             return y, jnp.broadcast_to(rule(at), y.shape) if at.tangents else jnp.zeros_like(y)
 
@@ -179,7 +186,7 @@ def _wrap(
         x, weak = promote(name, parameters.x, operands[parameters.x])
         wide = {n: x if n == parameters.x else as_operand(name, n, v, parameters, x.dtype) for n, v in operands.items()}
         y = core(wide, dict(constants), moving)
-        # What came as a Python number goes on as one: weakly typed, so that it takes the type of what it meets.
+        # A Python number goes on as one: weakly typed, so that it takes the type of what it meets.
         return lax.convert_element_type_p.bind(y, new_dtype=y.dtype, weak_type=True, sharding=None) if weak else y
 
     traced.__name__ = name
@@ -190,8 +197,6 @@ def _wrap(
         call = sort_arguments(name, signature, parameters, args, kwargs)
         return compiled(call.operands, call.constants, call.moving)
 
-    if template is not body or name != template.__name__:
-        function.__name__ = function.__qualname__ = name
-        function.__doc__ = doc or template.__doc__
+    function.__name__ = function.__qualname__ = name
     cast_type(Any, function).__rules__ = Rules(parameters, core, slopes)
     return function

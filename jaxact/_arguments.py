@@ -95,6 +95,10 @@ def sort_arguments(
                 raise ValueError(f"{name} was called with {parameter} = {value!r}; expected a number greater than 0.")
             if number and parameter != parameters.x and (traced or parameter not in given):
                 constants.append((parameter, value if parameter in parameters.keep_integers else float(value)))
+            elif (
+                isinstance(value, np.ndarray) and value.dtype.kind in "iu" and parameter not in parameters.keep_integers
+            ):
+                operands[parameter] = value.astype(jnp.result_type(float))  # JAX would cut int64 to 32 bits first
             else:
                 operands[parameter] = value
     moving = tuple(parameter for parameter, value in operands.items() if _may_move(value))
@@ -123,9 +127,9 @@ def _check_hashable(function: str, name: str, value: Any) -> None:
         raise TypeError(f"{function} was called with {name} = {value!r:.60}; expected a hashable constant.")
 
 
-def as_arrays(*values: ArrayLike) -> Any:
+def as_arrays(*values: ArrayLike) -> tuple[Array, ...]:
     """The arguments of a body as they are. The mechanism hands in arrays and floats; a type checker cannot know it."""
-    return values
+    return typing.cast(tuple[Array, ...], values)
 
 
 def cast(value: Array, dtype: Any) -> Array:
@@ -147,8 +151,6 @@ def widen(operand: Any, dtype: Any) -> Any:
 def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
     """The value as floats, JAX's default float for integers and bools, and whether it is weakly typed."""
     check_array(function, name, value)
-    if isinstance(value, np.ndarray) and not jnp.issubdtype(value.dtype, jnp.floating):
-        value = value.astype(jnp.result_type(float))  # on the host: JAX would cut int64 to 32 bits first
     value = jnp.asarray(value)
     inexact = jnp.issubdtype(value.dtype, jnp.floating)
     return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type

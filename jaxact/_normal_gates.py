@@ -116,7 +116,7 @@ def phish_slope(x: ArrayLike) -> Array:
     bounds=(0, inf),
     slopes_at_inf=(0, 1),
     accurate_for=12.9,
-    ulps=(8, 30, 30),
+    ulps=(8, 40, 40),  # erfc is off by 8 ulp, and differences of it count
     source="https://doi.org/10.36227/techrxiv.17283824",
 )
 @derivative(x=phish_slope)

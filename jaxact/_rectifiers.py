@@ -24,9 +24,8 @@ def within(x: Array, low: ArrayLike, high: ArrayLike, slope: ArrayLike) -> Array
     return jnp.where((x > low) & (x < high), slope, zero(x))
 
 
-def _between(x: Array, low: float, high: float) -> Array:
-    """x between two limits: not jnp.clip, beside whose result XLA would keep x for the backward pass."""
-    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+def _at_least(low: float, y: Array) -> Array:
+    return jnp.where(y <= low, low, y)
 
 
 @activation(bounds=(-inf, inf), slopes_at_inf=(1, 1), source="https://en.wikipedia.org/wiki/Identity_function")
@@ -61,15 +60,14 @@ def step(x: ArrayLike, surrogate: Callable[[Array], Array] = zero) -> Array:
 @activation(
     bounds=(0, inf), slopes_at_inf=(0, 1), kinks=(0,), source="https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf"
 )
-@derivative(x=step, residuals=(from_output(lambda y: jnp.where(y > 0, 1, y)),))
+@derivative(x=step, residuals=(from_output(lambda y: jnp.where(y > 0, 1, y)),), settle=lambda y: _at_least(0, y))
 def relu(x: ArrayLike) -> Array:
     """relu(x) = x if x > 0 else 0
 
     Rectified linear unit. Its slope is step(x), so relu'(0) = 0, as in jax.nn (on why the choice is felt:
     https://arxiv.org/abs/2106.12915).
     """
-    x = jnp.asarray(x)
-    return jnp.where(x <= 0, 0, x)  # not jnp.maximum, beside whose result XLA would keep x
+    return jnp.maximum(x, 0)
 
 
 @activation(
@@ -78,13 +76,17 @@ def relu(x: ArrayLike) -> Array:
     kinks=(0, 6),
     source="https://www.cs.toronto.edu/~kriz/conv-cifar10-aug2010.pdf",
 )
-@derivative(x=lambda x: within(x, 0, 6, 1), residuals=(from_output(lambda y: within(y, 0, 6, 1)),))
+@derivative(
+    x=lambda x: within(x, 0, 6, 1),
+    residuals=(from_output(lambda y: within(y, 0, 6, 1)),),
+    settle=lambda y: _at_least(0, y),
+)
 def relu6(x: ArrayLike) -> Array:
     """relu6(x) = min(6, max(0, x))
 
     Rectified linear unit capped at 6. The slope is 1 strictly between 0 and 6 and 0 elsewhere, as in jax.nn.
     """
-    return _between(jnp.asarray(x), 0, 6)
+    return jnp.clip(jnp.asarray(x), 0, 6)
 
 
 def _leak(x: Array, factor: ArrayLike) -> Array:
@@ -146,13 +148,17 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
     kinks=(-1, 1),
     source="https://ronan.collobert.com/pub/2004_phdthesis_lip6.pdf",
 )
-@derivative(x=lambda x: within(x, -1, 1, 1), residuals=(from_output(lambda y: within(y, -1, 1, 1)),))
+@derivative(
+    x=lambda x: within(x, -1, 1, 1),
+    residuals=(from_output(lambda y: within(y, -1, 1, 1)),),
+    settle=lambda y: _at_least(-1, y),
+)
 def hard_tanh(x: ArrayLike) -> Array:
     """hard_tanh(x) = max(-1, min(1, x))
 
     Piecewise-linear tanh. The slope at -1 and 1 is 0 (PyTorch's choice; jax.nn has 1 there).
     """
-    return _between(jnp.asarray(x), -1, 1)
+    return jnp.clip(jnp.asarray(x), -1, 1)
 
 
 @activation(

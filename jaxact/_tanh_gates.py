@@ -40,7 +40,12 @@ def mish_slope(x: ArrayLike) -> Array:
     return (n + 4 * x * w * (w + 1) / (n + 2)) / (n + 2)
 
 
-@activation(bounds=(-0.30884341301725043, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1908.08681")
+@activation(
+    bounds=(-0.30884341301725043, inf),
+    slopes_at_inf=(0, 1),
+    ulps=(8, 9, 16),  # the slope is a sum of two quotients
+    source="https://arxiv.org/abs/1908.08681",
+)
 @derivative(x=mish_slope)
 def mish(x: ArrayLike) -> Array:
     """mish(x) = x * tanh(log(1 + exp(x)))

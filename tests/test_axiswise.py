@@ -86,6 +86,12 @@ def test_a_confident_row_is_finite_and_keeps_its_tail() -> None:
     np.testing.assert_allclose(jax.jacrev(softmax)(x), [[tail, -tail], [-tail, tail]], rtol=1e-6, atol=bound)
 
 
+def test_large_finite_logits_are_not_infinite() -> None:
+    for top in (1e38, 3e38):
+        np.testing.assert_array_equal(log_softmax(jnp.asarray([top, 0.0])), np.asarray([0, -top], "float32"))
+    np.testing.assert_array_equal(log_softmax(jnp.asarray([jnp.inf, 0.0]), temperature=2.0), [0, -jnp.inf])
+
+
 def test_infinity_takes_the_row_and_nan_spoils_it() -> None:
     inf, nan = jnp.inf, jnp.nan
     np.testing.assert_array_equal(softmax(jnp.asarray([inf, 0.0])), [1, 0])

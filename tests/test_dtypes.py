@@ -11,6 +11,7 @@ import pytest
 from measure import AXISWISE, ELEMENTWISE, in_float64, patterns, together, ulp
 
 from experiments.rows import first
+import jaxact
 from jaxact import CATALOGUE, Facts
 
 FLOATS = ["float8_e4m3fn", "bfloat16", "float64"]
@@ -118,3 +119,9 @@ def test_complex_numbers_are_refused(facts: Facts) -> None:
 def test_shapes_are_kept(facts: Facts) -> None:
     for shape in ((), (0,), (3, 0), (2, 3, 4)):
         assert jax.eval_shape(lambda x: facts.function(x, **required(facts)), jnp.zeros(shape)).shape == shape
+
+
+def test_integers_of_the_host_do_not_wrap() -> None:
+    """JAX cuts int64 to 32 bits when it takes an array in: 2**40 would be 0."""
+    np.testing.assert_array_equal(jaxact.relu(np.array([2**40])), [2.0**40])
+    np.testing.assert_array_equal(jaxact.softmax(np.array([2**32, 0])), [1, 0])

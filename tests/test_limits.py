@@ -10,6 +10,7 @@ from measure import CASE_IDS, CASES, ELEMENTWISE, orders, reverse, value
 from test_dtypes import required
 
 from experiments.exact import exact
+import jaxact
 from jaxact import Facts
 
 functions = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
@@ -128,3 +129,16 @@ def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
     bends = 1e-6 * np.maximum(1, np.abs(below)) * np.maximum(1, 1 / (points - facts.domain[0]) ** 2)
     jumps = points[np.abs(below - above) > bends]
     assert set(jumps.tolist()) <= set(facts.kinks_at(**given))
+
+
+def test_no_tie_of_a_helper_shows_in_a_derivative() -> None:
+    """Where jnp.minimum has equal arguments it has half a slope: celu's second derivative by alpha and x at -alpha."""
+    for first, second in ((0, 1), (1, 0)):
+        mixed = jax.grad(jax.grad(jaxact.celu, first), second)(-1.0, 1.0)
+        assert mixed == pytest.approx(np.exp(-1), rel=1e-6)
+
+
+def test_a_gate_with_beta_0_is_a_half() -> None:
+    x = jnp.asarray([-1e35, -3.0, 2.0, 1e35])
+    np.testing.assert_array_equal(jaxact.swish(x, 0.0), x / 2)
+    np.testing.assert_array_equal(jax.vmap(jax.grad(lambda x: jaxact.swish(x, 0.0)))(x), 0.5 * jnp.ones(4))
