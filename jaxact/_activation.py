@@ -137,9 +137,7 @@ def _widened(operands: dict[str, Any], x: str, also_x: bool = True) -> dict[str,
     return {n: widen(v, operands[x].dtype) if also_x or n != x else v for n, v in operands.items()}
 
 
-def _rounded(
-    body: Callable[..., Any], x: str, widened: bool = True
-) -> Callable[[dict[str, Any], dict[str, Any]], Array]:
+def _rounded(body: Callable[..., Any], x: str, widened: bool = True) -> Callable[..., Array]:
     """The body at the precision of the computation, rounded once to the type of x."""
 
     def rounded(operands: dict[str, Any], constants: dict[str, Any]) -> Array:
