@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from measure import AXISWISE, ELEMENTWISE, in_float64, patterns, together, ulp
 
-from experiments.rows import first
 import jaxact
+from experiments.rows import first
 from jaxact import CATALOGUE, Facts
 
 FLOATS = ["float8_e4m3fn", "bfloat16", "float64"]

@@ -9,8 +9,8 @@ import pytest
 from measure import CASE_IDS, CASES, ELEMENTWISE, orders, reverse, value
 from test_dtypes import required
 
-from experiments.exact import exact
 import jaxact
+from experiments.exact import exact
 from jaxact import Facts
 
 functions = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
