@@ -7,6 +7,8 @@ import jax
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from ._arguments import cast
+
 
 class JVPContext(NamedTuple):
     """Where a function is differentiated, and along what."""
@@ -17,6 +19,10 @@ class JVPContext(NamedTuple):
     moving: tuple[str, ...]
     """Every operand that is a float tracer: more than `tangents`, since an outer derivative may move the rest."""
     tangents: dict[str, Array]
+
+    def term(self, slope: Array, tangent: Array) -> Array:
+        """Slope times tangent in the tangent's type: a float32 parameter of a 16-bit x sums its gradient in float32."""
+        return cast(cast(cast(slope, self.y.dtype), tangent.dtype) * tangent, self.y.dtype)
 
 
 Rule = Callable[[JVPContext], Array]

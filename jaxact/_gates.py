@@ -14,13 +14,13 @@ from ._activation import derivative
 from ._arguments import as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, exp_left, sech
+from ._numerics import LARGE, exp_left, largest, sech
 
 
 def _gate_slope(u: Array, factor: Array) -> Array:
     """sigmoid(u) * (1 + factor * sigmoid(-u)) with e = exp(-u), sigmoid(u) = 1 / (1 + e), sigmoid(-u) = e / (1 + e)."""
     e = jnp.exp(-u)
-    closed = jnp.minimum(e, float(jnp.finfo(u.dtype).max)) / (1 + e)  # not inf / inf
+    closed = jnp.minimum(e, largest(u)) / (1 + e)  # not inf / inf
     return (1 + factor * closed) / (1 + e)
 
 

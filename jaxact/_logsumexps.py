@@ -9,7 +9,8 @@ from jax.typing import ArrayLike
 
 from ._activation import jvp
 from ._facts import activation
-from ._rows import Axis, axes_of, from_top, largest, like, masked, shares, top_of_sum, wide
+from ._numerics import largest
+from ._rows import Axis, axes_of, from_top, like, masked, shares, top_of_sum, wide
 
 
 def _log_of_total(x: Array, axes: tuple[int, ...], keepdims: bool, count: ArrayLike = 1.0) -> Array:

@@ -15,13 +15,14 @@ from jax.typing import ArrayLike
 from ._activation import jvp
 from ._arguments import KeepsIntegers
 from ._facts import activation
+from ._numerics import largest
 from ._rows import (
     Axis,
     axes_of,
     axis_of,
+    centred,
     from_top,
     infinite_below,
-    largest,
     like,
     masked,
     one_if,
@@ -169,8 +170,7 @@ def _kl_arguments(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis, where: A
 def _kl_by_p(dx: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
     p, log_p, _, log_q, axes = _kl_arguments(p_logits, q_logits, axis, where)
     log_ratio = jnp.where((p > 0) & (log_q > -jnp.inf), log_p - log_q, 0)
-    d = p * masked("kl_from_logits", dx, where, 0)
-    return jnp.sum(log_ratio * (d - p * jnp.sum(d, axes, keepdims=True)), axes)
+    return jnp.sum(log_ratio * centred(masked("kl_from_logits", dx, where, 0), p, axes), axes)
 
 
 def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:

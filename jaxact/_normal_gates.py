@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from ._activation import derivative
 from ._facts import activation
-from ._numerics import logistic, logistic_slope, sech, softplus_value
+from ._numerics import erf_slope, logistic, logistic_slope, sech, softplus_value
 
 
 def _cdf(x: Array) -> Array:
@@ -59,14 +59,10 @@ def gelu_exact(x: ArrayLike) -> Array:
 # x * erf(p), p = softplus(x), p' = s = sigmoid(x)
 
 
-def _erf_slope(p: Array) -> Array:
-    return 2 / sqrt(pi) * jnp.exp(-p * p)
-
-
 def _serf_curvature(x: Array) -> Array:
     x = jnp.clip(x, -1000, 1000)
     p, s = softplus_value(x), logistic(x)
-    return _erf_slope(p) * (2 * s + x * (logistic_slope(x) - 2 * p * s * s))
+    return erf_slope(p) * (2 * s + x * (logistic_slope(x) - 2 * p * s * s))
 
 
 @derivative(x=_serf_curvature)
@@ -74,7 +70,7 @@ def serf_slope(x: ArrayLike) -> Array:
     """The slope of serf: erf(p) + x * sigmoid(x) * erf'(p) with p = log(1 + exp(x))."""
     x = jnp.clip(jnp.asarray(x), -1000, 1000)
     p = softplus_value(x)
-    return lax.erf(p) + x * logistic(x) * _erf_slope(p)
+    return lax.erf(p) + x * logistic(x) * erf_slope(p)
 
 
 @activation(

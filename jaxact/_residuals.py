@@ -61,7 +61,7 @@ def from_residual(
     def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
         wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
         slope = jnp.asarray(residual.slope(cast(kept, computation_dtype(at.y.dtype)), **wide, **at.constants))
-        return cast(cast(slope, at.y.dtype).astype(tangent.dtype) * tangent, at.y.dtype)
+        return at.term(slope, tangent)
 
     (tangent,) = at.tangents.values()
     return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)

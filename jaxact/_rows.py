@@ -9,6 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._arguments import widen
+from ._numerics import largest
 
 Axis = int | tuple[int, ...] | None
 
@@ -70,11 +71,6 @@ def per_row(name: str, parameter: str, value: ArrayLike, x: Array, axes: tuple[i
     if jnp.ndim(value):
         like(name, parameter, value, tuple(1 if a in axes else size for a, size in enumerate(x.shape)))
     return value
-
-
-def largest(x: Array) -> float:
-    """The largest number of the type of x."""
-    return float(jnp.finfo(x.dtype).max)
 
 
 def one_if(condition: ArrayLike) -> Array:

@@ -3,7 +3,7 @@
 Their slopes are made of x: y * (1 - y) and 1 - y * y have lost all digits where y is nearly 1.
 """
 
-from math import inf, pi, sqrt
+from math import inf
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -13,6 +13,7 @@ from ._activation import derivative
 from ._arguments import Positive, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, logistic_slope, minus_tanh, sech
+from ._numerics import erf_slope as erf_slope_value
 from ._numerics import tanh as tanh_value
 
 
@@ -37,14 +38,10 @@ def tanh(x: ArrayLike) -> Array:
     return jnp.tanh(x)
 
 
-@derivative(x=lambda x: -2 * jnp.clip(x, -LARGE, LARGE) * _erf_slope(x))
+@derivative(x=lambda x: -2 * jnp.clip(x, -LARGE, LARGE) * erf_slope_value(x))
 def erf_slope(x: ArrayLike) -> Array:
     """The slope of erf: 2 / sqrt(pi) * exp(-x*x)."""
-    return _erf_slope(jnp.asarray(x))
-
-
-def _erf_slope(x: Array) -> Array:
-    return 2 / sqrt(pi) * jnp.exp(-x * x)
+    return erf_slope_value(jnp.asarray(x))
 
 
 @activation(bounds=(-1, 1), slopes_at_inf=(0, 0), source="https://en.wikipedia.org/wiki/Error_function")

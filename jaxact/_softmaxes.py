@@ -108,7 +108,7 @@ def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
 
 
 def _softmax1_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any, sink: Any, temperature: ArrayLike) -> Array:
-    return cooled(centred(masked("softmax1", dx, where, 0), p, axes_of("softmax1", x, axis)), temperature)
+    return _softmax_by_x(dx, p, x, axis, where, temperature)
 
 
 def _shifts(x: Array, axis: Axis, where: Any, sink: Any, temperature: ArrayLike) -> tuple[Array, Array, Array]:
