@@ -13,18 +13,22 @@ import jax
 import tyro
 from rich.console import Console
 
-from . import accuracy_report, depth_report, explorer, gallery, rebuild, report, speed_report
-from .claims import counted
-from .command import FLAGS, PROGRAM, file_in_the_way, refuse
-from .devices import spread_over
-from .files import DataError
-from .log import LOG, logged
-from .progress import watched
-from .questions import QUESTIONS, Question
-from .result import Result, load, save
-from .stamp import fingerprint, stamp
-from .study import Chosen, Everything, Output, Size
-from .style import listed, svg
+from experiments.core.claims import counted
+from experiments.core.command import FLAGS, PROGRAM, file_in_the_way, refuse
+from experiments.core.devices import spread_over
+from experiments.core.files import DataError
+from experiments.core.log import LOG, logged
+from experiments.core.options import Chosen, Everything, Output, Size
+from experiments.core.progress import watched
+from experiments.core.provenance import fingerprint, provenance
+from experiments.core.questions import QUESTIONS, Question
+from experiments.core.result import Result, load, save
+from experiments.core.style import listed, svg
+from experiments.instruments.accuracy import report as accuracy_report
+from experiments.instruments.depth import report as depth_report
+from experiments.instruments.speed import report as speed_report
+from experiments.page import build as rebuild
+from experiments.page import explorer, gallery, report
 
 ABOUT = """Claims of lecture notes about activation functions, put to the test on real handwritten digits.
 
@@ -140,8 +144,8 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
     except ValueError as problem:
         _say(f"{problem} The question is run again.", console)
         kept = None
-    mark = fingerprint(question.name, config)  # of the code that is loaded, should a file change while it runs
-    if kept and kept[0].stamp["fingerprint"] == mark and not output.fresh:
+    mark = fingerprint(question.module, config)  # of the code that is loaded, should a file change while it runs
+    if kept and kept[0].provenance["fingerprint"] == mark and not output.fresh:
         _say(f"{question.name}: answered before with the same code and settings, not run again.", console)
         result = kept[0]
     else:
@@ -149,11 +153,11 @@ def _answered(question: Question, config: Any, output: Output, console: Console)
         LOG.info("%s: started with %s", question.name, asdict(config))
         with watched(question.name, console) as progress:
             result, figure = question.answer(
-                config, progress, lambda: stamp(question.name, config, mark, time.perf_counter() - start)
+                config, progress, lambda: provenance(question.name, config, mark, time.perf_counter() - start)
             )
         save(result, svg(figure), output.out)
         jax.clear_caches()  # programs take memory maps, of which a process does not have enough for all questions
-        _say(f"{question.name}: finished in {result.stamp['seconds']:.0f} s, {counted(result.claims)}.", console)
+        _say(f"{question.name}: finished in {result.provenance['seconds']:.0f} s, {counted(result.claims)}.", console)
     rebuild.rebuild(output.out, explorer.kept(output.out))
     return result
 

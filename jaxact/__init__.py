@@ -37,6 +37,8 @@ from ._losses import binary_cross_entropy_from_logits as binary_cross_entropy_fr
 from ._losses import cross_entropy_from_logits as cross_entropy_from_logits
 from ._losses import entropy_from_logits as entropy_from_logits
 from ._losses import kl_from_logits as kl_from_logits
+from ._names import PEERS as PEERS
+from ._names import Peer as Peer
 from ._names import config as config
 from ._names import get as get
 from ._normal_gates import gelu_exact as gelu_exact

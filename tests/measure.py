@@ -8,21 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.reference import worst_exactly as worst_exactly
-from experiments.subjects import derivatives, held, ours
-from experiments.subjects import forward as forward
-from experiments.subjects import reverse as reverse
-from experiments.sweep import moves_of, tiled
-from experiments.ulps import BOUNDS as BOUNDS
-from experiments.ulps import EXACT as EXACT
-from experiments.ulps import Error as Error
-from experiments.ulps import bound as bound
-from experiments.ulps import domain, relief, settings
-from experiments.ulps import patterns as patterns
-from experiments.ulps import piecewise_linear as piecewise_linear
-from experiments.ulps import sample as sample
-from experiments.ulps import ulp as ulp
-from experiments.ulps import worst as worst
+from experiments.instruments.accuracy.implementations import derivatives, held, ours
+from experiments.instruments.accuracy.implementations import forward as forward
+from experiments.instruments.accuracy.implementations import reverse as reverse
+from experiments.instruments.accuracy.reference import worst_exactly as worst_exactly
+from experiments.instruments.accuracy.sweep import moves_of, tiled
+from experiments.instruments.accuracy.ulps import BOUNDS as BOUNDS
+from experiments.instruments.accuracy.ulps import EXACT as EXACT
+from experiments.instruments.accuracy.ulps import Error as Error
+from experiments.instruments.accuracy.ulps import bound as bound
+from experiments.instruments.accuracy.ulps import domain, relief, settings
+from experiments.instruments.accuracy.ulps import patterns as patterns
+from experiments.instruments.accuracy.ulps import piecewise_linear as piecewise_linear
+from experiments.instruments.accuracy.ulps import sample as sample
+from experiments.instruments.accuracy.ulps import ulp as ulp
+from experiments.instruments.accuracy.ulps import worst as worst
 from jaxact import CATALOGUE, Facts
 
 ELEMENTWISE = [facts for facts in CATALOGUE.values() if facts.elementwise]

@@ -12,8 +12,17 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from measure import AXISWISE, ulp
 from test_dtypes import call
 
-from experiments.exact import exact_row
-from experiments.rows import AXIS_BOUNDS, ROWS, components, directional, first, measurable, of_formula, operands
+from experiments.instruments.accuracy.exact import exact_row
+from experiments.instruments.accuracy.rows import (
+    AXIS_BOUNDS,
+    ROWS,
+    components,
+    directional,
+    first,
+    measurable,
+    of_formula,
+    operands,
+)
 from jaxact import Facts, log_softmax, softmax
 
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)

@@ -6,9 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import cost, cost_story, cost_verdicts, race
-from experiments.cost import ALONE, LAYER, PRODUCT, Config
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core import paired_timing
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.questions.cost import measure as cost
+from experiments.questions.cost import report as cost_report
+from experiments.questions.cost import verdicts as cost_verdicts
+from experiments.questions.cost.measure import ALONE, LAYER, PRODUCT, Config
 
 
 def _runs(
@@ -50,7 +53,7 @@ def test_cost_is_judged_by_its_rules(alone: float, share: dict[int, float], expe
 
 def test_where_exp_is_expensive_is_told_size_by_size() -> None:
     config = Config(sizes=(2**10, 2**20))
-    told = cost_story.tell(config, _runs(config, {2**10: 3.0, 2**20: 1.1}, {}, 0.0))
+    told = cost_report.report(config, _runs(config, {2**10: 3.0, 2**20: 1.1}, {}, 0.0))
     dear = [sentence for sentence in told.practice if "by themselves" in sentence.lower()]
     assert len(dear) == 1
     assert "on 1,024 elements" in dear[0]
@@ -62,19 +65,19 @@ def test_narrow_layers_decide_nothing_but_are_told() -> None:
     config = Config()
     runs = _runs(config, {}, {64: 50.0, 1024: 0.1, 2048: 0.1}, 0.0)
     assert {claim.verdict for claim in cost_verdicts.judge(config, runs) if claim.id == "B14"} == {SUPPORTED}
-    assert any("sigmoid 5000 %" in sentence for sentence in cost_story.tell(config, runs).findings)
+    assert any("sigmoid 5000 %" in sentence for sentence in cost_report.report(config, runs).findings)
 
 
 def test_every_round_of_every_program_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     raced: list[tuple[list[str], int]] = []
 
-    def fake(programs: dict[str, Any], rounds: int) -> race.Runs:
+    def fake(programs: dict[str, Any], rounds: int) -> paired_timing.Runs:
         raced.append((list(programs), rounds))
         for program in programs.values():
             assert np.isfinite(np.asarray(program())).all()
         return {name: [float(turn) for turn in range(rounds)] for name in programs}
 
-    monkeypatch.setattr(cost, "race", fake)
+    monkeypatch.setattr(cost, "paired_times", fake)
     config = cost.smallest()
     runs = cost.run(config, lambda fraction, doing: None)
     everyone = ["relu", *config.activations, "exp"]

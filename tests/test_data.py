@@ -17,12 +17,14 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import data, files, fixed_point, zero_centring
 from experiments.__main__ import main
-from experiments.data import Split, load, mnist1d
-from experiments.files import DataError, read
-from experiments.result import load as kept
-from experiments.training import Recipe, grid, score, train
+from experiments.core import data, files
+from experiments.core.data import Split, load, mnist1d
+from experiments.core.files import DataError, read
+from experiments.core.result import load as kept
+from experiments.core.training import Grid, Recipe, score, train
+from experiments.questions.fixed_point import measure as fixed_point
+from experiments.questions.zero_centring import measure as zero_centring
 
 OWN = "ignore:.* is not a published file:UserWarning"
 FEWER = "ignore:1 of the 5 training batches:UserWarning"
@@ -288,6 +290,6 @@ def test_training_reaches_the_published_accuracies_on_mnist1d(
     """
     whole = Split(*(np.concatenate(both) for both in zip(signals.train, signals.validation, strict=True)))
     recipe = Recipe((40, *hidden, 10), "relu", "adam", 100)
-    *_, (_, state) = train(recipe, grid([0], [1e-2]), whole, steps, 1000)
+    *_, (_, state) = train(recipe, Grid.of([0], [1e-2]), whole, steps, 1000)
     error, _ = score(recipe, state, *signals.test)
     assert abs(100 * (1 - float(error[0])) - published) < 3

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.depth import Config, Row, run
+from experiments.instruments.depth.measure import Config, Row, run
 
 
 def test_a_linear_net_grows_and_shrinks_as_it_must() -> None:

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import devices, fixed_point, vanishing
-from experiments.arrival import Course, everyone, race
-from experiments.data import digits
-from experiments.devices import each_net, spread_over
-from experiments.training import Recipe, begin, forward, grid, score, train
-from experiments.units import fate
+from experiments.core import devices
+from experiments.core.data import digits
+from experiments.core.devices import each_net, spread_over
+from experiments.core.steps_to_error import Task, all_reached, steps_to_error
+from experiments.core.training import Grid, Recipe, begin, forward, score, train
+from experiments.core.units import unit_state
+from experiments.questions.fixed_point import measure as fixed_point
+from experiments.questions.vanishing import measure as vanishing
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +28,10 @@ def _usual_promotion() -> Iterator[None]:
 @pytest.mark.parametrize(("count", "nets"), [(2, 4), (3, 7), (8, 5), ("all", 9)])
 def test_training_on_several_devices_gives_the_nets_of_one(count: devices.Devices, nets: int) -> None:
     data, recipe = digits(), Recipe((64, 12, 10), "tanh")
-    lanes = grid(range(nets), [0.1])
-    (*_, (_, alone)) = train(recipe, lanes, data.train, 40, 20)
+    grid = Grid.of(range(nets), [0.1])
+    (*_, (_, alone)) = train(recipe, grid, data.train, 40, 20)
     with spread_over(count):
-        (*_, (_, shared)) = train(recipe, lanes, data.train, 40, 20)
+        (*_, (_, shared)) = train(recipe, grid, data.train, 40, 20)
         errors, losses = score(recipe, shared, *data.test)
     for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(shared), strict=True):
         assert one.shape == other.shape
@@ -57,13 +59,13 @@ def test_every_device_computes_its_share_only() -> None:
 
 def test_a_race_a_fate_and_a_rounding_are_the_same_on_three_devices() -> None:
     data, recipe = digits(), Recipe((64, 12, 10), "relu", "adam")
-    lanes = grid(range(4), [0.01])
+    grid = Grid.of(range(4), [0.01])
 
     def found() -> list[np.ndarray]:
-        end = race(Course(recipe, data.train, 40, (0.25,)), lanes, 10, everyone)
+        end = steps_to_error(Task(recipe, data.train, 40, (0.25,)), grid, 10, all_reached)
         m = jnp.full((4, 1), 3)
         rounded = fixed_point.score_rounded(recipe, end.state, m, jnp.asarray(8), *data.test)[1]
-        return [end.reached, *map(np.asarray, fate(recipe, end.state, data.train.x).dead), np.asarray(rounded)]
+        return [end.reached, *map(np.asarray, unit_state(recipe, end.state, data.train.x).dead), np.asarray(rounded)]
 
     alone = found()
     with spread_over(3):
@@ -82,6 +84,6 @@ def test_gradients_in_float64_are_the_same_on_three_devices() -> None:
 
 def test_outside_of_the_context_one_device_computes() -> None:
     recipe = Recipe((64, 12, 10), "relu")
-    state = begin(recipe, grid(range(4), [0.1]))
+    state = begin(recipe, Grid.of(range(4), [0.1]))
     outputs = each_net()(lambda recipe, nets, x: jax.vmap(lambda net: forward(recipe, net, x)[0])(nets))
     assert len(outputs(recipe, state.net, digits().test.x).devices()) == 1

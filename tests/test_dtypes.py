@@ -11,7 +11,7 @@ import pytest
 from measure import AXISWISE, ELEMENTWISE, in_float64, patterns, together, ulp
 
 import jaxact
-from experiments.rows import first
+from experiments.instruments.accuracy.rows import first
 from jaxact import CATALOGUE, Facts
 
 FLOATS = ["float8_e4m3fn", "bfloat16", "float64"]

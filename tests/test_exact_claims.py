@@ -8,12 +8,24 @@ import numpy as np
 import pytest
 
 import jaxact
-from experiments import exact_claims, exact_claims_story, exact_claims_verdicts
-from experiments.algebra import NOTES, TRUTH, certain, differing, grid, not_nan, notes, off, slope
-from experiments.algebra_functions import FUNCTIONS
-from experiments.algebra_nets import NETS
-from experiments.exact_claims_verdicts import SAID, judge
-from experiments.statistics import REFUTED, SUPPORTED
+from experiments.core.statistics import REFUTED, SUPPORTED
+from experiments.questions.exact_claims import measure as exact_claims
+from experiments.questions.exact_claims import report as exact_claims_report
+from experiments.questions.exact_claims import verdicts as exact_claims_verdicts
+from experiments.questions.exact_claims.algebra import (
+    NOTES,
+    TRUTH,
+    certain,
+    differing,
+    grid,
+    not_nan,
+    notes,
+    off,
+    slope,
+)
+from experiments.questions.exact_claims.functions import FUNCTIONS
+from experiments.questions.exact_claims.nets import NETS
+from experiments.questions.exact_claims.verdicts import SAID, judge
 
 Runs = list[dict[str, Any]]
 
@@ -63,7 +75,7 @@ def test_one_failed_check_refutes_and_its_sentence_is_doubted(name: str, runs: R
     one[first] = one[first] | {"holds": False}
     claim = judge(config, one)[place]
     assert (claim.verdict, claim.interval.value) == (REFUTED, runs[first]["value"])
-    told = " ".join(row[2] for row in exact_claims_story.tell(config, changed(TRUTH, False)).tables[0].rows)
+    told = " ".join(row[2] for row in exact_claims_report.report(config, changed(TRUTH, False)).tables[0].rows)
     has_truth = any((run["claim"], run["of"]) == (name, TRUTH) for run in runs)
     assert (f"not confirmed: {SAID[name].so}" in told) == has_truth
 

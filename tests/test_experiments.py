@@ -22,17 +22,20 @@ import pytest
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
-from experiments import collapse_verdicts, convergence_verdicts, dying_relu_verdicts, report
 from experiments.__main__ import main
-from experiments.claims import WORDS
-from experiments.data import Split, digits
-from experiments.dying_relu import LAYER_NORM
-from experiments.questions import QUESTIONS
-from experiments.result import load, write
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.training import Recipe, begin, forward, grid, losses, score, train
-from experiments.tuning import tune
-from experiments.units import fate
+from experiments.core.claims import WORDS
+from experiments.core.data import Split, digits
+from experiments.core.questions import QUESTIONS
+from experiments.core.result import load, write
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core.training import Grid, Recipe, begin, forward, losses, score, train
+from experiments.core.tuning import tune
+from experiments.core.units import unit_state
+from experiments.page import report
+from experiments.questions.collapse import verdicts as collapse_verdicts
+from experiments.questions.convergence import verdicts as convergence_verdicts
+from experiments.questions.dying_relu import verdicts as dying_relu_verdicts
+from experiments.questions.dying_relu.measure import LAYER_NORM
 
 ROOT = Path(__file__).parent.parent
 TINY = [
@@ -99,10 +102,10 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
         assert claim["verdict"] in (SUPPORTED, REFUTED, INCONCLUSIVE)
         assert all(claim[part] for part in ("id", "text", "source", "scope", "measure", "rule"))
         assert len(claim["interval"]) == 3
-    assert {"python", "jax", "jaxlib", "equinox", "optax", "jaxact", "numpy"} <= set(stored["stamp"]["versions"])
-    assert stored["stamp"]["seconds"] > 0
-    assert stored["stamp"]["device"]
-    assert stored["stamp"]["command"].startswith(f"python -m experiments {name} --")
+    assert {"python", "jax", "jaxlib", "equinox", "optax", "jaxact", "numpy"} <= set(stored["provenance"]["versions"])
+    assert stored["provenance"]["seconds"] > 0
+    assert stored["provenance"]["device"]
+    assert stored["provenance"]["command"].startswith(f"python -m experiments {name} --")
     assert (answered / f"{name}.svg").read_text("utf-8").startswith("<svg")
 
 
@@ -123,7 +126,7 @@ def test_every_seed_asked_for_is_kept(name: str, answered: Path) -> None:
 def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
     kept = load("collapse", answered)
     assert kept is not None
-    words = kept[0].stamp["command"].split()
+    words = kept[0].provenance["command"].split()
     assert words[:4] == ["python", "-m", "experiments", "collapse"]
     assert {"--epochs", "--xor-steps"} <= set(words)
 
@@ -137,7 +140,7 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
             assert claim.id in WORDS
             for part in (claim.text, claim.scope, claim.rule, WORDS[claim.id]):
                 assert html.escape(part) in page
-        assert html.escape(kept[0].stamp["command"]) in page
+        assert html.escape(kept[0].provenance["command"]) in page
     assert page.count("<svg") == len(QUESTIONS)
     loading = r"<script[^>]*src|<link|<img|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#)[\w/.]|url\((?![\"']?#)"
     assert not re.findall(loading, page)
@@ -258,7 +261,7 @@ def test_help_explains_every_setting(
         main([name, "--help"])
     assert not leaving.value.code
     printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
-    source = Path(sys.modules[f"experiments.{name}"].__file__ or "").read_text("utf-8")
+    source = Path(sys.modules[f"{QUESTIONS[name].module}.measure"].__file__ or "").read_text("utf-8")
     for field in dataclasses.fields(QUESTIONS[name].config()):
         explained = re.search(rf'^    {field.name}: .*\n    """(.+)"""$', source, re.MULTILINE)
         assert explained, f"{field.name} has no docstring of one line"
@@ -366,9 +369,9 @@ def test_digits_are_standardised_by_the_training_part_and_disjoint() -> None:
 def test_one_step_is_gradient_descent_by_hand() -> None:
     x, y = digits().train.x[:50], digits().train.y[:50]
     recipe = Recipe((64, 10), "identity", batch=50)
-    lanes = grid([3], [0.5])
-    weight = np.asarray(begin(recipe, lanes).net[0].weight)[0].astype(float)
-    ((_, state),) = train(recipe, lanes, Split(x, y), 1, 1)
+    grid = Grid.of([3], [0.5])
+    weight = np.asarray(begin(recipe, grid).net[0].weight)[0].astype(float)
+    ((_, state),) = train(recipe, grid, Split(x, y), 1, 1)
     exponentials = np.exp(x @ weight)
     surplus = exponentials / exponentials.sum(1, keepdims=True) - np.eye(10)[y]
     assert np.allclose(state.net[0].weight[0], weight - 0.5 * x.T @ surplus / 50, atol=1e-5)
@@ -379,7 +382,7 @@ def test_a_trained_layer_does_as_well_as_sklearns_logistic_regression() -> None:
     data = digits()
     theirs = LogisticRegression(C=1.0, max_iter=2000).fit(data.train.x, data.train.y).score(data.test.x, data.test.y)
     recipe = Recipe((64, 10), "identity")
-    *_, (_, state) = train(recipe, grid(range(4), [0.1]), data.train, 660, 330)
+    *_, (_, state) = train(recipe, Grid.of(range(4), [0.1]), data.train, 660, 330)
     error, _ = score(recipe, state, *data.test)
     assert abs(np.mean(1 - np.asarray(error)) - theirs) < 0.02
 
@@ -387,25 +390,25 @@ def test_a_trained_layer_does_as_well_as_sklearns_logistic_regression() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "clipped_sgd", "adam"])
 def test_a_net_trained_among_others_is_the_net_trained_alone(optimizer: str) -> None:
     data, recipe = digits().train, Recipe((64, 8, 10), "tanh", optimizer)
-    (*_, (_, many)) = train(recipe, grid([5, 6], [0.01, 0.1]), data, 20, 10)
-    (*_, (_, one)) = train(recipe, grid([6], [0.1]), data, 20, 20)
+    (*_, (_, many)) = train(recipe, Grid.of([5, 6], [0.01, 0.1]), data, 20, 10)
+    (*_, (_, one)) = train(recipe, Grid.of([6], [0.1]), data, 20, 20)
     for together, alone in zip(jax.tree.leaves(many.net), jax.tree.leaves(one.net), strict=True):
         assert np.allclose(together[3], alone[0], atol=1e-5)
 
 
 def test_a_clipped_step_is_never_longer_than_its_rate() -> None:
     data, recipe = digits().train, Recipe((64, 8, 10), "relu", "clipped_sgd")
-    lanes = grid(range(3), [7.0], gains=[30.0])
-    before = begin(recipe, lanes)
-    ((_, after),) = train(recipe, lanes, data, 1, 1)
+    grid = Grid.of(range(3), [7.0], gains=[30.0])
+    before = begin(recipe, grid)
+    ((_, after),) = train(recipe, grid, data, 1, 1)
     moves = [b - a for a, b in zip(jax.tree.leaves(before.net), jax.tree.leaves(after.net), strict=True)]
     length = jnp.sqrt(sum(jnp.sum(move**2, axis=tuple(range(1, move.ndim))) for move in moves))
     assert np.allclose(length, 7.0, rtol=1e-4)
 
 
 def test_activations_share_initial_weights_and_seeds_do_not() -> None:
-    lanes = grid([1, 2], [0.1], gains=[1.0, 2.0])
-    relu, tanh = (begin(Recipe((64, 16, 10), name), lanes).net[0].weight for name in ("relu", "tanh"))
+    grid = Grid.of([1, 2], [0.1], gains=[1.0, 2.0])
+    relu, tanh = (begin(Recipe((64, 16, 10), name), grid).net[0].weight for name in ("relu", "tanh"))
     assert np.array_equal(relu, tanh)
     assert np.allclose(2 * relu[0], relu[2])
     assert not np.allclose(relu[0], relu[1])
@@ -413,8 +416,8 @@ def test_activations_share_initial_weights_and_seeds_do_not() -> None:
 
 
 def test_tuning_moves_until_the_best_lies_inside() -> None:
-    def cost(lanes: Any) -> np.ndarray:
-        return np.abs(np.log2(lanes.rate / 32)) + np.abs(np.log2(lanes.gain / 4)) + 0.01 * lanes.seed
+    def cost(grid: Any) -> np.ndarray:
+        return np.abs(np.log2(grid.rate / 32)) + np.abs(np.log2(grid.gain / 4)) + 0.01 * grid.seed
 
     found = tune(cost, range(3), rate=0.25, gain=1.0, rates=5, gains=3, windows=6)
     assert (found.rate, found.gain, found.interior) == (32.0, 4.0, True)
@@ -432,21 +435,21 @@ def test_tuning_moves_until_the_best_lies_inside() -> None:
 )
 def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: int, cut_off: int) -> None:
     recipe, data = Recipe((64, 6, 10), activation), digits().train
-    state = begin(recipe, grid([0], [0.1]))
+    state = begin(recipe, Grid.of([0], [0.1]))
     hidden, output = state.net
     state = state._replace(net=(hidden._replace(bias=hidden.bias.at[0, 0].set(-500.0)), output))
-    counts = [int(units[0][0].sum()) for units in fate(recipe, state, jnp.asarray(data.x))]
+    counts = [int(units[0][0].sum()) for units in unit_state(recipe, state, jnp.asarray(data.x))]
     assert counts == [dead, stuck, cut_off]
 
 
 def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
     recipe, data = Recipe((64, 6, 10), "tanh"), digits().train
-    net = jax.tree.map(lambda leaf: leaf[0], begin(recipe, grid([0], [0.1])).net)
+    net = jax.tree.map(lambda leaf: leaf[0], begin(recipe, Grid.of([0], [0.1])).net)
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     _, (z,) = forward(recipe, net, x)
-    taps = jax.grad(lambda taps: jnp.sum(losses(recipe, net, x, y, taps)))([jnp.zeros_like(z)])
+    probes = jax.grad(lambda probes: jnp.sum(losses(recipe, net, x, y, probes)))([jnp.zeros_like(z)])
     weights = jax.grad(lambda net: jnp.sum(losses(recipe, net, x, y)))(net)
-    assert np.allclose(data.x.T @ taps[0], weights[0].weight, atol=1e-2)
+    assert np.allclose(data.x.T @ probes[0], weights[0].weight, atol=1e-2)
 
 
 def _convergence_runs(steps: dict[str, float]) -> list[dict[str, Any]]:

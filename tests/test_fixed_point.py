@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import jaxact
-from experiments import fixed_point_verdicts
-from experiments.data import digits
-from experiments.fixed_point import (
+from experiments.core.data import digits
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core.training import Grid, Recipe, begin, score
+from experiments.questions.fixed_point import verdicts as fixed_point_verdicts
+from experiments.questions.fixed_point.measure import (
     FORMATS,
     PIXELS,
     SIX,
@@ -24,8 +26,6 @@ from experiments.fixed_point import (
     quantised,
     score_rounded,
 )
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.training import Recipe, begin, grid, score
 
 
 def _exactly(x: float, m: int, bits: int) -> Fraction:
@@ -67,7 +67,7 @@ def test_a_cap_of_six_is_relu6_and_none_is_relu() -> None:
 @pytest.mark.parametrize("cap", [np.inf, 6.0])
 def test_formats_do_what_their_names_say(cap: float) -> None:
     data, recipe = digits("raw").train, Recipe((64, 12, 12, 10), Capped(cap))
-    state = begin(recipe, grid(range(3), [0.1], [0.5]))
+    state = begin(recipe, Grid.of(range(3), [0.1], [0.5]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     highest = np.asarray(largest(recipe, state, x))
     found = {name: np.asarray(m) for name, m in formats(recipe, state, highest, 6, data)}
@@ -83,7 +83,7 @@ def test_formats_do_what_their_names_say(cap: float) -> None:
 
 def test_many_bits_change_nothing_and_one_changes_much() -> None:
     data, recipe = digits().test, Recipe((64, 12, 12, 10), Capped(np.inf))
-    state = begin(recipe, grid(range(3), [0.1]))
+    state = begin(recipe, Grid.of(range(3), [0.1]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     m = jnp.full((3, 2), 5)
     wrong, loss = score(recipe, state, x, y)

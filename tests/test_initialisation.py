@@ -12,20 +12,22 @@ import pytest
 from scipy import integrate, stats
 
 import jaxact
-from experiments import born_dead_verdicts, init_scale_verdicts, vanishing_verdicts
-from experiments.arrival import Course, everyone, quickest, race
-from experiments.born_dead import biased, born_dead, learning
-from experiments.born_dead_verdicts import lower, upper
-from experiments.data import digits
-from experiments.init_scale import Kind
-from experiments.init_scale_verdicts import of_kind
-from experiments.initials import INITS, Init, drawn
-from experiments.meanfield import decades, moments, settled
-from experiments.questions import QUESTIONS
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, wilson_interval
-from experiments.training import Recipe, begin, forward, grid, layer_norm
-from experiments.units import saturated
-from experiments.vanishing import NORMALISED, gradients, line, norms_back, off
+from experiments.core.data import digits
+from experiments.core.questions import QUESTIONS
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, wilson_interval
+from experiments.core.steps_to_error import Task, all_reached, steps_to_error, tune_steps
+from experiments.core.training import Grid, Recipe, begin, forward, layer_norm
+from experiments.core.units import saturated
+from experiments.questions.born_dead import verdicts as born_dead_verdicts
+from experiments.questions.born_dead.measure import biased, born_dead, learning
+from experiments.questions.born_dead.verdicts import lower, upper
+from experiments.questions.init_scale import verdicts as init_scale_verdicts
+from experiments.questions.init_scale.measure import Kind
+from experiments.questions.init_scale.verdicts import of_kind
+from experiments.questions.vanishing import verdicts as vanishing_verdicts
+from experiments.questions.vanishing.initials import INITS, Init, drawn
+from experiments.questions.vanishing.meanfield import decades, moments, settled
+from experiments.questions.vanishing.measure import NORMALISED, gradients, line, norms_back, off
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +84,7 @@ def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
     x = jnp.asarray(digits().train.x[:20])
     for gain in (0.01, 1.0, 100.0):
         recipe = Recipe((64, 40, 30, 10), "sigmoid", normalised=True)
-        state = begin(recipe, grid([0], [0.1], [gain], bias=0.5))
+        state = begin(recipe, Grid.of([0], [0.1], [gain], bias=0.5))
         for before in forward(recipe, jax.tree.map(lambda one: one[0], state.net), x)[1]:
             np.testing.assert_allclose(jnp.mean(before, -1), 0.5, atol=1e-4)
             np.testing.assert_allclose(jnp.std(before, -1), 1, rtol=0.2 if gain < 1 else 1e-3)
@@ -115,7 +117,7 @@ def test_a_net_without_gradient_is_kept_and_counted(monkeypatch: pytest.MonkeyPa
         one for one in vanishing_verdicts.judge(config, runs + _halves(0.5)) if one.id == "B3" and "tanh" in one.text
     ]
     assert claim.verdict != SUPPORTED
-    told = " ".join(QUESTIONS["vanishing"].tell(config, runs + _halves(0.5)).findings)
+    told = " ".join(QUESTIONS["vanishing"].report(config, runs + _halves(0.5)).findings)
     assert "2 of 4 untrained nets" in told
 
 
@@ -129,7 +131,7 @@ def test_saturated_counts_units_by_their_slope() -> None:
 
 def test_zero_slopes_are_counted_unit_by_unit() -> None:
     recipe, x = Recipe((64, 8, 8, 10), "relu"), digits().train.x
-    state = begin(recipe, grid(range(2), [0.1]))
+    state = begin(recipe, Grid.of(range(2), [0.1]))
     first, second, last = state.net
     first = first._replace(bias=first.bias.at[0, :2].set(-500.0).at[0, 2:].set(500.0))
     second = second._replace(weight=0 * second.weight, bias=second.bias.at[1, :].set(1.0))
@@ -311,7 +313,7 @@ def test_small_and_large_scales_are_judged_by_their_rule(
     config = QUESTIONS["init_scale"].config(("tanh",))
     runs = _scale_runs(config, steps, share)
     assert [claim.verdict for claim in init_scale_verdicts.judge(config, runs)] == expected
-    told = " ".join(QUESTIONS["init_scale"].tell(config, runs).findings)
+    told = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
     assert f"{sum(np.isinf(run['steps']) for run in runs)} never got there and 1 blew up" in told
 
 
@@ -325,18 +327,18 @@ def test_half_of_the_nets_arriving_at_a_small_scale_decides_nothing() -> None:
 
 
 def test_a_race_records_the_first_time_and_never_for_those_that_stand_still_or_blow_up() -> None:
-    course = Course(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.5, 0.1))
-    end = race(course, grid([1000], [0.0, 0.2, 1e30]), 5, everyone)
+    task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.5, 0.1))
+    end = steps_to_error(task, Grid.of([1000], [0.0, 0.2, 1e30]), 5, all_reached)
     assert np.isinf(end.reached[[0, 2]]).all()
     assert not np.isfinite(end.loss[2])
     assert end.reached[1, 0] < end.reached[1, 1] <= end.last == 60
-    again = race(course._replace(steps=int(end.reached[1, 0])), grid([1000], [0.2]), 5, everyone)
+    again = steps_to_error(task._replace(steps=int(end.reached[1, 0])), Grid.of([1000], [0.2]), 5, all_reached)
     assert again.error[0] <= 0.5
 
 
 def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
-    course = Course(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.1,))
-    found = quickest(course, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, look_every=10)
+    task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.1,))
+    found = tune_steps(task, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, look_every=10)
     assert found.interior
     assert 2.0**-5 < found.rate < 8
 
@@ -350,6 +352,6 @@ def test_every_kind_of_net_has_verdicts_of_its_own() -> None:
     assert [claim.verdict for claim in claims] == [*easy, *hard, REFUTED, SUPPORTED, REFUTED]
     for kind, claim in zip(config.kinds(), claims[::3], strict=True):
         assert f"{kind.written}, 32" in claim.scope
-    findings = " ".join(QUESTIONS["init_scale"].tell(config, runs).findings)
+    findings = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
     assert "1 hidden layer, tanh: the median net gets to 5% training error from scale 0.001 to 30" in findings
     assert "4 hidden layers, tanh: the median net gets to 5% training error from scale 0.01 to 10" in findings

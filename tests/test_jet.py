@@ -12,7 +12,7 @@ from jax.experimental.jet import jet as jax_jet
 from test_dtypes import required
 
 import jaxact
-from experiments.exact import exact
+from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, jet
 
 elementwise = [facts for facts in CATALOGUE.values() if facts.elementwise]
@@ -46,7 +46,7 @@ def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "silu", "softplus", "elu"])
 def test_two_more_orders_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.exact.ORDERS", 6)
+    monkeypatch.setattr("experiments.instruments.accuracy.exact.ORDERS", 6)
     monkeypatch.setattr(flint.ctx, "cap", 6)  # a series keeps as many terms as it was made with
     x = np.linspace(-6, 6, 14, dtype="float32")[1:-1]
     y, terms = jax.jit(jax.vmap(lambda x: straight(CATALOGUE[name].function, x, 5)))(x)

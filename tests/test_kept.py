@@ -7,8 +7,8 @@ import pytest
 from measure import ELEMENTWISE
 
 import jaxact
-from experiments import figures
-from experiments.peers import JAX_NN
+from experiments.instruments import costs as figures
+from experiments.instruments.peers import JAX_NN
 from jaxact import Facts
 
 

@@ -10,7 +10,7 @@ from measure import CASE_IDS, CASES, ELEMENTWISE, orders, reverse, value
 from test_dtypes import required
 
 import jaxact
-from experiments.exact import exact
+from experiments.instruments.accuracy.exact import exact
 from jaxact import Facts
 
 functions = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)

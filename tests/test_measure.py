@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from measure import bound, forward, in_float64, patterns, reverse, sample, ulp, worst, worst_exactly
 
-from experiments.exact import exact, exact_row
-from experiments.reference import check
-from experiments.ulps import AXIS_BOUNDS, BOUNDS, EXACT, beside, moved
+from experiments.instruments.accuracy.exact import exact, exact_row
+from experiments.instruments.accuracy.reference import check
+from experiments.instruments.accuracy.ulps import AXIS_BOUNDS, BOUNDS, EXACT, beside, moved
 from jaxact import CATALOGUE, sigmoid, tanh
 
 

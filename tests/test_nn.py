@@ -16,6 +16,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxact
+from experiments.instruments.modules import modules as table
 from jaxact import nn
 from jaxact.nn import (
     APL,
@@ -39,7 +40,6 @@ from jaxact.nn import (
     TemperatureSoftmax,
 )
 from jaxact.nn._parametric import Parametric
-from jaxact.nn._table import modules as table
 
 KEY = jax.random.key(0)
 X = jnp.asarray([-2.2, -0.6, 0.3, 1.4, 2.7])

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import curves, explorer, gallery, report
 from experiments.__main__ import main
-from experiments.curves import GRID, explored, function
-from experiments.questions import QUESTIONS
-from experiments.style import svg
-from experiments.ulps import BOUNDS
+from experiments.core.questions import QUESTIONS
+from experiments.core.style import svg
+from experiments.instruments.accuracy.ulps import BOUNDS
+from experiments.page import curves, explorer, gallery, report
+from experiments.page.curves import GRID, explored, function
 from jaxact import CATALOGUE
 
 ELEMENTWISE = [name for name, facts in CATALOGUE.items() if facts.elementwise]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.published import END, FOLDER, LIBRARIES, ROOT, lines, measured, renew
+from experiments.instruments.published import END, FOLDER, LIBRARIES, ROOT, lines, measured, renew
 from jaxact import CATALOGUE
 
 HEAD = "| function | parameters | library | dtype | inputs | order | worst ulp |\n| --- |\n"

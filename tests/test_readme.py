@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 import pytest
 
+from experiments.instruments.catalogue import peers, renew, table
+from experiments.instruments.modules import modules
 from jaxact import CATALOGUE
-from jaxact.__main__ import peers, renew, table
-from jaxact.nn._table import modules
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,13 +31,13 @@ def test_code_blocks_print_what_they_say() -> None:
 
 
 def test_tables_are_fresh() -> None:
-    assert renew(README) == README, "renew the tables: python -m jaxact README.md"
+    assert renew(README) == README, "renew the tables: python -m experiments.instruments.catalogue README.md"
 
 
 def test_tables_are_printed_and_renewed_by_their_command(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text(README.replace("`relu(x) = ", "`stale(x) = ").replace("| `hardshrink` |", "| `stale` |"))
-    command = [sys.executable, "-m", "jaxact"]
+    command = [sys.executable, "-m", "experiments.instruments.catalogue"]
     subprocess.run([*command, str(file)], cwd=ROOT, check=True)
     assert file.read_text() == README
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import recommendation, recommendation_story, recommendation_verdicts
-from experiments.data import digits
-from experiments.recommendation import RELU, Config
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.training import Recipe
-from experiments.tuning import by_error, by_loss, tune_rate
+from experiments.core.data import digits
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core.training import Recipe
+from experiments.core.tuning import by_error, by_loss, tune_rate
+from experiments.questions.recommendation import measure as recommendation
+from experiments.questions.recommendation import report as recommendation_report
+from experiments.questions.recommendation import verdicts as recommendation_verdicts
+from experiments.questions.recommendation.measure import RELU, Config
 
 Runs = list[dict[str, Any]]
 
@@ -76,7 +78,7 @@ def test_what_another_rate_contradicts_is_inconclusive(times: float, usual: floa
     lead = recommendation_verdicts.ahead(config, runs, "digits", "elu", RELU, 0.99)
     assert lead == pytest.approx((tuned, -2, 2))
     changed = f"{len(claims)} of {len(claims)} claims would have another verdict"
-    assert any(changed in sentence for sentence in recommendation_story.tell(config, runs).practice)
+    assert any(changed in sentence for sentence in recommendation_report.report(config, runs).practice)
 
 
 def test_the_rival_that_is_shown_decides_not_one_whose_lead_hangs_on_the_rate() -> None:
@@ -106,7 +108,7 @@ def test_the_strongest_rival_is_named_and_the_story_ranks() -> None:
     runs = _runs(config, {"gelu": 1.0, "sigmoid": -3.0})
     use, *_ = recommendation_verdicts.judge(config, runs)
     assert "minus that of gelu" in use.measure
-    first, *_ = recommendation_story.tell(config, runs).findings
+    first, *_ = recommendation_report.report(config, runs).findings
     assert first.index("gelu") < first.index("ReLU") < first.index("sigmoid")
 
 

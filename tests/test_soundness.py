@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import soundness, soundness_verdicts
-from experiments.soundness import FRESH, GAIN, NETS, RATE, gru, residual
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.training import Layer, Net, grid
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core.training import Grid, Layer, Net
+from experiments.questions.soundness import measure as soundness
+from experiments.questions.soundness import verdicts as soundness_verdicts
+from experiments.questions.soundness.measure import FRESH, GAIN, NETS, RATE, gru, residual
 
-LANES = grid([FRESH], [RATE], [GAIN])
+LANES = Grid.of([FRESH], [RATE], [GAIN])
 
 
 def _net(name: str) -> Net:

@@ -10,12 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import contests, figures, markdown, pairs, race, rows_contests, speed_report
 from experiments.__main__ import main
-from experiments.contests import Contest
-from experiments.curves import _costs
-from experiments.published import costs
-from experiments.regimes import (
+from experiments.core import markdown, paired_timing
+from experiments.core.statistics import Interval
+from experiments.instruments import costs as figures
+from experiments.instruments.published import costs
+from experiments.instruments.speed import contests, pairs, rows_contests
+from experiments.instruments.speed import report as speed_report
+from experiments.instruments.speed.contests import Contest
+from experiments.instruments.speed.measure import Config
+from experiments.instruments.speed.regimes import (
     ALONE_16,
     ALONE_32,
     BIAS,
@@ -34,10 +38,9 @@ from experiments.regimes import (
     TIMES,
     TRANSCENDENTALS,
 )
-from experiments.speed import Config
-from experiments.speed_results import Figure, Measured, Time, mean
-from experiments.speed_summary import misses, summary
-from experiments.statistics import Interval
+from experiments.instruments.speed.results import Figure, Measured, Time, mean
+from experiments.instruments.speed.summary import misses, summary
+from experiments.page.curves import _costs
 
 
 class Clock:
@@ -69,20 +72,24 @@ def holds(measured: Measured) -> dict[str, str]:
 
 def test_ratios_are_of_medians_of_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(race.time, "perf_counter", lambda: clock.now)
-    runs = race.race({"ours": clock.takes(1.0), "theirs": clock.takes(4.0), "brief": clock.takes(1e-4)}, 9)
-    assert race.ratio(runs, "ours", "theirs") == (0.25, 0.25, 0.25)
+    monkeypatch.setattr(paired_timing.time, "perf_counter", lambda: clock.now)
+    runs = paired_timing.paired_times(
+        {"ours": clock.takes(1.0), "theirs": clock.takes(4.0), "brief": clock.takes(1e-4)}, 9
+    )
+    assert paired_timing.ratio(runs, "ours", "theirs") == (0.25, 0.25, 0.25)
     assert runs["brief"] == pytest.approx([1e-4] * 9)
-    assert race.geometric_mean([0.5, 2.0, 4.0]) == pytest.approx(4 ** (1 / 3))
-    noisy = race.race({"ours": clock.takes(*[1.0] * 2, 9.0, 1.0, 2.0), "theirs": clock.takes(1.0)}, 9)
-    value, low, high = race.ratio(noisy, "ours", "theirs")
+    assert paired_timing.geometric_mean([0.5, 2.0, 4.0]) == pytest.approx(4 ** (1 / 3))
+    noisy = paired_timing.paired_times({"ours": clock.takes(*[1.0] * 2, 9.0, 1.0, 2.0), "theirs": clock.takes(1.0)}, 9)
+    value, low, high = paired_timing.ratio(noisy, "ours", "theirs")
     assert low <= value == 2.0 <= high
 
 
 def test_what_happens_before_each_turn_is_beside_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(race.time, "perf_counter", lambda: clock.now)
-    runs = race.race({"ours": clock.takes(1e-4), "theirs": clock.takes(2.0)}, 3, before=clock.takes(50.0))
+    monkeypatch.setattr(paired_timing.time, "perf_counter", lambda: clock.now)
+    runs = paired_timing.paired_times(
+        {"ours": clock.takes(1e-4), "theirs": clock.takes(2.0)}, 3, before=clock.takes(50.0)
+    )
     assert runs == {"ours": pytest.approx([1e-4] * 3), "theirs": pytest.approx([2.0] * 3)}
     assert clock.now == pytest.approx(6 * 50 + 3 * 2.0001)
 

@@ -5,25 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from experiments import collapse, stamp
 from experiments.__main__ import _asked_for
-from experiments.questions import QUESTIONS
-from experiments.stamp import fingerprint, modules_of, without_words
-from experiments.study import Size
+from experiments.core import provenance
+from experiments.core.options import Size
+from experiments.core.provenance import ROOT, files_used_by, fingerprint, without_words
+from experiments.core.questions import QUESTIONS
+from experiments.questions.collapse import measure as collapse
 
 
 def test_a_question_is_made_of_its_own_files_and_of_what_they_import() -> None:
-    names = {path.stem for path in modules_of("collapse")}
-    assert {"collapse", "collapse_verdicts", "collapse_story", "training", "data", "statistics"} <= names
-    assert not names & {"__main__", "speed", "vanishing", "explorer"}
-    assert all(name in {path.stem for path in modules_of(name)} for name in QUESTIONS)
+    names = {path.relative_to(ROOT).as_posix() for path in files_used_by(QUESTIONS["collapse"].module)}
+    own = {f"experiments/questions/collapse/{part}.py" for part in ("measure", "verdicts", "report")}
+    assert own | {f"experiments/core/{part}.py" for part in ("training", "data", "statistics", "devices")} <= names
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_walk_from_a_setting_to_its_verdict_stays_within_the_folder_and_core(name: str) -> None:
+    assert {path.parent.name for path in files_used_by(QUESTIONS[name].module)} == {name, "core"}
 
 
 @pytest.mark.parametrize("size", Size)
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_command_of_an_answer_gives_its_settings(name: str, size: Size) -> None:
     config = QUESTIONS[name].settings(size)
-    command = stamp.stamp(name, config, "", 0.0)["command"].removeprefix("python -m experiments ")
+    command = provenance.provenance(name, config, "", 0.0)["command"].removeprefix("python -m experiments ")
     ((question, given),), _ = _asked_for(shlex.split(command))
     assert (question.name, given) == (name, config)
 
@@ -40,8 +45,8 @@ def test_code_counts_and_words_do_not() -> None:
     [
         ("training.py", lambda text: text.replace('"""', '"""Words. ', 1), True),
         ("training.py", lambda text: text + "\nMORE = 1\n", False),
-        ("vanishing.py", lambda text: text + "\nMORE = 1\n", True),
-        ("collapse.py", lambda text: text.replace('"""', '"""Words. ', 1), False),
+        ("vanishing/measure.py", lambda text: text + "\nMORE = 1\n", True),
+        ("collapse/measure.py", lambda text: text.replace('"""', '"""Words. ', 1), False),
         ("_sigmoids.py", lambda text: text.replace('"""', '"""Words. ', 1), True),
         ("_sigmoids.py", lambda text: text + "\nMORE = 1\n", False),
     ],
@@ -50,11 +55,11 @@ def test_an_answer_holds_until_code_that_it_uses_is_edited(
     name: str, edited: object, holds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = collapse.Config()
-    before, read = fingerprint("collapse", config), Path.read_text
+    before, read = fingerprint(QUESTIONS["collapse"].module, config), Path.read_text
 
     def as_edited(path: Path, *encoding: str) -> str:
         text = read(path, *encoding)
-        return edited(text) if path.name == name else text  # pyright: ignore[reportCallIssue]
+        return edited(text) if path.as_posix().endswith(name) else text  # pyright: ignore[reportCallIssue]
 
-    monkeypatch.setattr(stamp.Path, "read_text", as_edited)
-    assert (fingerprint("collapse", config) == before) is holds
+    monkeypatch.setattr(provenance.Path, "read_text", as_edited)
+    assert (fingerprint(QUESTIONS["collapse"].module, config) == before) is holds

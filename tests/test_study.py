@@ -11,10 +11,10 @@ import jax
 import pytest
 
 from experiments.__main__ import _asked_for, main
-from experiments.log import LOG, logged
-from experiments.questions import QUESTIONS, Question
-from experiments.result import load
-from experiments.study import Size
+from experiments.core.log import LOG, logged
+from experiments.core.options import Size
+from experiments.core.questions import QUESTIONS, Question
+from experiments.core.result import load
 
 WITHOUT_DATA = ["cost", "exact_claims", "soundness"]  # soundness repeats what was published on MNIST-1D
 TINY = ["collapse", "--smallest", "--seeds", "2", "--stacks", "1", "--xor-seeds", "2", "--xor-steps", "10"]
@@ -89,7 +89,7 @@ def test_the_log_has_settings_tuning_and_duration(tmp_path: Path, capsys: pytest
     assert all(any(words in step for step in steps) for words in tuned)
     assert any("collapse: 5 %, XOR, relu" in step for step in steps)
     assert re.search(r"collapse: finished in \d+ s, ", finished)
-    assert kept[0].stamp["device"].startswith("2 x ")
+    assert kept[0].provenance["device"].startswith("2 x ")
     assert "XOR, relu" not in capsys.readouterr().out
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     assert "not run again" in _lines(tmp_path)[-1]

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from measure import CASE_IDS, CASES, ELEMENTWISE, forward, reverse, value, value_of
 from test_dtypes import call, required
 
-from experiments.exact import exact
+from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, slope
 
 functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)

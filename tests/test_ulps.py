@@ -15,14 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import rows, subjects, sweep
 from experiments.__main__ import main
-from experiments.accuracy import Config, run
-from experiments.by_parameter import slope_by
-from experiments.peers import JAX_NN, TORCH
-from experiments.subjects import held, in_float64, jax_subject, ours, peer
-from experiments.sweep import BLOCK, Tally, bins, strided, strided_on_host, swept, tally, tiled
-from experiments.ulps import (
+from experiments.instruments.accuracy import implementations, rows, sweep
+from experiments.instruments.accuracy.by_parameter import slope_by
+from experiments.instruments.accuracy.implementations import held, in_float64, jax_implementation, ours, peer
+from experiments.instruments.accuracy.measure import Config, run
+from experiments.instruments.accuracy.sweep import BLOCK, Tally, bins, strided, strided_on_host, swept, tally, tiled
+from experiments.instruments.accuracy.ulps import (
     BINS,
     EDGES,
     MOST_SPANS,
@@ -35,6 +34,7 @@ from experiments.ulps import (
     settings,
     worst,
 )
+from experiments.instruments.peers import JAX_NN, TORCH
 from jaxact import CATALOGUE
 
 QUIET: Any = lambda fraction, doing: None  # noqa: E731
@@ -119,7 +119,7 @@ def test_the_usual_losses_are_seen_and_a_kink_belongs_to_its_side() -> None:
     def errors(name: str, function: Any) -> list[Tally]:
         facts = CATALOGUE[name]
         given = held(facts, {})
-        got = tiled(jax_subject("tested", function, (0, 1, 2), narrow=False), x, given)
+        got = tiled(jax_implementation("tested", function, (0, 1, 2), narrow=False), x, given)
         truth = tiled(in_float64(facts), x.astype("float64"), given)
         zeros = [part[x == 0].astype("float64") for part in got]
         pairs = zip(got, truth, zeros, strict=True)
@@ -134,11 +134,11 @@ def test_the_usual_losses_are_seen_and_a_kink_belongs_to_its_side() -> None:
 @pytest.mark.parametrize(("name", "stride"), [("sigmoid", 4093), ("relu", 65536)])
 def test_a_sweep_counts_what_a_loop_counts(name: str, stride: int) -> None:
     facts, wanted = CATALOGUE[name], (0, 1, 2)
-    given, subject, reference = held(facts, {}), ours(facts), in_float64(facts)
+    given, implementation, reference = held(facts, {}), ours(facts), in_float64(facts)
     sign_change = Relief(np.array([-1.0]), np.array([1.0]), np.array([0.01]))
     where = [NO_RELIEF, NO_RELIEF, sign_change]
-    fast = strided(facts, subject, reference, wanted, stride)(given, where)
-    slow = strided_on_host(facts, subject, reference, wanted, stride)(given, where)
+    fast = strided(facts, implementation, reference, wanted, stride)(given, where)
+    slow = strided_on_host(facts, implementation, reference, wanted, stride)(given, where)
     for block in (0, 126, 133, 255, 256, 383, 511):
         x = (block * BLOCK + np.arange(0, BLOCK, stride)).astype("uint32").view("float32")
         for got, want in zip(fast(block), slow(block), strict=True):
@@ -151,7 +151,7 @@ def test_a_sweep_counts_what_a_loop_counts(name: str, stride: int) -> None:
 def test_neighbours_within_a_full_sweep_are_those_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "BLOCK", 2**13)
     facts = CATALOGUE["gaussian"]
-    inexact = jax_subject("tested", lambda x: jnp.exp(-x * x), (0,), narrow=False)
+    inexact = jax_implementation("tested", lambda x: jnp.exp(-x * x), (0,), narrow=False)
     fast = strided(facts, inexact, in_float64(facts), (0,), 1)({}, [NO_RELIEF])
     slow = strided_on_host(facts, inexact, in_float64(facts), (0,), 1)({}, [NO_RELIEF])
     for start in (0.0, 0.5, 1.0, -7.5, 8.0):
@@ -189,15 +189,19 @@ def test_a_probability_counts_in_ulp_of_the_largest_and_a_logarithm_in_ulp_of_1(
 
 def test_a_sweep_is_kept_as_long_as_nothing_it_measures_changes() -> None:
     orders = (0, 1)
-    kept = subjects.program(ours(CATALOGUE["elu"], orders), "float32", 1, orders)
-    assert kept == subjects.program(ours(CATALOGUE["elu"], orders), "float32", 1, orders)
-    plain = jax_subject("jaxact", lambda x, alpha: jnp.where(x > 0, x, alpha * jnp.expm1(x)), orders, narrow=False)
+    kept = implementations.program(ours(CATALOGUE["elu"], orders), "float32", 1, orders)
+    assert kept == implementations.program(ours(CATALOGUE["elu"], orders), "float32", 1, orders)
+    plain = jax_implementation(
+        "jaxact", lambda x, alpha: jnp.where(x > 0, x, alpha * jnp.expm1(x)), orders, narrow=False
+    )
     others = [
         (plain, "float32", orders),
         (ours(CATALOGUE["elu"]), "float64", orders),
         (ours(CATALOGUE["elu"]), "float32", (0,)),
     ]
-    assert kept not in [subjects.program(subject, dtype, 1, wanted) for subject, dtype, wanted in others]
+    assert kept not in [
+        implementations.program(implementation, dtype, 1, wanted) for implementation, dtype, wanted in others
+    ]
 
 
 def test_subnormal_numbers_survive_widening() -> None:
@@ -275,12 +279,12 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
     assert all(row["inputs"] for row in rows.values())
     assert all(row["reference"] == "checked" for key, row in rows.items() if key[2] != "float64")
     assert len(stored["edges"]) == len(rows["jaxact", "tanh", "float32", 0]["profile"]) == BINS
-    assert {"python", "jax", "jaxlib", "jaxact"} <= set(stored["stamp"]["versions"])
-    assert stored["stamp"]["device"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", stored["stamp"]["date"])
+    assert {"python", "jax", "jaxlib", "jaxact"} <= set(stored["provenance"]["versions"])
+    assert stored["provenance"]["device"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", stored["provenance"]["date"])
     table = (out / "accuracy.md").read_text("utf-8")
     assert sum(line.startswith(("| tanh |", "| leaky_relu |")) for line in table.splitlines()) == len(rows) / 2 + 1
-    assert stored["stamp"]["command"] in table
+    assert stored["provenance"]["command"] in table
     assert (out / "accuracy.svg").read_text("utf-8").startswith("<svg")
     assert "120 points" in printed
     assert "within their bounds" in printed
@@ -289,7 +293,7 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
 def test_a_missed_bound_is_an_exit_code_and_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("experiments.accuracy"), "bound", lambda *_: 0.1)
+    monkeypatch.setattr(importlib.import_module("experiments.instruments.accuracy.measure"), "bound", lambda *_: 0.1)
     words = ["--functions", "tanh", "--dtypes", "bfloat16", "--orders", "0", "--reference-points", "0", "--out"]
     assert main(["accuracy", *words, str(tmp_path)]) == 1
     printed = " ".join(capsys.readouterr().out.split())
@@ -300,7 +304,7 @@ def test_a_library_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPat
     def not_there(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr(subjects.importlib, "import_module", not_there)
+    monkeypatch.setattr(implementations.importlib, "import_module", not_there)
     config = Config(("relu",), ("bfloat16",), (0,), ("torch",), reference_points=0)
     found = run(config, QUIET)
     assert {row.library for row in found.rows} == {"jaxact"}
@@ -310,9 +314,9 @@ def test_a_library_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
 def test_torch_is_differentiated(dtype: str) -> None:
     pytest.importorskip("torch")
-    subject = peer("torch", CATALOGUE["sigmoid"], (0, 1, 2))
-    assert subject
-    found = subject.orders(np.array([0.0, 1.0]).astype(jnp.dtype(dtype)), {})
+    implementation = peer("torch", CATALOGUE["sigmoid"], (0, 1, 2))
+    assert implementation
+    found = implementation.orders(np.array([0.0, 1.0]).astype(jnp.dtype(dtype)), {})
     for got, want in zip(found, ([0.5, 0.731], [0.25, 0.197], [0, -0.0909]), strict=True):
         assert got is not None
         np.testing.assert_allclose(got, want, atol=2e-3)
@@ -324,9 +328,9 @@ def test_a_peer_computes_the_same(facts: Any) -> None:
     x = np.array([-8.0, -2.5, -0.75, 0.25, 0.75, 2.5, 8.0], "float32")
     x = x[(x >= facts.domain[0]) & (x <= facts.domain[1])]
     (want,) = (results for results in ours(facts, (0,)).orders(x, parameters) if results is not None)
-    libraries = [library for library in ("jax.nn", "torch") if not subjects.missing(library)]
-    for subject in filter(None, (peer(library, facts, (0,)) for library in libraries)):
-        got = subject.orders(x, parameters)[0]
+    libraries = [library for library in ("jax.nn", "torch") if not implementations.missing(library)]
+    for implementation in filter(None, (peer(library, facts, (0,)) for library in libraries)):
+        got = implementation.orders(x, parameters)[0]
         assert got is not None
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
@@ -352,7 +356,7 @@ def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str], monkeyp
         main(["accuracy", "--help"])
     assert not leaving.value.code
     printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
-    source = Path(importlib.import_module("experiments.accuracy").__file__ or "").read_text("utf-8")
+    source = Path(importlib.import_module("experiments.instruments.accuracy.measure").__file__ or "").read_text("utf-8")
     for field in dataclasses.fields(Config):
         explained = re.search(rf'^    {field.name}: .*\n    """(.+)"""$', source, re.MULTILINE)
         assert explained, f"{field.name} has no docstring of one line"

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import zero_centring_story, zero_centring_verdicts
-from experiments.arrival import Course, everyone, race
-from experiments.centring import gaussian, inside, off_centre, same_sign
-from experiments.data import digits
-from experiments.detour import Detour
-from experiments.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.training import Lanes, Recipe, State, begin, forward, grid, losses, resume
-from experiments.training import Net as Weights
-from experiments.zero_centring import Config, Net, Shifted, contest, starts
+from experiments.core.data import digits
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
+from experiments.core.steps_to_error import Task, all_reached, steps_to_error
+from experiments.core.training import Grid, Recipe, State, begin, forward, losses, resume
+from experiments.core.training import Net as Weights
+from experiments.questions.zero_centring import report as zero_centring_report
+from experiments.questions.zero_centring import verdicts as zero_centring_verdicts
+from experiments.questions.zero_centring.centring import gaussian, inside, off_centre, same_sign
+from experiments.questions.zero_centring.measure import Config, Net, Shifted, contest, starts
+from experiments.questions.zero_centring.path_ratio import PathRatio
 
 
 def test_single_signs_are_counted_by_hand() -> None:
@@ -41,7 +42,7 @@ def test_one_entry_cannot_have_two_signs_and_is_not_counted() -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name: str) -> None:
     data, recipe = digits("unit").train, Recipe((64, 16, 16, 10), name)
-    outputs, arriving = inside(recipe, begin(recipe, grid([3], [0.1])), *(jnp.asarray(part) for part in data))
+    outputs, arriving = inside(recipe, begin(recipe, Grid.of([3], [0.1])), *(jnp.asarray(part) for part in data))
     examples = np.arange(len(data.y))[:, None]
     assert same_sign(data.x, np.asarray(arriving[0][0]), examples) == 1.0
     assert same_sign(np.asarray(outputs[0][0]), np.asarray(arriving[1][0]), examples) == 1.0
@@ -52,7 +53,7 @@ def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name:
 def test_what_arrives_times_the_inputs_is_the_gradient_of_the_weights() -> None:
     data, recipe = digits().train, Recipe((64, 8, 6, 10), Shifted("tanh", 1.0))
     x, y = jnp.asarray(data.x[:40]), jnp.asarray(data.y[:40])
-    state = begin(recipe, grid([0], [0.1]))
+    state = begin(recipe, Grid.of([0], [0.1]))
     outputs, arriving = inside(recipe, state, x, y)
 
     def loss(net: Weights) -> jax.Array:
@@ -75,14 +76,14 @@ def test_a_shift_moves_the_mean_and_leaves_the_slope(name: str) -> None:
 
 
 def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> None:
-    data, lanes = digits().train, grid([4, 5], [0.5], [2.0])
+    data, grid = digits().train, Grid.of([4, 5], [0.5], [2.0])
     x = jnp.asarray(data.x)
 
     def outputs(net: Net, steps: int) -> np.ndarray:
         recipe = Recipe((64, 12, 12, 10), Shifted(net.activation, net.shift))
-        state = starts(net)(recipe, lanes)
+        state = starts(net)(recipe, grid)
         if steps:
-            ((_, state),) = resume(recipe, state, lanes.seed, data, steps, steps)
+            ((_, state),) = resume(recipe, state, grid.seed, data, steps, steps)
         return np.asarray([forward(recipe, jax.tree.map(lambda leaf, i=i: leaf[i], state.net), x)[0] for i in range(2)])
 
     for name in ("sigmoid", "tanh", "relu"):
@@ -111,29 +112,29 @@ def test_off_centre_of_a_layer_and_of_its_units() -> None:
 
 def _walk(places: list[float]) -> list[State]:
     """Nets of one weight that goes from place to place."""
-    recipe, lanes = Recipe((1, 1), "identity"), Lanes(*np.array([[0], [1], [1], [0]], np.float32))
-    state = begin(recipe, lanes._replace(seed=np.array([0])))
+    recipe, grid = Recipe((1, 1), "identity"), Grid(*np.array([[0], [1], [1], [0]], np.float32))
+    state = begin(recipe, grid._replace(seed=np.array([0])))
     (layer,) = state.net
     return [state._replace(net=(layer._replace(weight=jnp.full((1, 1, 1), place)),)) for place in places]
 
 
 def test_the_way_over_the_distance() -> None:
     begun, *states = _walk([0.0, 1.0, 3.0, 2.0])
-    detour = Detour(begun)
+    path_ratio = PathRatio(begun)
     for state in states:
-        detour.seen(state)
-    assert [float(ratio[0]) for ratio in detour.ratios] == [1.0, 1.0, 2.0]
+        path_ratio.seen(state)
+    assert [float(ratio[0]) for ratio in path_ratio.ratios] == [1.0, 1.0, 2.0]
 
 
 def test_the_first_arrival_counts_and_a_net_that_blew_up_never_arrives() -> None:
-    def start(recipe: Recipe, lanes: Lanes) -> State:
-        state = begin(recipe, lanes)
+    def start(recipe: Recipe, grid: Grid) -> State:
+        state = begin(recipe, grid)
         output = state.net[-1]
         return state._replace(net=(*state.net[:-1], output._replace(weight=output.weight.at[1].set(jnp.nan))))
 
-    course = Course(Recipe((64, 8, 10), "tanh"), digits().train, 9, (0.999, 1e-6), start)
+    task = Task(Recipe((64, 8, 10), "tanh"), digits().train, 9, (0.999, 1e-6), start)
     seen: list[State] = []
-    end = race(course, grid([0, 1], [0.3]), 3, everyone, seen.append)
+    end = steps_to_error(task, Grid.of([0, 1], [0.3]), 3, all_reached, seen.append)
     assert end.reached.tolist() == [[3.0, math.inf], [math.inf, math.inf]]
     assert end.last == 9
     assert len(seen) == 3
@@ -150,7 +151,7 @@ def _runs(config: Config, sign: float, slower: float, mean: float) -> list[dict[
         taken = slower if moved or net.pixels == "unit" else 1.0
         for seed in range(config.seeds):
             jitter, shared = 1 + (seed - (config.seeds - 1) / 2) / 1000, {"seed": 1000 + seed} | net._asdict()
-            runs.append({"part": "way", "steps": 20 * taken * jitter, "detour": 3 * taken * jitter} | shared)
+            runs.append({"part": "way", "steps": 20 * taken * jitter, "path_ratio": 3 * taken * jitter} | shared)
             signs = [[1.0] + [sign * jitter] * (len(config.batches) - 1)] * 2
             layers = [means.get(net.activation, mean) * jitter] * config.depth
             for time in zero_centring_verdicts.times(config):
@@ -219,10 +220,10 @@ def test_another_optimiser_is_judged_by_itself() -> None:
     runs = _runs(config, 0.5, 2.0, 0.5)
     for run in runs:
         if run.get("optimizer") == "adam" and run["part"] == "way":
-            run["steps"], run["detour"] = 20.0 + run["seed"] % 2 / 100, 3.0
+            run["steps"], run["path_ratio"] = 20.0 + run["seed"] % 2 / 100, 3.0
     causal = [claim for claim in zero_centring_verdicts.judge(config, runs) if "what is not" in claim.text]
     assert {claim.verdict for claim in causal if ", SGD, " in claim.scope} == {SUPPORTED}
     assert {claim.verdict for claim in causal if ", Adam, " in claim.scope} == {REFUTED}
     assert sum("by Adam" in claim.text for claim in causal) == len(causal) / 2
-    shown = zero_centring_story.figure(config, [run | {"diverged": False, "interior": True} for run in runs]).axes[1]
+    shown = zero_centring_report.figure(config, [run | {"diverged": False, "interior": True} for run in runs]).axes[1]
     assert sum("by Adam" in label.get_text() for label in shown.get_yticklabels()) == 13

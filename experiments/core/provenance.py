@@ -1,0 +1,109 @@
+"""Where an answer comes from: versions, device, duration, and a fingerprint that says whether it still holds."""
+
+import ast
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxact
+
+from .devices import used
+
+ROOT = Path(__file__).parents[2]
+"""The folder that holds `experiments`."""
+
+
+def fingerprint(module: str, config: Any) -> str:
+    """Changes with whatever could change the answer: settings, code, JAX and the kind of device.
+
+    The answer is made by a module, or by all modules of a package. It repeats their words, so that these count too.
+    """
+    own, used = files_of(module), files_used_by(module)
+    texts = {path: path.read_text("utf-8") for path in [*used, *_library()]}
+    sources = [text if path in own else without_words(text) for path, text in texts.items()]
+    facts = [module, dataclasses.asdict(config), sources, jax.__version__, jax.default_backend()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _library() -> list[Path]:
+    return sorted(Path(jaxact.__file__).parent.rglob("*.py"))
+
+
+def files_of(module: str) -> list[Path]:
+    """The file of a module of `experiments`, or all files of a package; none if there is no such module."""
+    path = ROOT.joinpath(*module.split("."))
+    return sorted(path.glob("*.py")) or [file for file in [path.with_suffix(".py")] if file.exists()]
+
+
+def files_used_by(module: str) -> list[Path]:
+    """The files of `experiments` that a module or package is made of, directly or through others."""
+    found, todo = set[Path](), files_of(module)
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += [file for name in _imports(path) for file in files_of(name)]
+    return sorted(found)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The modules that a file of `experiments` imports from there."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*parents, *([node.module] if node.module else [])])
+            if (ROOT / module.replace(".", "/")).with_suffix(".py").exists():
+                yield module
+            elif module.startswith("experiments."):
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def without_words(source: str) -> str:
+    """Code without comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def provenance(name: str, config: Any, mark: str, seconds: float) -> dict[str, Any]:
+    """What a reader needs to judge or repeat the run; `mark` is the fingerprint taken before it."""
+    several = f"{used()} x " if used() > 1 else ""
+    return {
+        "fingerprint": mark,
+        "command": _command(name, config),
+        "seconds": round(seconds, 1),
+        "device": f"{several}{jax.devices()[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} CPU cores",
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("jax", "jaxlib", "equinox", "optax", "jaxact", "numpy")},
+    }
+
+
+def _command(name: str, config: Any) -> str:
+    """The command line that gives these settings."""
+    words = ["python", "-m", "experiments", name]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            entries = value if isinstance(value, tuple) else () if value is True else (value,)
+            words += [f"--{field.name.replace('_', '-')}", *map(str, entries)]
+    return shlex.join(words)
+
+
+def version(package: str) -> str:
+    """Of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # jaxact run from a checkout that was not installed
+        return "uninstalled"

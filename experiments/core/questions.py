@@ -1,0 +1,71 @@
+"""All questions: one folder of `experiments/questions` each, with what measures, what judges and what reports.
+
+- `measure.py`: its documentation is the question, the notes' claims and the rules; `Config` (the quick settings),
+  `smallest()` and `full()` (those of the other sizes) and `run(config, progress)`.
+- `verdicts.py`: `judge(config, runs)`.
+- `report.py`: `TITLE`, `report(config, runs)` and `figure(config, runs)`.
+"""
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import questions
+
+from .options import Size
+from .progress import Progress
+from .result import Claim, Report, Result, Runs
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its parts; what runs, judges and reports takes the question's own Config first."""
+
+    name: str
+    title: str
+    asked: str
+    config: type
+    """Its defaults are the quick settings."""
+    smallest: Callable[[], Any]
+    full: Callable[[], Any]
+    run: Callable[[Any, Progress], Runs]
+    judge: Callable[[Any, Runs], list[Claim]]
+    report: Callable[[Any, Runs], Report]
+    figure: Callable[[Any, Runs], Figure]
+
+    def settings(self, size: Size = Size.QUICK) -> Any:
+        """A Config of this size."""
+        return {Size.SMALLEST: self.smallest, Size.QUICK: self.config, Size.FULL: self.full}[size]()
+
+    @property
+    def module(self) -> str:
+        """The package that answers it."""
+        return f"{questions.__name__}.{self.name}"
+
+    def answer(
+        self, config: Any, progress: Progress, provenance: Callable[[], dict[str, Any]]
+    ) -> tuple[Result, Figure]:
+        """Run the question; `provenance` is called when the runs are done, to add versions and the time they took."""
+        runs = self.run(config, progress)
+        claims, report = self.judge(config, runs), self.report(config, runs)
+        result = Result(self.name, self.title, self.asked, asdict(config), claims, report, provenance(), runs)
+        return result, self.figure(config, runs)
+
+
+def load(name: str) -> Question:
+    """The question in the folder of this name."""
+    measure, verdicts, report = (
+        import_module(f"{questions.__name__}.{name}.{part}") for part in ("measure", "verdicts", "report")
+    )
+    asked = (inspect.getdoc(measure) or "").split("\n\n", 1)[1]
+    sizes = measure.Config, measure.smallest, measure.full
+    return Question(name, report.TITLE, asked, *sizes, measure.run, verdicts.judge, report.report, report.figure)
+
+
+QUESTIONS = {name: load(name) for _, name, _ in sorted(pkgutil.iter_modules(questions.__path__))}
+"""By name, in the alphabet's order."""

@@ -1,0 +1,103 @@
+"""`python -m experiments depth`: measure, then say so on the terminal, in Markdown, in JSON and in a figure."""
+
+import dataclasses
+import json
+import sys
+import time
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from experiments.core.command import asked, file_in_the_way, heading, origin, refuse
+from experiments.core.markdown import table
+from experiments.core.progress import watched
+from experiments.core.result import plain, write
+from experiments.core.style import canvas, svg, title
+
+from . import measure as depth
+from .measure import FACTOR, OURS, Config, Row, run
+
+HEADER = ["function", "scheme", "sigma_w", "sigma_b", "length", "signal", "gradient", "kept"]
+SHOWN = ("relu", "tanh", "sigmoid", "selu", "gelu", "silu", "mish", "elu")
+COLORS: dict[str, str] = dict(
+    zip((*OURS, "Equinox", "PyTorch"), ("#0072B2", "#56B4E9", "#009E73", "#111111", "#D55E00", "#B8860B"), strict=True)
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what was asked for."""
+    config = asked("depth", depth, Config, arguments)
+    if problem := file_in_the_way(config):
+        return refuse(problem)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    start = time.perf_counter()
+    with watched("depth", console) as progress:
+        rows = run(config, progress)
+    facts = origin("depth", config, arguments, time.perf_counter() - start)
+    write(config.out / "depth.svg", svg(figure(rows)))
+    write(config.out / "depth.md", markdown(rows, config, facts))
+    kept = [dataclasses.asdict(row) for row in rows]
+    write(config.out / "depth.json", json.dumps(plain({"provenance": facts, "rows": kept}), allow_nan=False))
+    for line in sentences(rows):
+        console.print(line)
+    console.print(f"Everything is in {config.out / 'depth.md'}; it took {facts['seconds']:.0f} s.")
+    return 0
+
+
+def sentences(rows: list[Row]) -> list[str]:
+    """How often each scheme keeps the signal."""
+    lines = []
+    for scheme in COLORS:
+        own = [row for row in rows if row.scheme == scheme]
+        if own:
+            forward, backward = ([row for row in own if row.worst[side] <= FACTOR] for side in (0, 1))
+            both = [row.function for row in own if row.kept]
+            named = f": {', '.join(both)}" if 0 < len(both) < 12 else ""
+            lines.append(
+                f"{scheme}: of {len(own)} activations the signal stays within a factor of {FACTOR:g} with "
+                f"{len(forward)}, the gradient with {len(backward)}, both with {len(both)}{named}."
+            )
+    return lines
+
+
+def markdown(rows: list[Row], config: Config, facts: dict[str, Any]) -> str:
+    """All factors, with what a reader needs to judge or repeat them."""
+    lines = heading("What is left of a signal after many layers", facts)
+    lines += [f"- {line}" for line in sentences(rows)] + [""]
+    lines += [
+        f"{config.nets} nets of {config.depth} layers of {config.width} units. The largest factor, up or down, by "
+        "which the second moment of the pre-activations and the norm of their gradients differ from those of layer 1.",
+        "",
+    ]
+    return "\n".join([*lines, *table(HEADER, map(_cells, rows))]) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    signal, gradient = (f"{factor:.3g}" for factor in row.worst)
+    numbers = [f"{row.sigma_w:.4f}", f"{row.sigma_b:.4f}", f"{row.start:g}", signal, gradient]
+    return [row.function, row.scheme, *numbers, "yes" if row.kept else "no"]
+
+
+def figure(rows: list[Row]) -> Figure:
+    """Signal above, gradient below, layer by layer, for well-known activations or those that were asked for."""
+    names = [name for name in SHOWN if any(row.function == name for row in rows)]
+    names = names or list(dict.fromkeys(row.function for row in rows))[: len(SHOWN)]
+    image, axes = canvas(2, len(names), 2.1 * len(names) + 1, 5, sharex=True, sharey="row")
+    for column, name in enumerate(names):
+        for row in (row for row in rows if row.function == name):
+            for side, values in enumerate((row.lengths, row.norms)):
+                style = "--" if row.scheme in ("Equinox", "PyTorch") else "-"
+                layers = range(1, len(values) + 1)
+                axes[side][column].plot(layers, values, style, color=COLORS[row.scheme], label=row.scheme, lw=1.5)
+        for side in (0, 1):
+            axes[side][column].axhspan(1 / FACTOR, FACTOR, color="#e9eef5", zorder=0)
+            axes[side][column].set_yscale("log")
+            axes[side][column].set_ylim((1e-3, 1e3) if side == 0 else (1e-4, 1e4))
+        title(axes[0][column], name)
+        axes[1][column].set_xlabel("layer")
+    axes[0][0].set_ylabel("second moment / layer 1")
+    axes[1][0].set_ylabel("gradient norm / layer 1")
+    handles = {handle.get_label(): handle for panel in axes[0] for handle in panel.get_lines()}
+    image.legend(handles.values(), [str(label) for label in handles], loc="outside lower center", ncols=6)
+    return image

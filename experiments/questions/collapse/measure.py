@@ -1,0 +1,161 @@
+"""Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?
+
+The notes say that "compositions of linear functions are still linear, the whole network collapses to regression"
+(A1), and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra, so
+they are checked as algebra and then looked for where algebra promises nothing: in what training arrives at.
+
+Exactly: random stacks of linear layers in float64 against the product of their matrices. On XOR, which no linear
+function gets below a mean squared error of 0.25: trained linear and ReLU nets. On digits or other data: nets of linear
+layers against a single linear layer, and against ReLU nets of the same shape, each with its own tuned learning rate,
+trained for the same number of epochs; accuracy differences are taken seed by seed on the test part.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE:
+- The stack "is one linear map" is SUPPORTED if the largest relative difference is below 1e-12, else REFUTED.
+- "Only linear relations" on XOR is SUPPORTED if no linear net ends below 0.25 (less rounding) and the Wilson interval
+of the share of ReLU nets that end below 0.01 lies above 0, REFUTED if a linear net ends below 0.25.
+- "Collapses to regression" in training is SUPPORTED if the interval of the difference to one layer lies within 2 points
+of 0, REFUTED if outside.
+- "The power is due to the non-linearity" is SUPPORTED if the interval of ReLU minus linear lies above 10 points,
+REFUTED if below.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import jax
+import numpy as np
+
+import jaxact
+from experiments.core import checks
+from experiments.core.data import TITLES, Data, Name, Split, load
+from experiments.core.progress import Progress
+from experiments.core.result import Runs
+from experiments.core.training import Grid, Recipe, score, train
+from experiments.core.tuning import trained, tune_rate
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+GAINS = {"identity": 1.0, "relu": 2.0**0.5}  # LeCun's and He's: each keeps its signal's size from layer to layer
+XOR = Split(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([[0], [1], [1], [0]], "float32"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?"""
+
+    depths: tuple[int, ...] = (2, 4)
+    """Numbers of layers compared with a single one."""
+    width: int = 64
+    """Units per hidden layer."""
+    seeds: int = 10
+    """Fresh seeds reported per net, but on XOR."""
+    tuning_seeds: int = 2
+    """Seeds, never reported, on which the learning rate is chosen by validation loss."""
+    epochs: int = 20
+    """Passes over the training part."""
+    batch: int = 32
+    """Examples per step, but on XOR."""
+    rate: float = 0.125
+    """Learning rate in the middle of the first tuning window."""
+    rates: int = 7
+    """Learning rates per tuning window, a factor 2 apart."""
+    windows: int = 4
+    """Most tuning windows; a window moves until its best setting lies inside."""
+    stacks: int = 100
+    """Random stacks compared with the product of their matrices, at each depth from 2 to 8."""
+    xor_seeds: int = 40
+    """Nets of each kind trained on XOR."""
+    xor_steps: int = 2000
+    """Steps of Adam on XOR."""
+    xor_width: int = 8
+    """Units in each of the two hidden layers on XOR."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: tuple[Name, ...] = ("digits",)
+    """What the nets learn, one after the other: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.not_empty(depths=self.depths, data=self.data)
+        for name in self.data:
+            checks.one_of(TITLES, data=name)
+        checks.at_least(2, depths=self.depths, seeds=self.seeds)
+        checks.at_least(1, width=self.width, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch)
+        checks.at_least(1, windows=self.windows, stacks=self.stacks, xor_seeds=self.xor_seeds)
+        checks.at_least(1, xor_steps=self.xor_steps, xor_width=self.xor_width)
+        checks.at_least(3, rates=self.rates)
+        checks.between(0, np.inf, rate=self.rate)
+        checks.between(0, 1, confidence=self.confidence)
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config((2,), 8, 3, 1, 1, rates=3, windows=1, stacks=3, xor_seeds=3, xor_steps=50)
+
+
+def full() -> Config:
+    """Deeper nets and more seeds, and signals that are not nearly linearly separable, as the digits are."""
+    return Config((2, 3, 4, 8), seeds=20, data=("digits", "mnist1d"))
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """The exact comparison, XOR, then classifiers."""
+    data = {name: load(name, config.folder) for name in config.data}
+    progress(0.0, "random linear stacks")
+    runs = _exact(config)
+    for name in ("identity", "relu"):
+        progress(0.05, f"XOR, {name}")
+        runs += _xor(config, name)
+    nets = [("identity", 1), *((name, depth) for depth in config.depths for name in ("identity", "relu"))]
+    todo = list(product(config.data, nets))
+    for index, (learnt, (name, depth)) in enumerate(todo):
+        progress(0.2 + 0.8 * index / len(todo), f"{TITLES[learnt]}, {depth} layers, {name}")
+        shared = {"part": "classes", "data": learnt, "activation": name, "depth": depth}
+        runs += [shared | row for row in _classifiers(config, data[learnt], name, depth)]
+    progress(1.0, "done")
+    return runs
+
+
+def _exact(config: Config) -> Runs:
+    """A stack applied layer by layer against its product applied once, both in float64."""
+    rng = np.random.default_rng(0)
+    runs = []
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        for depth in range(2, 9):
+            for stack in range(config.stacks):
+                matrices = rng.standard_normal((depth, 16, 16)) / 4
+                x = rng.standard_normal((32, 16))
+                y = jax.numpy.asarray(x)
+                for matrix in matrices:
+                    y = jaxact.identity(y @ matrix)
+                once = x @ np.linalg.multi_dot(matrices)
+                difference = float(np.abs(np.asarray(y) - once).max() / np.abs(once).max())
+                runs.append({"part": "exact", "depth": depth, "seed": stack, "difference": difference})
+    return runs
+
+
+def _xor(config: Config, name: str) -> Runs:
+    """Final mean squared error of nets with two hidden layers."""
+    recipe = Recipe((2, config.xor_width, config.xor_width, 1), name, "adam", 4, "squared_error")
+    grid = Grid.of(range(FRESH, FRESH + config.xor_seeds), [0.01], [GAINS[name]])
+    *_, (_, state) = train(recipe, grid, XOR, config.xor_steps, config.xor_steps)
+    _, loss = score(recipe, state, *XOR)
+    return [
+        {"part": "xor", "activation": name, "seed": int(seed), "mse": float(mse)}
+        for seed, mse in zip(grid.seed, np.asarray(loss), strict=True)
+    ]
+
+
+def _classifiers(config: Config, data: Data, name: str, depth: int) -> Runs:
+    """Tune the learning rate by validation loss, then train on fresh seeds; one row per net."""
+    recipe = Recipe((data.train.x.shape[1], *[config.width] * (depth - 1), 10), name, "sgd", config.batch)
+    seeds, gain = range(config.tuning_seeds), GAINS[name]
+    chosen = tune_rate(recipe, data, config.epochs, seeds, config.rate, gain, config.rates, config.windows)
+    grid = Grid.of(range(FRESH, FRESH + config.seeds), [chosen.rate], [chosen.gain])
+    state = trained(recipe, grid, data, config.epochs)
+    error, loss = score(recipe, state, *data.test)
+    return [
+        chosen._asdict() | {"seed": int(seed), "accuracy": 1 - float(wrong), "diverged": not np.isfinite(value)}
+        for seed, wrong, value in zip(grid.seed, np.asarray(error), np.asarray(loss), strict=True)
+    ]

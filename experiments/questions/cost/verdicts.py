@@ -1,0 +1,70 @@
+"""What may be said of the notes' claims after the runs of `cost`; its rules are in that file."""
+
+import numpy as np
+
+from experiments.core.result import Claim, Runs
+from experiments.core.statistics import Interval, hull, ratio_interval, verdict
+from experiments.core.style import named
+
+from .measure import ALONE, LAYER, PRODUCT, WIDE, Config
+
+EXPENSIVE, SMALL = 1.5, 0.2
+
+
+def judge(config: Config, runs: Runs) -> list[Claim]:
+    """Both claims for exp and every activation that is made of it."""
+    expensive = [_expensive(config, runs, size, name) for size in config.sizes for name in config.suspects()]
+    return expensive + [_minor(config, runs, name) for name in config.suspects()]
+
+
+def seconds(runs: Runs, where: str, size: int, name: str) -> np.ndarray:
+    """One entry per round, on so many elements (ALONE) or in a layer so wide (LAYER)."""
+    return np.array([run["seconds"][name] for run in runs if run.get(where) == size])
+
+
+def to_relu(config: Config, runs: Runs, size: int, name: str) -> Interval:
+    """Median time on so many elements over that of ReLU."""
+    return ratio_interval(seconds(runs, ALONE, size, name), seconds(runs, ALONE, size, "relu"), config.confidence)
+
+
+def share(config: Config, runs: Runs, width: int, name: str) -> Interval:
+    """Median time on a layer's outputs over that of the product that makes them."""
+    taken, product = (seconds(runs, LAYER, width, program) for program in (name, PRODUCT))
+    return ratio_interval(taken, product, config.confidence)
+
+
+def wide(config: Config) -> list[int]:
+    """The widths that decide whether an activation is a minor cost."""
+    return [width for width in config.widths if width >= WIDE]
+
+
+def _expensive(config: Config, runs: Runs, size: int, name: str) -> Claim:
+    interval = to_relu(config, runs, size, name)
+    return Claim(
+        id="B13",
+        text=f"exp() is expensive: {named(name)} takes longer than ReLU",
+        source="S0 S1 S2 S3 S4",
+        scope=f"{size:,} float32 elements",
+        measure=f"median time of {named(name)} over that of ReLU",
+        rule=f"supported if the {config.confidence:.0%} interval lies above {EXPENSIVE:g}, refuted if below",
+        unit="x",
+        interval=interval,
+        verdict=verdict(interval, low=EXPENSIVE),
+        published='CS231n: "expensive operations (exponentials, etc.)" (no number)',
+    )
+
+
+def _minor(config: Config, runs: Runs, name: str) -> Claim:
+    interval = hull([share(config, runs, width, name) for width in wide(config)])
+    return Claim(
+        id="B14",
+        text=f"exp() is not the main cost: {named(name)} takes little beside the product of its layer",
+        source="S3",
+        scope=f"layers of {WIDE} units or more, float32, batch {config.batch}",
+        measure=f"median time of {named(name)} over that of the product, over {len(wide(config))} widths",
+        rule=f"supported if the {config.confidence:.0%} interval of every width lies below {SMALL:.0%}, refuted if "
+        "each lies above",
+        unit="%",
+        interval=Interval(*(100 * end for end in interval)),
+        verdict=verdict(interval, high=SMALL),
+    )

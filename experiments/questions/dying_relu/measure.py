@@ -1,0 +1,218 @@
+"""How many ReLU units die when the learning rate is too high, do they come back, and what prevents it?
+
+The notes say that "a large fraction of ReLU units can die if the learning rate is set too high" (B15), that a unit
+with a large negative bias is dead and "stays dead forever" (B16), that it is "advised to initialize the bias to a
+positive value" (B19), and that leaky ReLU and PReLU "will not die" (B20) and Maxout "fixes the dying ReLU problem"
+(B21). CS231n, where much of this comes from, says that "as much as 40 %" of a net can be dead.
+
+A unit is off if its pre-activation is at most 0 on every training example; a ReLU unit that is off is dead, as its
+output and its slope are then 0 everywhere. Nets with He's initial weights are trained at learning rates from very low
+to very high, by Adam and by SGD with the gradient's norm clipped to 1: both keep the numbers finite, so that what is
+seen is death and not overflow. A net that blew up all the same is counted as that, neither hidden nor called dead.
+The cures are tried at the same rates; of ReLU with LayerNorm before it, which the notes do not speak of, B15 is asked
+as well. For B20 and B21 a gradient is sent back from the output, and units that none reaches on any example are counted
+as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of the nets whose units died, and of new
+nets whose first layer starts with a large negative bias.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth by itself:
+- B15 is SUPPORTED if at some rate the interval of the mean dead fraction lies above 20 % (interval widened for the
+number of rates) and at the tuned rate below 5 %, REFUTED if at every rate it lies below 20 %.
+- B16 is SUPPORTED if no unit comes back of at least 30 dead ones, REFUTED if the Wilson interval lies above 0.
+- B19 is SUPPORTED if the interval of the dead fraction with positive minus zero bias, averaged over all rates, lies
+below 0, REFUTED if above.
+- B20 and B21 are SUPPORTED if no unit is cut off at any rate and accuracy lies above `at_chance` at the lowest rate
+where that of ReLU nets lies below it, REFUTED if a unit is cut off or the accuracy there lies below `at_chance`.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.core import checks
+from experiments.core.data import TITLES, Data, Name, load
+from experiments.core.progress import Progress, part
+from experiments.core.result import Runs
+from experiments.core.style import named
+from experiments.core.training import Grid, Recipe, State, begin, restart, resume, score
+from experiments.core.units import unit_state
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+HE = 2.0**0.5
+LAYER_NORM = "layer_norm"  # the cure that is no other activation
+OPTIMIZERS = {"adam": "Adam", "clipped_sgd": "clipped SGD"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """How many ReLU units die when the learning rate is too high, do they come back, and what prevents it?"""
+
+    cures: tuple[str, ...] = ("leaky_relu", "prelu", "elu", "maxout")
+    """Tried in place of relu, at the same learning rates: names of jaxact functions; layer_norm is ReLU behind one."""
+    adam_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 1.0)
+    """Learning rates for Adam, rising."""
+    sgd_rates: tuple[float, ...] = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
+    """Learning rates for SGD with clipped gradients, rising."""
+    widths: tuple[int, ...] = (100, 100, 100)
+    """Units of each hidden layer."""
+    depths: tuple[int, ...] = ()
+    """Numbers of hidden layers, of as many units as the first has, at which dead ReLU units are counted as well."""
+    positive_bias: float = 0.1
+    """The initial bias that is to keep units alive."""
+    negative_bias: float = -6.0
+    """The initial bias that makes units dead from the start."""
+    steps: int = 200
+    """Training steps, and steps again for dead units to come back."""
+    batch: int = 32
+    """Examples per step."""
+    seeds: int = 6
+    """Fresh seeds reported per setting."""
+    tuning_seeds: int = 2
+    """Seeds, never reported, that choose the rate tuned for ReLU, by validation accuracy."""
+    at_chance: float = 0.15
+    """Test accuracy below which a net counts as guessing; ten classes make guessing right about 10 % of the time."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: Name = "digits"
+    """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
+        checks.activations([name for name in self.cures if name not in ("maxout", LAYER_NORM)])
+        checks.not_empty(cures=("relu", *self.cures), adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
+        checks.not_empty(widths=range(len(self.widths)), depths=(0, *self.depths))
+        checks.at_least(1, widths=self.widths, depths=self.depths, steps=self.steps, batch=self.batch)
+        checks.at_least(1, tuning_seeds=self.tuning_seeds)
+        checks.at_least(2, seeds=self.seeds)
+        checks.between(0, np.inf, adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
+        checks.between(0, np.inf, positive_bias=self.positive_bias, negative_bias=-self.negative_bias)
+        checks.between(0, 1, at_chance=self.at_chance, confidence=self.confidence)
+
+    def rates(self, optimizer: str) -> tuple[float, ...]:
+        """The learning rates tried with an optimiser."""
+        return {"adam": self.adam_rates, "clipped_sgd": self.sgd_rates}[optimizer]
+
+    def variants(self) -> list[tuple[str, float]]:
+        """What is trained at every rate: activation and initial bias."""
+        return [("relu", 0.0), ("relu", self.positive_bias), *((cure, 0.0) for cure in self.cures)]
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config(("leaky_relu", LAYER_NORM), (1e-3, 1.0), (0.1, 12.8), (12,), (1,), steps=20, seeds=2, tuning_seeds=1)
+
+
+def full() -> Config:
+    """More seeds and rates, ReLU nets with LayerNorm, and of other depths."""
+    return Config(
+        cures=("leaky_relu", "prelu", "elu", "maxout", LAYER_NORM),
+        adam_rates=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+        sgd_rates=(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8),
+        depths=(1, 2, 4, 8),
+        seeds=16,
+        tuning_seeds=4,
+    )
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """By both optimisers: every variant at every rate, for ReLU the way back, and ReLU at every depth."""
+    data = load(config.data, config.folder)
+    runs: Runs = []
+    variants = config.variants()
+    for index, optimizer in enumerate(OPTIMIZERS):
+        done = part(progress, index, len(OPTIMIZERS))
+        steps = len(variants) + len(config.depths)
+        for number, (name, bias) in enumerate(variants):
+            done(number / steps, f"{named(name)} with bias {bias:g}, {OPTIMIZERS[optimizer]}")
+            sizes, normalised = (data.train.x.shape[1], *config.widths, 10), name == LAYER_NORM
+            activation = "relu" if normalised else name
+            recipe = Recipe(sizes, activation, optimizer, config.batch, normalised=normalised)
+            rows, grid, state = _sweep(config, recipe, data, name, bias)
+            runs += rows
+            if number == 0:
+                tuned = tuned_rate(runs, optimizer)
+                runs += _way_back(config, recipe, data, grid, state, tuned, "after a high rate")
+                grid, state = _buried(config, recipe, tuned)
+                runs += _way_back(config, recipe, data, grid, state, tuned, "after a negative bias")
+        for number, depth in enumerate(config.depths, len(variants)):
+            done(number / steps, f"{depth} hidden layers, {OPTIMIZERS[optimizer]}")
+            sizes = (data.train.x.shape[1], *config.widths[:1] * depth, 10)
+            rows, _, _ = _sweep(config, Recipe(sizes, "relu", optimizer, config.batch), data, "relu", 0.0)
+            runs += [row | {"phase": "depth"} for row in rows]
+    progress(1.0, "done")
+    return runs
+
+
+def tuned_rate(runs: Runs, optimizer: str) -> float:
+    """The rate at which ReLU nets with zero bias, on the tuning seeds, do best on the validation part."""
+    tuning = [
+        run
+        for run in runs
+        if run["phase"] == "sweep"
+        and run["seed"] < FRESH
+        and (run["optimizer"], run["activation"], run["bias"]) == (optimizer, "relu", 0.0)
+    ]
+    rates = sorted({row["rate"] for row in tuning})
+    return max(rates, key=lambda rate: np.mean([row["validation"] for row in tuning if row["rate"] == rate]))
+
+
+def _sweep(config: Config, recipe: Recipe, data: Data, name: str, bias: float) -> tuple[Runs, Grid, State]:
+    """Train at every rate, ReLU from the tuning seeds as well; one row per net."""
+    tuning = range(config.tuning_seeds if name == "relu" else 0)
+    seeds = [*tuning, *range(FRESH, FRESH + config.seeds)]
+    grid = Grid.of(seeds, config.rates(recipe.optimizer), [HE], bias)
+    state = _trained(config, recipe, data, grid, begin(recipe, grid))
+    error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
+    validation, _ = score(recipe, state, *data.validation)
+    states = unit_state(recipe, state, data.train.x)
+    return (
+        [
+            {"phase": "sweep", "optimizer": recipe.optimizer, "activation": name, "bias": bias}
+            | {"seed": int(grid.seed[i]), "rate": _short(grid.rate[i]), "diverged": not np.isfinite(loss[i])}
+            | {"accuracy": 1 - float(error[i]), "validation": 1 - float(validation[i])}
+            | {kind: [int(layer[i].sum()) for layer in units] for kind, units in states._asdict().items()}
+            for i in range(len(grid.seed))
+        ],
+        grid,
+        state,
+    )
+
+
+def _way_back(config: Config, recipe: Recipe, data: Data, grid: Grid, state: State, rate: float, phase: str) -> Runs:
+    """Go on at a good rate with a fresh optimiser; per net and layer, how many units were dead and came back."""
+    before = unit_state(recipe, state, data.train.x).dead
+    state = _trained(config, recipe, data, grid, restart(recipe, state, rate))
+    after = unit_state(recipe, state, data.train.x).dead
+    _, loss = score(recipe, state, *data.test)
+    return [
+        {"phase": phase, "optimizer": recipe.optimizer, "seed": int(grid.seed[i]), "rate": _short(grid.rate[i])}
+        | {"diverged": not np.isfinite(loss[i]), "dead": [int(layer[i].sum()) for layer in before]}
+        | {"revived": [int((was[i] & ~still[i]).sum()) for was, still in zip(before, after, strict=True)]}
+        for i in np.flatnonzero(grid.seed >= FRESH)
+    ]
+
+
+def _buried(config: Config, recipe: Recipe, rate: float) -> tuple[Grid, State]:
+    """New nets whose first layer starts with the large negative bias of the notes' example."""
+    grid = Grid.of(range(FRESH, FRESH + config.seeds), [rate], [HE])
+    state = begin(recipe, grid)
+    first = state.net[0]._replace(bias=jnp.full_like(state.net[0].bias, config.negative_bias))
+    return grid, state._replace(net=(first, *state.net[1:]))
+
+
+def _trained(config: Config, recipe: Recipe, data: Data, grid: Grid, state: State) -> State:
+    *_, (_, trained) = resume(recipe, state, grid.seed, data.train, config.steps, _stride(config.steps))
+    return trained
+
+
+def _stride(steps: int) -> int:
+    """Steps between two chances for Ctrl-C: as many as divide the steps, so that none is lost, and at most 100."""
+    return max(stride for stride in range(1, min(steps, 100) + 1) if steps % stride == 0)
+
+
+def _short(rate: float) -> float:
+    """A learning rate as it was written, not as float32 stores it."""
+    return float(f"{rate:.4g}")

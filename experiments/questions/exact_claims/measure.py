@@ -1,0 +1,81 @@
+"""Is the algebra of the notes right: formulas, slopes, ranges, special cases and counts?
+
+Sixteen claims need no training: that linear layers compose to one (A1, A2), ranges and slopes of sigmoid, tanh, ReLU
+and leaky ReLU (A3 to A7, A12, A15), what Maxout contains and costs (A8, A9), softmax and its derivative (A10), PReLU
+as max(alpha x, x) (A11), the bits that ReLU6 needs (A13), that a ReLU cuts the plane in half (A14) and that sigmoid's
+"gradient is not zero centered" (A16); and of ELU's "all benefits of ReLU" (B22) the one that is algebra: that it does
+not saturate for positive inputs. What training makes of A1 and A2 is the question `collapse`.
+
+Every claim becomes one or more checks: a number that jaxact's own functions give, under autodiff where slopes are
+concerned, and the range in which it lies if the claim is right as it is worded. A second kind of check belongs to the
+sentence that says what is true instead. Both run in float32 and in float64, at 0, +-10, 17, +-104, the infinities and
+NaN among other points; what a formula gives is computed with 512 bits. Errors count in units of rounding: of the
+type's epsilon times the true value, or of its smallest normal number if that is larger, as XLA flushes what is below.
+
+Rules, fixed before the run:
+- A claim is SUPPORTED if all of its checks lie in their ranges, REFUTED if one does not. Nothing is drawn by chance
+that could leave it open.
+- Formulas agree if no error is larger than 8 units of rounding; special cases agree if no number differs at all.
+- A slope is "about zero" below a thousandth of the function's largest slope.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+
+from experiments.core import checks
+from experiments.core.progress import Progress
+from experiments.core.result import Runs
+
+from .algebra import Check
+from .functions import FUNCTIONS
+from .nets import NETS, Size
+
+
+@dataclass(frozen=True)
+class Config:
+    """Is the algebra of the notes right: formulas, slopes, ranges, special cases and counts?"""
+
+    points: int = 10_000
+    """Random points at which special cases of Maxout, and half-planes, are compared."""
+    depths: tuple[int, ...] = (2, 4, 8)
+    """Numbers of linear layers that are compared with their product."""
+    width: int = 100
+    """Units of each hidden layer whose parameters are counted."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.not_empty(depths=self.depths)
+        checks.at_least(2, depths=self.depths)
+        checks.at_least(1, points=self.points, width=self.width)
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config(100, (2,), 8)
+
+
+def full() -> Config:
+    """More points and layers; a quarter of a minute."""
+    return Config(200_000, (2, 3, 4, 5, 6, 7, 8, 16), 300)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """Every check of every claim, one row each."""
+    size = Size(config.points, config.depths, config.width)
+    todo = {claim: (_with(check, size), dtypes) for claim, (check, dtypes) in NETS.items()} | FUNCTIONS
+    runs: Runs = []
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        for index, (claim, (check, dtypes)) in enumerate(todo.items()):
+            progress(index / len(todo), claim)
+            for dtype in dtypes:
+                runs += [
+                    {"claim": claim, "dtype": dtype} | one._asdict() | {"holds": one.holds} for one in check(dtype)
+                ]
+    progress(1.0, "done")
+    return runs
+
+
+def _with(check: Callable[[str, Size], list[Check]], size: Size) -> Callable[[str], list[Check]]:
+    return lambda dtype: check(dtype, size)

@@ -1,0 +1,162 @@
+"""Checks of what the notes say of layers and nets: linear stacks, Maxout, parameters, bits, half-planes.
+
+Weights, biases and inputs are small whole numbers, so that floats add and multiply them without rounding, whatever the
+order, and equal means equal.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxact
+import jaxact.nn
+from experiments.core.quantisation import holding, quantised
+from experiments.core.training import Grid, Layer, Recipe, begin, forward
+
+from .algebra import ABOVE, FLOATS, Check, differing, notes, slope, truth
+
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+TINY = 1e-12
+"""Below this an error in float64 is rounding."""
+LEAK = 2.0**-7
+"""A slope of leaky ReLU by which whole numbers are multiplied without rounding."""
+SIX, BYTE = 6.0, 8
+WIDE = 8
+"""Units of each linear layer; after 16 of them numbers are still far below 2^24."""
+
+
+class Size(NamedTuple):
+    """How much is checked; see the question's Config."""
+
+    points: int
+    depths: tuple[int, ...]
+    width: int
+
+
+def _composition(dtype: str, size: Size) -> list[Check]:
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for depth in size.depths:
+        numbers = rng.integers(-1, 2, (depth, WIDE, WIDE)), rng.integers(-1, 2, (depth, WIDE))
+        net = tuple(Layer(jnp.asarray(w, dtype), jnp.asarray(b, dtype), None) for w, b in zip(*numbers, strict=True))
+        x = rng.integers(-4, 5, (64, WIDE))
+        y, _ = forward(Recipe((WIDE,) * (depth + 1), "identity"), net, jnp.asarray(x, dtype))
+        weight, bias = np.eye(WIDE, dtype=int), np.zeros(WIDE, int)
+        for w, b in zip(*numbers, strict=True):
+            weight, bias = weight @ w, bias @ w + b
+        worst = max(worst, differing(y, x @ weight + bias))
+    deepest = max(size.depths)
+    return [notes(f"share of outputs of up to {deepest} linear layers that are not those of their product", worst)]
+
+
+def _linear_only(dtype: str, _: Size) -> list[Check]:
+    x, y = (np.asarray(part, float) for part in XOR)
+    line = np.linspace(-1, 1, 201)
+    points = jnp.asarray(XOR[0].sum(1), dtype)
+    solved = jaxact.relu(points) - 2 * jaxact.relu(points - 1)
+    folded = jaxact.relu(jnp.asarray(line, dtype)) + jaxact.relu(-jnp.asarray(line, dtype))
+    return [
+        notes("mean squared error on XOR of the best linear map", _best_linear(x, y), ABOVE, 1.0),
+        notes("the same for |x| on [-1, 1]", _best_linear(line[:, None], np.abs(line)), ABOVE, 1.0),
+        truth("how far the one on XOR is from 1/4", abs(_best_linear(x, y) - 0.25), 0, TINY),
+        truth("share of XOR's answers that two ReLU units get wrong", differing(solved, XOR[1])),
+        truth("share of |x| that two ReLU units get wrong", differing(folded, np.abs(line).astype(dtype))),
+    ]
+
+
+def _best_linear(x: np.ndarray, y: np.ndarray) -> float:
+    affine = np.column_stack([x, np.ones(len(x))])
+    return float(np.mean((affine @ np.linalg.lstsq(affine, y)[0] - y) ** 2))
+
+
+def _maxout(dtype: str, size: Size) -> list[Check]:
+    rng = np.random.default_rng(0)
+    weight, bias = rng.integers(-8, 9, (16, 8)), rng.integers(-8, 9, 16)
+    x = jnp.asarray(rng.integers(-8, 9, (size.points, 8)), dtype)
+    z = x @ jnp.asarray(weight.T, dtype) + jnp.asarray(bias, dtype)[None]
+
+    def layer(scale: float) -> jax.Array:
+        """The notes' Maxout whose first piece is the second times `scale`; 0 gives w1 = 0, b1 = 0."""
+        made = jaxact.nn.Maxout(8, 16, dtype=jnp.dtype(dtype), key=jax.random.key(0))
+        pieces = jnp.asarray([scale * weight, weight], dtype), jnp.asarray([scale * bias, bias], dtype)
+        return jax.vmap(eqx.tree_at(lambda m: (m.weight, m.bias), made, pieces))(x)
+
+    what = "share of outputs where Maxout is not {} of the second piece, {:,} points"
+    return [
+        notes(what.format("ReLU", size.points), differing(layer(0), jaxact.relu(z))),
+        notes(what.format("leaky ReLU", size.points), differing(layer(LEAK), jaxact.leaky_relu(z, LEAK))),
+    ]
+
+
+def _parameters(_: str, size: Size) -> list[Check]:
+    sizes = (64, size.width, size.width, 10)
+
+    def counts(activation: str) -> tuple[int, int]:
+        net = begin(Recipe(sizes, activation), Grid.of([0], [0.1])).net
+        hidden, whole = (sum(leaf.size for leaf in jax.tree.leaves(part)) for part in (net[:-1], net))
+        return hidden, whole
+
+    (hidden, whole), (hidden_relu, whole_relu) = counts("maxout"), counts("relu")
+    return [
+        notes("parameters of the hidden layers with Maxout, over those with ReLU", hidden / hidden_relu, 2.0, 2.0),
+        truth("the same of the whole net, whose output layer stays", whole / whole_relu, 1.0, 2 - TINY),
+    ]
+
+
+def _bits(dtype: str, _: Size) -> list[Check]:
+    x = jnp.linspace(0, 8, 8193, dtype=dtype)  # multiples of 2^-10
+    capped = jaxact.relu6(x)
+
+    def worst(m: int, bits: int) -> float:
+        return float(jnp.max(jnp.abs(quantised(capped, jnp.asarray(m), jnp.asarray(bits)) - capped)))
+
+    bits = int(holding(np.array([SIX])).item())
+    return [
+        notes("bits before the point that hold 6", bits, 3, 3),
+        notes("bits of 8 that are left, unsigned", BYTE - bits, 5, 5),
+        notes("bits of 8 that are left beside a sign", BYTE - 1 - bits, 4, 4),
+        notes("largest error of ReLU6 with 3 and 5 bits, in 1/64", 64 * worst(3, 8), 0, 1),
+        notes("largest error of ReLU6 with 3 and 4 bits, in 1/32", 32 * worst(3, 7), 0, 1),
+        truth("largest error with 2 bits before the point", worst(2, 8), 2, math.inf),
+    ]
+
+
+def _half_planes(dtype: str, size: Size) -> list[Check]:
+    rng = np.random.default_rng(0)
+    weight, x = np.array([3, -2]), rng.integers(-50, 51, (size.points, 2))
+    x = x[x @ weight != 0]
+
+    def gradient(bias: int, x: np.ndarray) -> np.ndarray:
+        return slope(lambda x: jaxact.relu(x @ jnp.asarray(weight, dtype) + bias), x.astype(dtype))
+
+    def half(bias: int) -> np.ndarray:
+        return np.where((x @ weight > -bias)[:, None], weight, 0)
+
+    active, mirrored = (gradient(0, points).any(-1) for points in (x, -x))
+    return [
+        notes(
+            "share of slopes that are not w on one side of w x = -b and 0 on the other",
+            differing(gradient(7, x), half(7)),
+        ),
+        notes(
+            "share of points that are active together with their mirror image, or neither, b = 0",
+            np.mean(active == mirrored),
+        ),
+        truth("share of the data on the active side, b = 100", gradient(100, x).any(-1).mean(), 0.6, 1.0),
+    ]
+
+
+NETS: dict[str, tuple[Callable[[str, Size], list[Check]], tuple[str, ...]]] = {
+    "A1": (_composition, FLOATS),
+    "A2": (_linear_only, FLOATS),
+    "A8": (_maxout, FLOATS),
+    "A9": (_parameters, ("float32",)),
+    "A13": (_bits, ("float32",)),
+    "A14": (_half_planes, FLOATS),
+}
+"""The checks of every claim, and the float types that they are made in."""

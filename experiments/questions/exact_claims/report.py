@@ -1,0 +1,114 @@
+"""What the checks of `exact_claims` say, in sentences, a table and a figure; all of it computed from them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+import jaxact
+from experiments.core.result import Report, Runs, Table
+from experiments.core.statistics import REFUTED
+from experiments.core.style import canvas, color, listed, title
+
+from .algebra import NOTES, TRUTH
+from .measure import Config
+from .verdicts import SAID, deciding, judge, of, span, what_is_so
+
+TITLE = "Is the algebra of the notes right?"
+
+ALPHA = 2.0  # of the PReLU drawn
+
+
+def report(config: Config, runs: Runs) -> Report:
+    """Findings, comparison, practice, caption and table."""
+    return Report(_findings(config, runs), _compared(), _practice(runs), _caption(), [_table(config, runs)])
+
+
+def _findings(config: Config, runs: Runs) -> list[str]:
+    claims = judge(config, runs)
+    wrong = [claim for claim in claims if claim.verdict == REFUTED]
+    doubtful = [name for name in SAID if not all(run["holds"] for run in of(runs, name, TRUTH))]
+    sentences = [
+        f"{len(claims) - len(wrong)} of {len(claims)} claims are right as they are worded, by "
+        f"{sum(run['of'] == NOTES for run in runs)} checks; {sum(run['of'] == TRUTH for run in runs)} more are behind "
+        "what the table says is so instead."
+    ]
+    if doubtful:
+        sentences.append(f"What the table says is so could not be confirmed for {listed(doubtful)}.")
+    for name, claim in zip(SAID, claims, strict=True):
+        if claim.verdict == REFUTED:
+            first = deciding(runs, name)[0]
+            sentences.append(
+                f"{claim.id} is wrong as worded: {first['what']} is {first['value']:.3g} in {first['dtype']}, and "
+                f"would be {span(first)}. What is so: {what_is_so(runs, name)}."
+            )
+    return sentences
+
+
+def _compared() -> list[str]:
+    return [
+        "There is no published number to compare with: all of this is algebra. He et al. 2015, who introduced PReLU, "
+        "write max(0, x) + alpha min(0, x), which holds for any alpha.",
+    ]
+
+
+def _practice(runs: Runs) -> list[str]:
+    lost = [run for run in of(runs, "A6", NOTES) if not run["holds"]]
+    sentences = [
+        f"In {run['dtype']} sigmoid rounds to 0 or 1 where its slope is still up to {run['value']:.1e}. Let JAX "
+        "differentiate jaxact.sigmoid; y (1 - y), as the notes' code has it, gives 0 there."
+        for run in lost
+    ]
+    if any(not run["holds"] for run in of(runs, "A11", NOTES)):
+        sentences.append(
+            "Write PReLU as where(x > 0, x, alpha x): as a maximum it changes its shape once alpha passes 1."
+        )
+    return sentences
+
+
+def _caption() -> str:
+    return (
+        "Left: the slope of sigmoid in float32. The notes' y (1 - y) falls to 0 (the end of its line) where y rounds "
+        "to 1, jaxact's goes on. "
+        f"Middle: PReLU with alpha = {ALPHA:g} and max(alpha x, x). Right: mean of the output and mean of the slope of "
+        "sigmoid and tanh when inputs are standard normal: the slopes' means do not tell the two apart in sign, the "
+        "outputs' do."
+    )
+
+
+def _table(config: Config, runs: Runs) -> Table:
+    rows = []
+    for name, claim in zip(SAID, judge(config, runs), strict=True):
+        checks = deciding(runs, name)
+        checked = "; ".join(dict.fromkeys(f"{check['what']}: {check['value']:.3g} ({span(check)})" for check in checks))
+        rows.append([claim.id, SAID[name].text, what_is_so(runs, name), checked, claim.verdict])
+    header = ["claim", "the notes say", "what is so", "checked (expected if the notes are right)", "verdict"]
+    return Table("All exact claims", header, rows)
+
+
+def figure(config: Config, runs: Runs) -> Figure:
+    """Sigmoid's slope two ways, PReLU two ways, and means of outputs and slopes."""
+    picture, [[tails, prelu, means]] = canvas(1, 3, 10.5, 3.8)
+    x = jnp.linspace(0, 30, 601, dtype=jnp.float32)
+    y = jaxact.sigmoid(x)
+    by_output = np.asarray(y * (1 - y))
+    tails.plot(x, jax.vmap(jax.grad(jaxact.sigmoid))(x), color=color("sigmoid"), label="jaxact, by autodiff")
+    tails.plot(x, np.where(by_output > 0, by_output, np.nan), "--", color=color("tanh"), label="y (1 - y)")
+    tails.set(yscale="log", xlabel="x", ylabel="slope of sigmoid")
+    title(tails, "Saturated is not zero")
+    x = jnp.linspace(-2, 2, 401, dtype=jnp.float32)
+    alpha = jnp.float32(ALPHA)
+    prelu.plot(x, jaxact.prelu(x, alpha), color=color("prelu"), label="PReLU")
+    prelu.plot(x, jnp.maximum(alpha * x, x), "--", color=color("identity"), label="max(alpha x, x)")
+    prelu.set(xlabel="x")
+    title(prelu, f"PReLU, alpha = {ALPHA:g}")
+    places = ("sigmoid'", "tanh'", "sigmoid", "tanh")  # in the order of the checks
+    found = [run["value"] for run in runs if run["claim"] == "A16"]
+    bars = means.bar(places, found, 0.5, color=[color(place.rstrip("'")) for place in places])
+    means.bar_label(bars, [f"{abs(value):.2f}" for value in found])
+    means.axhline(0, color="#444444", linewidth=1)
+    means.set(ylabel="mean at standard normal inputs")
+    title(means, "What is zero-centred")
+    for panel in (tails, prelu):
+        panel.legend()
+    return picture

@@ -1,0 +1,198 @@
+"""Does ReLU6 make nets ready for fixed point, and is 6 the right cap for 8 bits?
+
+The notes say that ReLU6, min(max(x, 0), 6), is "useful in making the networks ready for fixed-point inference. If you
+unbound the upper limit, you lose too many bits to the Q part of a Q.f number" (B24), and that 6 is "the value that fits
+best in 8 bits", or "just an arbitrary value" (B25). Krizhevsky 2010, who introduced the cap, gave another reason: it
+"encourages the model to learn sparse features earlier".
+
+Nets with ReLU, with ReLU6 and with other caps are trained in float32, on standardised pixels and on raw ones from 0 to
+16, by Adam, each with its own learning rate and initial gain, tuned by validation loss on seeds that are not reported.
+Then the outputs of their hidden layers are rounded to unsigned fixed point, Qm.f: b = m + f bits, steps of 2 to the
+-f, nothing below 0 or above 2 to the m less one step; weights and pixels are left alone. The format is found in four
+ways: "m = 3", which suits a cap of 6; "holds all", the smallest m up to which no output on the training part is cut
+off, for the whole net; "per layer", the same for each layer; and "chosen", the m with the lowest loss on the training
+part. A net's drop is its test accuracy in float32 less that after rounding, in points.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE:
+- "Ready" is SUPPORTED, for a number of bits and a way to find the format, if the interval of the drop of ReLU less that
+of ReLU6, seed by seed, lies above 0.5 points, REFUTED if it lies between -0.5 and 0.5 or wholly below -0.5.
+- "6 fits best" is SUPPORTED against another cap if the interval of the accuracy with 6 less that with the other, in 8
+bits with the m that holds all, lies above 0.5 points, REFUTED if below 0.5.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+import jaxact
+from experiments.core import checks
+from experiments.core.data import TITLES, Data, Name, Split, digits, load
+from experiments.core.devices import each_net
+from experiments.core.progress import Progress
+from experiments.core.quantisation import SMALLEST, holding, quantised
+from experiments.core.result import Runs
+from experiments.core.training import Grid, Net, Recipe, State, activate, forward, score
+from experiments.core.tuning import trained, tune_rate
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+FORMATS = ("m = 3", "holds all", "per layer", "chosen")
+PIXELS = ("standardised", "raw")
+SIX = 6.0
+EIGHT = 8
+
+
+@dataclass(frozen=True)
+class Capped:
+    """capped(z) = min(max(z, 0), cap), with slope 0 at both ends like ReLU6; without a cap, ReLU."""
+
+    cap: float
+
+    def __call__(self, z: Array) -> Array:
+        """The value at z."""
+        return jnp.where(z >= self.cap, self.cap, jaxact.relu(z))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Does ReLU6 make nets ready for fixed point, and is 6 the right cap for 8 bits?"""
+
+    caps: tuple[float, ...] = (2.0, 4.0, 8.0)
+    """Caps compared with 6."""
+    bits: tuple[int, ...] = (8, 7, 6, 5, 4, 3, 2)
+    """Numbers of bits that outputs are rounded to."""
+    judged: tuple[int, ...] = (8, 4)
+    """Numbers of bits that verdicts are given for; must be among the bits."""
+    depth: int = 2
+    """Hidden layers."""
+    width: int = 64
+    """Units per hidden layer."""
+    seeds: int = 20
+    """Fresh seeds reported per kind of net."""
+    tuning_seeds: int = 2
+    """Seeds, never reported, on which learning rate and initial gain are chosen by validation loss."""
+    epochs: int = 8
+    """Passes over the training part."""
+    batch: int = 32
+    """Examples per step."""
+    rate: float = 0.004
+    """Learning rate in the middle of the first tuning window."""
+    gain: float = 2.0**0.5
+    """Initial gain in the middle of the first tuning window (sqrt 2 is He's)."""
+    rates: int = 3
+    """Learning rates per tuning window, a factor 2 apart."""
+    gains: int = 3
+    """Initial gains per tuning window, a factor 2 apart."""
+    windows: int = 4
+    """Most tuning windows; a window moves until its best setting lies inside."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    data: Name = "digits"
+    """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; raw ones are of digits."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
+        checks.not_empty(caps=(SIX, *self.caps), bits=self.bits, judged=self.judged)
+        checks.between(0, np.inf, caps=self.caps, rate=self.rate, gain=self.gain)
+        for bits in (*self.judged, EIGHT):
+            checks.one_of(self.bits, judged=bits)
+        checks.at_least(1, bits=self.bits, depth=self.depth, width=self.width, epochs=self.epochs, batch=self.batch)
+        checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
+        checks.at_least(2, seeds=self.seeds)
+        checks.at_least(3, rates=self.rates)
+        checks.between(0, 1, confidence=self.confidence)
+
+    def kinds(self) -> list[float]:
+        """The cap of every kind of net; ReLU has none."""
+        return [np.inf, *sorted((SIX, *self.caps))]
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config((2.0,), (8, 4), (8,), 1, 8, 2, 1, 1, gains=1, windows=1)
+
+
+def full() -> Config:
+    """More nets and caps."""
+    return Config((1.0, 2.0, 4.0, 8.0, 16.0), seeds=60, tuning_seeds=4)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """Every kind of net on both kinds of pixels."""
+    cells = [(pixels, cap) for pixels in PIXELS for cap in config.kinds()]
+    data = {"standardised": load(config.data, config.folder), "raw": digits("raw")}
+    runs: Runs = []
+    for index, (pixels, cap) in enumerate(cells):
+        progress(index / len(cells), f"cap {cap:g}, {pixels} pixels")
+        runs += _rounded(config, pixels, cap, data[pixels])
+    progress(1.0, "done")
+    return runs
+
+
+@each_net(along=2)
+def score_rounded(recipe: Recipe, state: State, m: Array, bits: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """As `score`, with the outputs of each hidden layer rounded to its own format; `m` is (net, layer)."""
+
+    def one(net: Net, m: Array) -> tuple[Array, Array]:
+        hidden = x
+        for index, layer in enumerate(net[:-1]):
+            hidden = activate(recipe.activation, hidden @ layer.weight + layer.bias[None], layer.slope)
+            hidden = quantised(hidden, m[index], bits)
+        output = hidden @ net[-1].weight + net[-1].bias[None]
+        right = jnp.take_along_axis(jaxact.log_softmax(output), y[:, None], axis=-1)
+        return jnp.mean(output.argmax(-1) != y), -jnp.mean(right)
+
+    return jax.lax.map(lambda pair: one(*pair), (state.net, m))
+
+
+@each_net()
+def largest(recipe: Recipe, state: State, x: Array) -> Array:
+    """The largest output of each hidden layer (net, layer)."""
+
+    def one(net: Net) -> Array:
+        _, before = forward(recipe, net, x)
+        return jnp.stack([jnp.max(activate(recipe.activation, z, None)) for z in before])
+
+    return jax.lax.map(one, state.net)
+
+
+def _rounded(config: Config, pixels: str, cap: float, data: Data) -> Runs:
+    """Tune, train from fresh seeds, round; one row per net, with an accuracy for every format and number of bits."""
+    sizes = (data.train.x.shape[1], *[config.width] * config.depth, 10)
+    recipe = Recipe(sizes, Capped(cap), "adam", config.batch)
+    seeds, window = range(config.tuning_seeds), (config.rate, config.gain, config.rates, config.windows, config.gains)
+    setting = tune_rate(recipe, data, config.epochs, seeds, *window)
+    grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
+    state = trained(recipe, grid, data, config.epochs)
+    error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
+    highest = np.asarray(largest(recipe, state, data.train.x))
+    accuracies: dict[str, list[np.ndarray]] = {name: [] for name in FORMATS}
+    for bits in config.bits:
+        for name, m in formats(recipe, state, highest, bits, data.train):
+            wrong, _ = score_rounded(recipe, state, m, bits, *data.test)
+            accuracies[name].append(1 - np.asarray(wrong))
+    return [
+        {"pixels": pixels, "cap": cap, "seed": int(seed), "accuracy": 1 - float(error[i])}
+        | {"diverged": not np.isfinite(loss[i]), "largest": highest[i].tolist()}
+        | {"rounded": {name: [float(one[i]) for one in found] for name, found in accuracies.items()}}
+        | setting._asdict()
+        for i, seed in enumerate(grid.seed)
+    ]
+
+
+def formats(recipe: Recipe, state: State, highest: np.ndarray, bits: int, data: Split) -> Iterator[tuple[str, Array]]:
+    """The m of every net and layer, for each way to find it."""
+    per_layer = holding(highest)
+    whole = np.broadcast_to(per_layer.max(1, keepdims=True), per_layer.shape)
+    tried = [np.full_like(per_layer, m) for m in range(SMALLEST, int(whole.max()) + 1)]
+    losses = [score_rounded(recipe, state, jnp.asarray(m), bits, *data)[1] for m in tried]
+    best = np.argmin(np.nan_to_num(np.array(losses), nan=np.inf), axis=0)
+    chosen = np.repeat(SMALLEST + best[:, None], per_layer.shape[1], axis=1).astype(np.int32)
+    for name, m in zip(FORMATS, (np.full_like(per_layer, 3), whole, per_layer, chosen), strict=True):
+        yield name, jnp.asarray(m)

@@ -1,0 +1,196 @@
+"""Does ELU's saturation for negative inputs make nets robust to noise?
+
+The notes say that ELU has a "negative saturation regime compared with Leaky ReLU (adds some robustness to noise)"
+(B23). It goes back to Clevert et al. 2015, who say that leaky and parametric ReLUs "do not ensure a noise-robust
+deactivation state", and whose nets have more than 5 layers where ELU is at its best.
+
+Nets are trained without noise by Adam, start at the gain that jaxact.init gives for their activation, and have their
+learning rate tuned by validation error on seeds that are not reported. Then normal noise is added, either to the
+standardised inputs ("input"), or to the pre-activations of every hidden layer ("hidden"), there in units of the
+deviation of each layer's pre-activations. The same noise, drawn anew for every seed and several times, is added to all
+nets of a seed. ELU is compared with leaky ReLU, as the notes do, and with ReLU and tanh, which saturate as well: for
+negative inputs, and on both sides.
+
+A seed's lead is the test accuracy of its ELU net under noise less that of the other net, in points, averaged over
+noise levels and draws; its clean lead is the same without noise. Nets that err more without noise have less to lose,
+so that leads count only between nets that are equally good; where they are not, ELU's drop has to be smaller too.
+
+Which of two neighbouring rates wins the tuning may hang on one validation example, and the rate decides how large
+weights grow. So the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared
+at equal multiples. The interval of a lead is the hull of the three: from their lowest end to their highest. A verdict
+thus stands only where the choice of the rate, within a factor of two, does not matter. Values are those at the tuned
+rates.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE:
+- A lead is robust if its interval lies above 0; it is not if the interval lies below 0, or between -0.5 and 0.5.
+- The claim is SUPPORTED if the lead under noise is robust, REFUTED if it is not, provided that the interval of the
+clean lead lies between -0.5 and 0.5 points.
+- Where it does not, both the lead under noise and the lead less the clean lead, which is by how much ELU drops less,
+must be robust for SUPPORTED, and neither for REFUTED.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+import jaxact
+from experiments.core import checks
+from experiments.core.data import TITLES, Data, Name, load
+from experiments.core.devices import each_net
+from experiments.core.progress import Progress
+from experiments.core.result import Runs
+from experiments.core.training import Grid, Net, Recipe, State, forward, score
+from experiments.core.tuning import by_error, trained, tune_rate
+from jaxact import init
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+ELU = "elu"
+PLACES = ("input", "hidden")
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """Leaky ReLU of a given slope."""
+
+    slope: float
+
+    def __call__(self, z: Array) -> Array:
+        """The value at z."""
+        return jaxact.leaky_relu(z, self.slope)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Does ELU's saturation for negative inputs make nets robust to noise?"""
+
+    slopes: tuple[float, ...] = (0.01, 0.1)
+    """Slopes of the leaky ReLUs that ELU is compared with."""
+    others: tuple[str, ...] = ("relu", "tanh")
+    """Names of jaxact functions that ELU is compared with as well."""
+    depths: tuple[int, ...] = (3,)
+    """Numbers of hidden layers; every depth gets verdicts of its own."""
+    width: int = 100
+    """Units per hidden layer."""
+    levels: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
+    """Deviations of the noise, in units of the standardised input, or of a layer's pre-activations."""
+    draws: int = 2
+    """Times that noise is drawn for each seed and level."""
+    epochs: int = 6
+    """Passes over the training part."""
+    seeds: int = 10
+    """Fresh seeds reported per activation and depth."""
+    tuning_seeds: int = 4
+    """Seeds, never reported, on which the learning rate is chosen by validation error."""
+    rates_around: tuple[float, ...] = (0.5, 1.0, 2.0)
+    """Multiples of the tuned learning rate at which fresh seeds are trained: verdicts must hold at all of them."""
+    batch: int = 32
+    """Examples per step of Adam."""
+    rate: float = 0.002
+    """Learning rate in the middle of the first tuning window, the same for every activation."""
+    rates: int = 3
+    """Learning rates per tuning window, a factor 2 apart."""
+    windows: int = 4
+    """Most tuning windows; a window moves until its best rate lies inside."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    data: Name = "digits"
+    """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
+        checks.activations(self.others, learning=False)
+        checks.not_empty(others=(ELU, *self.others), depths=self.depths, levels=self.levels)
+        checks.not_empty(slopes=self.slopes, rates_around=self.rates_around)
+        checks.between(0, 1, slopes=self.slopes, confidence=self.confidence)
+        checks.between(0, np.inf, levels=self.levels, rate=self.rate, rates_around=self.rates_around)
+        checks.at_least(1, depths=self.depths, width=self.width, epochs=self.epochs, batch=self.batch)
+        checks.at_least(1, draws=self.draws, tuning_seeds=self.tuning_seeds, windows=self.windows)
+        checks.at_least(2, seeds=self.seeds)
+        checks.at_least(3, rates=self.rates)
+        checks.includes(1.0, rates_around=self.rates_around)
+
+    def rivals(self) -> dict[str, Leaky | str]:
+        """What ELU is compared with, by the name that runs have."""
+        return {leaky(slope): Leaky(slope) for slope in self.slopes} | {name: name for name in self.others}
+
+
+def leaky(slope: float) -> str:
+    """The name of a leaky ReLU."""
+    return f"leaky_relu {slope:g}"
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config((0.1,), ("tanh",), (1,), 12, (0.5, 2.0), 1, 1, 3, 1, windows=1)
+
+
+def full() -> Config:
+    """Three depths, more seeds, draws, epochs and noise levels: a few minutes."""
+    return Config(depths=(3, 6, 10), levels=(0.25, 0.5, 1.0, 1.5, 2.0), draws=3, epochs=8, seeds=12)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """Tune and train every activation at every depth, then add noise."""
+    data = load(config.data, config.folder)
+    cells = list(product(config.depths, ({ELU: ELU} | config.rivals()).items()))
+    runs: Runs = []
+    for index, (depth, (name, activation)) in enumerate(cells):
+        progress(index / len(cells), f"{name}, {depth} hidden layers")
+        recipe = Recipe((data.train.x.shape[1], *[config.width] * depth, 10), activation, "adam", config.batch)
+        runs += [{"depth": depth, "activation": name} | row for row in _reported(config, recipe, data)]
+    progress(1.0, "done")
+    return runs
+
+
+@each_net(along=2)
+def score_noisy(noisy: tuple[Recipe, str], state: State, keys: Array, level: Array, x: Array, y: Array) -> Array:
+    """The fraction of right answers of every net under the noise of its key; the recipe comes with the place."""
+    recipe, place = noisy
+
+    def one(pair: tuple[Net, Array]) -> Array:
+        net, key = pair
+        if place == "input":
+            output, _ = forward(recipe, net, x + level * jax.random.normal(key, x.shape, x.dtype))
+        else:
+            _, before = forward(recipe, net, x)
+            drawn = [jax.random.normal(jax.random.fold_in(key, i), z.shape, z.dtype) for i, z in enumerate(before)]
+            probes = [level * jnp.std(z) * noise for z, noise in zip(before, drawn, strict=True)]
+            output, _ = forward(recipe, net, x, probes)
+        return jnp.mean(output.argmax(-1) == y)
+
+    return jax.lax.map(one, (state.net, keys))
+
+
+def _reported(config: Config, recipe: Recipe, data: Data) -> Runs:
+    """One row per multiple of the tuned rate and fresh seed, with an accuracy for every place, level and draw."""
+    function = getattr(jaxact, recipe.activation) if isinstance(recipe.activation, str) else recipe.activation
+    window = (config.rate, init.gain(function), config.rates, config.windows)
+    setting = tune_rate(recipe, data, config.epochs, range(config.tuning_seeds), *window, judged=by_error)
+    seeds = range(FRESH, FRESH + config.seeds)
+    grid = Grid.of(seeds, setting.rate * np.array(config.rates_around), [setting.gain])
+    state = trained(recipe, grid, data, config.epochs)
+    error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
+    keys = jax.vmap(jax.random.key)(grid.seed)
+    draws = [jax.vmap(jax.random.fold_in, (0, None))(keys, draw) for draw in range(config.draws)]
+    noisy = {
+        place: np.array(
+            [
+                [score_noisy((recipe, place), state, drawn, jnp.float32(level), *data.test) for drawn in draws]
+                for level in config.levels
+            ]
+        )
+        for place in PLACES
+    }
+    return [
+        {"seed": seed, "times": times, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
+        | {"noisy": {place: found[:, :, i].tolist() for place, found in noisy.items()}}
+        | setting._asdict()
+        for i, (times, seed) in enumerate(product(config.rates_around, seeds))
+    ]

@@ -1,0 +1,205 @@
+"""Do gradients vanish with depth because units saturate, or because of the initial weights?
+
+The notes say that saturated neurons "kill" the gradients and that sigmoid and tanh therefore make them vanish, while
+ReLU "does not saturate" (B3), and that ReLU is "killing the gradient in half of the regime" (B4).
+
+For B3, nets of many layers as they are before training: the norm of the loss's gradient with respect to the
+pre-activations of each layer, in float64, as it can fall below what float32 can square. A line through log10 of the
+norm gives its slope, in decades per layer on the way back: at -1 each layer leaves a tenth of the gradient. It is
+measured at five published initialisations and at ten times LeCun's weights, as none of the published ones makes units
+saturate: a slope below 5 % of the activation's largest counts as saturated. Measured slopes are compared with the mean
+field theory of wide nets, at the fixed point of its length map and layer by layer. At equal widths Glorot's rule has
+LeCun's variance; it is measured all the same. With `normalised` the same nets are measured with LayerNorm before every
+activation as well, which keeps pre-activations at deviation 1 whatever the weights: mean field then predicts one slope
+for all initialisations.
+
+For B4, the share of units and training examples at which ReLU's slope is 0, before training and after training at a
+rate tuned by validation loss. Random weights have no preferred sign, so that a half is expected before training.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE. Intervals are widened for the number of comparisons.
+- "Makes gradients vanish" is SUPPORTED if at every published initialisation the interval of the slope lies below -0.05,
+REFUTED if at some it lies within 0.05 of 0.
+- "Keeps gradients from vanishing" is SUPPORTED if at every published initialisation it lies above -0.05, REFUTED if at
+some it lies below.
+- "Saturated units make gradients vanish" is SUPPORTED if at ten times LeCun's weights the interval of the slope lies
+below -0.05, REFUTED if it lies above; either only if there more than half of the units are saturated.
+- Mean field is SUPPORTED if for every activation and initialisation the interval of measured minus predicted slope lies
+within 0.01 of 0, REFUTED if for some it lies outside.
+- "Half" is SUPPORTED if the interval lies between 45 and 55 %, REFUTED if outside.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from experiments.core import checks
+from experiments.core.data import TITLES, Data, Name, load
+from experiments.core.devices import each_net
+from experiments.core.progress import Progress
+from experiments.core.result import Runs
+from experiments.core.training import Grid, Net, Recipe, State, begin, forward, losses, score
+from experiments.core.tuning import trained, tune_rate
+from experiments.core.units import saturated
+
+from .initials import INITS, drawn
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+HE = 2.0**0.5
+PLAIN, NORMALISED = "untrained", "untrained, with LayerNorm"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Do gradients vanish with depth because units saturate, or because of the initial weights?"""
+
+    activations: tuple[str, ...] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu")
+    """Names of jaxact functions; claims are judged for those of which the notes speak."""
+    inits: tuple[str, ...] = tuple(INITS)
+    """Rules for the initial weights: lecun, glorot, he, uniform, small or large."""
+    normalised: bool = False
+    """Whether nets with LayerNorm before every activation are measured as well."""
+    layers: int = 20
+    """Hidden layers of the nets whose gradients are measured."""
+    width: int = 100
+    """Units per hidden layer."""
+    examples: int = 256
+    """Training examples whose mean loss has its gradient taken."""
+    seeds: int = 50
+    """Nets per activation and initialisation."""
+    trained: int = 8
+    """Nets trained for the share of zero slopes."""
+    trained_layers: int = 3
+    """Hidden layers of those."""
+    tuning_seeds: int = 2
+    """Seeds, never reported, on which their learning rate is chosen by validation loss."""
+    epochs: int = 20
+    """Passes over the training part."""
+    batch: int = 32
+    """Examples per step."""
+    rate: float = 0.125
+    """Learning rate in the middle of the first tuning window."""
+    rates: int = 5
+    """Learning rates per tuning window, a factor 2 apart."""
+    windows: int = 4
+    """Most tuning windows; a window moves until its best setting lies inside."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    data: Name = "digits"
+    """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
+        checks.activations(self.activations, learning=False)
+        checks.not_empty(activations=self.activations, inits=self.inits)
+        for init in self.inits:
+            checks.one_of(INITS, init=init)
+        checks.at_least(2, layers=self.layers, seeds=self.seeds, trained=self.trained)
+        checks.at_least(1, width=self.width, examples=self.examples, trained_layers=self.trained_layers)
+        checks.at_least(1, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch, windows=self.windows)
+        checks.at_least(3, rates=self.rates)
+        checks.between(0, np.inf, rate=self.rate)
+        checks.between(0, 1, confidence=self.confidence)
+
+    def kinds(self) -> tuple[str, ...]:
+        """The untrained nets that there are."""
+        return (PLAIN, NORMALISED) if self.normalised else (PLAIN,)
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config(
+        ("tanh", "relu"), ("lecun", "he"), True, 4, 8, 16, 3, trained=2, tuning_seeds=1, epochs=1, rates=3, windows=1
+    )
+
+
+def full() -> Config:
+    """More nets, more than twice as deep, also with LayerNorm."""
+    return Config(normalised=True, layers=50, seeds=100, trained=24, tuning_seeds=4)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """Gradients of nets before training, then zero slopes of ReLU before and after."""
+    data = load(config.data, config.folder)
+    runs: Runs = []
+    cells = list(product(config.kinds(), config.activations, config.inits))
+    for index, (kind, name, init) in enumerate(cells):
+        progress(0.7 * index / len(cells), f"{name}, {INITS[init].written}, {kind}")
+        runs += gradients(config, data, name, init, kind)
+    progress(0.7, "training ReLU nets")
+    runs += _halves(config, data)
+    progress(1.0, "done")
+    return runs
+
+
+def gradients(config: Config, data: Data, name: str, init: str, kind: str = PLAIN) -> Runs:
+    """One row per net; the slope of one whose gradient is zero or not finite somewhere is NaN and stays in the row."""
+    sizes = (data.train.x.shape[1], *[config.width] * config.layers, 10)
+    recipe = Recipe(sizes, name, normalised=kind == NORMALISED)
+    seeds = range(FRESH, FRESH + config.seeds)
+    with jax.enable_x64(True):
+        x, y = jnp.asarray(data.train.x[: config.examples], "float64"), jnp.asarray(data.train.y[: config.examples])
+        norms, share = (
+            np.asarray(value) for value in norms_back(recipe, drawn(recipe.sizes, INITS[init], seeds), x, y)
+        )
+    with np.errstate(divide="ignore"):
+        decades = np.log10(norms[:, ::-1])  # from the output back to the input
+    return [
+        {"part": kind, "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
+        | {"decades": decades[i].round(6).tolist(), "saturated": float(share[i])}
+        | {"diverged": not np.isfinite(decades[i]).all()}
+        for i, seed in enumerate(seeds)
+    ]
+
+
+def line(values: np.ndarray) -> float:
+    """The slope of the least-squares line through equally spaced values; NaN if one of them is not finite."""
+    if not np.isfinite(values).all():
+        return np.nan
+    place = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(np.sum(place * values) / np.sum(place**2))
+
+
+@each_net()
+def norms_back(recipe: Recipe, nets: Net, x: Array, y: Array) -> tuple[Array, Array]:
+    """The norm of the mean loss's gradient with respect to each layer's pre-activations, and the saturated share."""
+
+    def one(net: Net) -> tuple[Array, Array]:
+        _, before = forward(recipe, net, x)
+        probes = [jnp.zeros_like(z) for z in before]
+        gradients = jax.grad(lambda probes: jnp.mean(losses(recipe, net, x, y, probes)))(probes)
+        return jnp.stack([jnp.linalg.norm(g) for g in gradients]), saturated(recipe.activation, before)
+
+    return jax.lax.map(one, nets)
+
+
+def _halves(config: Config, data: Data) -> Runs:
+    """The share of zero slopes in each layer of ReLU nets, before training and after."""
+    recipe = Recipe((data.train.x.shape[1], *[config.width] * config.trained_layers, 10), "relu", "sgd", config.batch)
+    seeds = range(config.tuning_seeds)
+    chosen = tune_rate(recipe, data, config.epochs, seeds, config.rate, HE, config.rates, config.windows)
+    grid = Grid.of(range(FRESH, FRESH + config.trained), [chosen.rate], [chosen.gain])
+    end = trained(recipe, grid, data, config.epochs)
+    rows = []
+    for phase, state in (("before", begin(recipe, grid)), ("after", end)):
+        _, loss = score(recipe, state, *data.train)
+        for seed, shares, value in zip(grid.seed, off(recipe, state, data.train.x), np.asarray(loss), strict=True):
+            row = {"part": "half", "phase": phase, "seed": int(seed), "off": shares.tolist()}
+            rows.append(row | {"diverged": not np.isfinite(value)} | chosen._asdict())
+    return rows
+
+
+@each_net()
+def _off(recipe: Recipe, net: Net, x: Array) -> Array:
+    return jax.lax.map(lambda net: jnp.stack([jnp.mean(z <= 0) for z in forward(recipe, net, x)[1]]), net)
+
+
+def off(recipe: Recipe, state: State, x: np.ndarray) -> np.ndarray:
+    """The share of units and examples in each layer (column) of each net (row) at which ReLU's slope is 0."""
+    return np.asarray(_off(recipe, state.net, jnp.asarray(x)), float)

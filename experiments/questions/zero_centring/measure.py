@@ -1,0 +1,254 @@
+"""Does it matter that the outputs of an activation, or the data, are not zero-centred?
+
+The notes say that sigmoid outputs are never negative, so that "all weight gradients of a neuron have the same sign"
+(B6), that learning then zig-zags in "very inefficient gradient updates" (B7), and that "we want zero mean data" (B8).
+They call tanh zero-centred (B9), ReLU not (B10), ELU "closer to zero mean outputs" (B11) and leaky ReLU "close to
+zero-centered" (B12). LeCun et al. 1998 gave the reason: a logistic output "must have a mean that is positive".
+
+Sigmoid and tanh differ in more than their mean. So each activation is compared with itself moved by a constant, whose
+slope is the same: sigmoid with sigmoid - 1/2, tanh + 1 with tanh, ReLU with ReLU less its mean for normal z; and pixels
+from 0 to 1 with pixels less their mean. Each tunes its own learning rate and initial gain on seeds that are not
+reported. A moved activation starts from the same weights, which changes the net's first guess as well as its
+gradients; and a second time with initial biases that make up for that, so that only the gradients differ. All of it is
+done by SGD, and with `--full` by Adam as well.
+
+Signs: the gradient of a unit's incoming weights, on minibatches, at the start and after `probe` steps. Entries that are
+0 have no sign, units with fewer than two others are not counted. Means: |mean| / deviation of a layer's outputs over
+units and examples. Zig-zag: length of the path of the weights to the threshold, over the distance it leads.
+
+Rules, fixed before the run; anything else is INCONCLUSIVE. Where a claim spans layers and times, its interval reaches
+from the lowest to the highest end of theirs.
+- "Same sign" is, per example, SUPPORTED if true of every unit, else REFUTED; on minibatches SUPPORTED if the interval
+of the fraction of units lies above 95 %, REFUTED if below.
+- "Inefficient", "zero mean data" and "zig-zag" are SUPPORTED if the ratio's interval lies above 1.1, REFUTED if below.
+- "Zero-centred" is SUPPORTED if the interval of |mean| / deviation lies below 0.1, REFUTED if above.
+- "Closer" is SUPPORTED if the interval of the ratio to that of ReLU lies below 0.9, REFUTED if above.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jax import Array
+
+import jaxact
+from experiments.core import checks
+from experiments.core.data import TITLES, Name, Split, digits, load
+from experiments.core.progress import Progress
+from experiments.core.result import Runs
+from experiments.core.steps_to_error import TUNING_CHECK, Task, all_reached, steps_to_error, tune_steps
+from experiments.core.training import Grid, Recipe, State, begin, resume
+
+from .centring import gaussian, inside, off_centre, same_sign
+from .path_ratio import PathRatio
+
+FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
+NORMAL_MEAN = 1 / math.sqrt(2 * math.pi)  # of relu(z), z normal
+SHIFTS = {"sigmoid": (-0.5, 0.0), "tanh": (0.0, 1.0), "relu": (-NORMAL_MEAN, 0.0)}
+"""What is added to each activation to have it zero-centred, and off-centre."""
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """An activation plus a constant: another mean, the same slope."""
+
+    name: str
+    shift: float
+
+    def __call__(self, z: Array) -> Array:
+        """The value at z."""
+        return getattr(jaxact, self.name)(z) + self.shift
+
+
+class Net(NamedTuple):
+    """A kind of net that is tuned and trained."""
+
+    activation: str
+    shift: float = 0.0
+    """Added to the activation."""
+    pixels: str = "standardised"
+    repaid: float = 0.0
+    """A shift that the initial biases make up for."""
+    optimizer: str = "sgd"
+
+
+def contest(name: str, optimizer: str = "sgd") -> tuple[Net, Net, Net]:
+    """An activation centred, off-centre from the same weights, and off-centre as the same function at first."""
+    centred, off = (Net(name, shift, optimizer=optimizer) for shift in SHIFTS[name])
+    return centred, off, off._replace(repaid=off.shift - centred.shift)
+
+
+def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Net, Net]:
+    """An activation on pixels less their mean, and on pixels from 0 to 1."""
+    return Net(name, pixels="centred", optimizer=optimizer), Net(name, pixels="unit", optimizer=optimizer)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Does it matter that the outputs of an activation, or the data, are not zero-centred?"""
+
+    moved: tuple[str, ...] = ("sigmoid", "tanh", "relu")
+    """Activations compared with themselves moved by a constant: sigmoid, tanh and relu can be."""
+    pixel_nets: tuple[str, ...] = ("tanh", "relu")
+    """Names of jaxact functions whose nets learn from pixels off-centre and centred."""
+    plain: tuple[str, ...] = ("leaky_relu", "elu")
+    """Names of jaxact functions of which the means are looked at as well."""
+    other_optimizers: tuple[str, ...] = ()
+    """Optimisers by which, beside SGD, what is centred is compared with what is not: adam."""
+    depth: int = 2
+    """Hidden layers; the signs are those of the first and the second."""
+    width: int = 64
+    """Units per hidden layer."""
+    batches: tuple[int, ...] = (1, 4, 16, 64)
+    """Examples whose gradients are added up before their signs are looked at."""
+    minibatches: int = 16
+    """Minibatches of each size that every net is asked about."""
+    probe: int = 200
+    """Training steps after which signs and means are looked at again."""
+    threshold: float = 0.05
+    """Training error to be reached."""
+    seeds: int = 8
+    """Fresh seeds reported per kind of net."""
+    tuning_seeds: int = 5
+    """Seeds, never reported, on which learning rate and initial gain are chosen."""
+    steps: int = 300
+    """Most steps a net may take; needing more counts as never."""
+    batch: int = 32
+    """Examples per step."""
+    rate: float = 0.25
+    """Learning rate of SGD in the middle of the first tuning window, the same for every net."""
+    adam_rate: float = 2.0**-7
+    """The same of Adam."""
+    gain: float = 2.0**0.5
+    """Initial gain in the middle of the first tuning window, the same for every net (sqrt 2 is He's)."""
+    rates: int = 5
+    """Learning rates per tuning window, a factor 2 apart."""
+    gains: int = 3
+    """Initial gains per tuning window, a factor 2 apart."""
+    windows: int = 6
+    """Most tuning windows; a window moves until its best setting lies inside."""
+    confidence: float = 0.99
+    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    data: Name = "digits"
+    """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; others are of digits."""
+    folder: str = ""
+    """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
+
+    def __post_init__(self) -> None:
+        """Say in one sentence what cannot be run."""
+        checks.one_of(TITLES, data=self.data)
+        checks.activations([*self.pixel_nets, *self.plain], learning=False)
+        for name in self.moved:
+            checks.one_of(SHIFTS, moved=name)
+        for name in self.other_optimizers:
+            checks.one_of(["adam"], other_optimizers=name)
+        checks.not_empty(moved=self.moved, pixel_nets=self.pixel_nets, batches=self.batches)
+        checks.not_empty(plain=(*self.moved, *self.plain))
+        checks.at_least(2, depth=self.depth, seeds=self.seeds)
+        checks.at_least(1, width=self.width, batch=self.batch, batches=self.batches, minibatches=self.minibatches)
+        checks.at_least(TUNING_CHECK, steps=self.steps)
+        checks.at_least(1, probe=self.probe, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
+        checks.at_least(3, rates=self.rates)
+        checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
+        checks.between(0, np.inf, rate=self.rate, adam_rate=self.adam_rate, gain=self.gain)
+
+    def nets(self) -> list[Net]:
+        """All kinds of nets."""
+        return [net for group in self.groups() for net in group] + [Net(name) for name in self.plain]
+
+    def groups(self) -> list[tuple[Net, ...]]:
+        """Nets that differ in what is centred only."""
+        return [
+            group
+            for optimizer in self.optimizers()
+            for group in (
+                *(contest(name, optimizer) for name in self.moved),
+                *(on_pixels(name, optimizer) for name in self.pixel_nets),
+            )
+        ]
+
+    def optimizers(self) -> tuple[str, ...]:
+        """SGD and the others."""
+        return "sgd", *self.other_optimizers
+
+
+def smallest() -> Config:
+    """The smallest settings that exercise everything: for trying out, not for verdicts."""
+    return Config(("relu",), ("relu",), ("elu",), (), 2, 8, (1, 4), 2, 4, 0.5, 2, 1, 20, rates=3, gains=1, windows=1)
+
+
+def full() -> Config:
+    """More seeds and sizes of minibatch, and Adam beside SGD."""
+    return Config(other_optimizers=("adam",), batches=(1, 2, 4, 8, 16, 32, 64, 128), seeds=20, tuning_seeds=7)
+
+
+def run(config: Config, progress: Progress) -> Runs:
+    """Means for normal inputs; then tune every kind of net and watch it learn."""
+    names = (*config.moved, *config.plain)
+    runs: Runs = [{"part": "normal", "activation": name} | gaussian(name)._asdict() for name in names]
+    data = {pixels: digits(pixels) for pixels in ("centred", "unit")}
+    data |= {"standardised": load(config.data, config.folder)}
+    for index, net in enumerate(nets := config.nets()):
+        doing = f"{net.activation}{net.shift:+.1f}, {net.pixels} pixels, {OPTIMIZERS[net.optimizer]}"
+        progress(index / len(nets), doing)
+        runs += _watched(config, net, data[net.pixels].train)
+    progress(1.0, "done")
+    return runs
+
+
+def _watched(config: Config, net: Net, data: Split) -> Runs:
+    """Tune, then learn from fresh seeds: one row per seed for the way, and for signs and means at each time."""
+    sizes = (data.x.shape[1], *[config.width] * config.depth, 10)
+    recipe = Recipe(sizes, Shifted(net.activation, net.shift), net.optimizer, config.batch)
+    start = starts(net)
+    task = Task(recipe, data, config.steps, (config.threshold,), start)
+    rate = {"sgd": config.rate, "adam": config.adam_rate}[net.optimizer]
+    window = (rate, config.gain, config.rates, config.gains, config.windows)
+    setting = tune_steps(task, config.threshold, range(config.tuning_seeds), *window)
+
+    grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
+    begun = start(recipe, grid)
+    way = PathRatio(begun)
+    end = steps_to_error(task, grid, 1, all_reached, way.seen)
+    shared = net._asdict() | setting._asdict()
+    runs: Runs = []
+    for i, seed in enumerate(grid.seed):
+        path_ratio = float(way.ratios[int(min(end.reached[i, 0], end.last)) - 1][i])
+        row = {"part": "way", "seed": int(seed), "steps": float(end.reached[i, 0]), "path_ratio": path_ratio}
+        runs.append(row | {"diverged": not np.isfinite(end.loss[i])} | shared)
+    *_, (_, probed) = resume(recipe, begun, grid.seed, data, config.probe, config.probe)
+    for time, state in (("at the start", begun), (f"after {config.probe} steps", probed)):
+        runs += [{"part": "inside", "time": time} | shared | row for row in _inside(config, recipe, grid, state, data)]
+    return runs
+
+
+def starts(net: Net) -> Callable[[Recipe, Grid], State]:
+    """New nets; what hidden outputs have too much is taken from the biases of the layer that they go to."""
+
+    def start(recipe: Recipe, grid: Grid) -> State:
+        state = begin(recipe, grid)
+        first, *rest = state.net
+        moved = (layer._replace(bias=layer.bias - net.repaid * layer.weight.sum(1)) for layer in rest)
+        return state._replace(net=(first, *moved))
+
+    return start
+
+
+def _inside(config: Config, recipe: Recipe, grid: Grid, state: State, data: Split) -> Runs:
+    """Per net: the fraction of units of one sign, by layer and batch, and how far off-centre each layer is."""
+    outputs, arriving = ([np.asarray(layer) for layer in found] for found in inside(recipe, state, *data))
+    rng = np.random.default_rng(0)
+    picks = [
+        np.stack([rng.choice(len(data.x), min(size, len(data.x)), replace=False) for _ in range(config.minibatches)])
+        for size in config.batches
+    ]
+    rows: Runs = []
+    for i, seed in enumerate(grid.seed):
+        inputs = [data.x, outputs[0][i]]
+        signs = [[same_sign(x, arriving[k][i], pick) for pick in picks] for k, x in enumerate(inputs)]
+        layers, units = zip(*(off_centre(layer[i]) for layer in outputs), strict=True)
+        rows.append({"seed": int(seed), "one_sign": signs, "layers": list(layers), "units": list(units)})
+    return rows
