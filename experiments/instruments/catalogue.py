@@ -1,4 +1,4 @@
-"""`python -m experiments.instruments.catalogue` prints the README's tables in Markdown; `python -m experiments.instruments.catalogue FILE` renews them in FILE."""
+"""Tables of functions and modules in Markdown: printed, or renewed in the file that is given."""
 
 import sys
 from inspect import Parameter

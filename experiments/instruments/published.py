@@ -1,8 +1,8 @@
 """What was measured, in the README: tables made from those in `experiments/measured`.
 
-`python -m experiments accuracy` and others write such tables; `python -m experiments.instruments.published` takes from all of them
-the worst error of each function and renews the tables in README.md. Tests check that nothing in it was typed or has
-gone stale. The bounds that errors are held to are in `experiments/ulps.py`.
+`python -m experiments accuracy` and others write such tables; `python -m experiments.instruments.published` takes from
+all of them the worst error of each function and renews the tables in README.md. Tests check that nothing in it was
+typed or has gone stale.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from measure import bound, forward, in_float64, patterns, reverse, sample, ulp, worst, worst_exactly
+from helpers import bound, forward, in_float64, patterns, reverse, sample, ulp, worst, worst_exactly
 
 from experiments.instruments.accuracy.exact import exact, exact_row
 from experiments.instruments.accuracy.reference import check

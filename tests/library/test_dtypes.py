@@ -1,39 +1,20 @@
 """One rule for types: floats keep theirs, integers and bools become the default float, parameters change nothing."""
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import AXISWISE, ELEMENTWISE, in_float64, patterns, together, ulp
+from helpers import axiswise, call, elementwise, first, functions, in_float64, patterns, required, together, ulp
 
 import jaxact
-from experiments.instruments.accuracy.rows import first
-from jaxact import CATALOGUE, Facts
+from jaxact import Facts
 
-FLOATS = ["float8_e4m3fn", "bfloat16", "float64"]
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
-axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
-elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+TYPES = ["float8_e4m3fn", "bfloat16", "float64"]
 
 
-def required(facts: Facts) -> dict[str, Any]:
-    """What a call needs beside x, so that each row of x has its result: a key, the last axis, numbers."""
-    signature = inspect.signature(facts.function).parameters
-    given: dict[str, Any] = {n: 0.25 for n, default in facts.parameters.items() if not isinstance(default, float)}
-    given |= {"key": jax.random.PRNGKey(0)} if "key" in signature else {}
-    return given | ({"axis": -1} if "axis" in signature and signature["axis"].default is None else {})
-
-
-def call(facts: Facts) -> Callable[[Any], jax.Array]:
-    x_name, given = first(facts), required(facts)
-    return lambda x: facts.function(**{x_name: x}, **given)
-
-
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", TYPES)
 @axiswise
 def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtype: str) -> None:
     """Of the others, where their digits are tested."""

@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_dtypes import first, required
+from helpers import first, functions, required
 
 import jaxact
 from jaxact import CATALOGUE, Facts, config, get, slope
 from jaxact._names import PEERS, Peer
 
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 rows = [(library, peer) for library, peers in PEERS.items() for peer in peers]
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import required
 from jax.experimental.jet import jet as jax_jet
-from test_dtypes import required
 
 import jaxact
 from experiments.instruments.accuracy.exact import exact

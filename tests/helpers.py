@@ -1,17 +1,20 @@
-"""What is measured in the tests, and with what; how far a result is from the truth is in experiments/ulps.py."""
+"""What several test files use: every activation, how it is called, what is measured of it and with what."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.instruments.accuracy.implementations import derivatives, held, ours
 from experiments.instruments.accuracy.implementations import forward as forward
 from experiments.instruments.accuracy.implementations import reverse as reverse
 from experiments.instruments.accuracy.reference import worst_exactly as worst_exactly
+from experiments.instruments.accuracy.rows import first as first
 from experiments.instruments.accuracy.sweep import moves_of, tiled
 from experiments.instruments.accuracy.ulps import BOUNDS as BOUNDS
 from experiments.instruments.accuracy.ulps import EXACT as EXACT
@@ -25,10 +28,35 @@ from experiments.instruments.accuracy.ulps import ulp as ulp
 from experiments.instruments.accuracy.ulps import worst as worst
 from jaxact import CATALOGUE, Facts
 
+FLOATS = ["bfloat16", "float16", "float32"]
 ELEMENTWISE = [facts for facts in CATALOGUE.values() if facts.elementwise]
 AXISWISE = [facts for facts in CATALOGUE.values() if not facts.elementwise]
 CASES = [(facts, held(facts, given)) for facts in ELEMENTWISE for given in settings(facts)]
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
+
+
+functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
+axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
+elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+X = jnp.asarray(np.random.default_rng(0).normal(0, 3, (8, 6)).astype("float32"))
+
+
+def required(facts: Facts) -> dict[str, Any]:
+    """What a call needs beside x, so that each row of x has its result: a key, the last axis, numbers."""
+    signature = inspect.signature(facts.function).parameters
+    given: dict[str, Any] = {n: 0.25 for n, default in facts.parameters.items() if not isinstance(default, float)}
+    given |= {"key": jax.random.PRNGKey(0)} if "key" in signature else {}
+    return given | ({"axis": -1} if "axis" in signature and signature["axis"].default is None else {})
+
+
+def call(facts: Facts) -> Callable[[Any], jax.Array]:
+    x_name, given = first(facts), required(facts)
+    return lambda x: facts.function(**{x_name: x}, **given)
+
+
+def inputs(facts: Facts) -> jax.Array:
+    """Inputs where the function is defined."""
+    return jnp.abs(X) if facts.domain[0] == 0 else X
 
 
 def value_of(function: Callable[..., jax.Array], given: Mapping[str, Any]) -> Callable[[jax.Array], jax.Array]:
@@ -39,12 +67,12 @@ def value(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], jax.Ar
     return value_of(facts.function, given)
 
 
-_subject = functools.cache(ours)
+_ours = functools.cache(ours)
 
 
 def orders(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[np.ndarray]:
     """Value, f' by reverse mode and f'' by forward over reverse, by one compilation for all parameters."""
-    return tiled(_subject(facts), x, given)
+    return tiled(_ours(facts), x, given)
 
 
 def together(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], list[jax.Array]]:
@@ -68,7 +96,7 @@ def worst_by_order(
 ) -> list[Error]:
     """The worst points of value, f' and f'' against float64."""
     excusable = x.dtype == np.float32
-    moves = moves_of(_subject(facts), facts, x, truth, given) if excusable else [np.zeros(1)] * len(truth)
+    moves = moves_of(_ours(facts), facts, x, truth, given) if excusable else [np.zeros(1)] * len(truth)
     return [
         worst(x, results, exact, str(results.dtype), relief(x, exact, facts, order), domain(facts, given), moves[order])
         for order, (results, exact) in enumerate(zip(got, truth, strict=True))

@@ -37,7 +37,7 @@ from experiments.questions.convergence import verdicts as convergence_verdicts
 from experiments.questions.dying_relu import verdicts as dying_relu_verdicts
 from experiments.questions.dying_relu.measure import LAYER_NORM
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TINY = [
     "collapse",
     "--depths",

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import ELEMENTWISE
-from test_dtypes import required
+from helpers import ELEMENTWISE, required
 
 import jaxact
 from jaxact import Facts, init

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import ELEMENTWISE
+from helpers import ELEMENTWISE
 
 import jaxact
 from experiments.instruments import costs as figures

@@ -139,6 +139,6 @@ def test_import_needs_no_optional_package() -> None:
     code = (
         "import sys, jaxact; print({'optax', 'matplotlib', 'sklearn', 'scipy.stats', 'experiments'} & set(sys.modules))"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import axiswise, call, ulp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from measure import AXISWISE, ulp
-from test_dtypes import call
 
 from experiments.instruments.accuracy.exact import exact_row
 from experiments.instruments.accuracy.rows import (
@@ -25,7 +24,6 @@ from experiments.instruments.accuracy.rows import (
 )
 from jaxact import Facts, log_softmax, softmax
 
-axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=lambda f: f.__name__)
 
 

@@ -8,27 +8,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import (
+    CASE_IDS,
+    CASES,
+    ELEMENTWISE,
+    call,
+    forward,
+    functions,
+    inputs,
+    required,
+    reverse,
+    value,
+    value_of,
+)
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from measure import CASE_IDS, CASES, ELEMENTWISE, forward, reverse, value, value_of
-from test_dtypes import call, required
 
 from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, slope
 
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 repeatable = pytest.mark.parametrize(  # one key draws other numbers for a row than for all rows at once
     "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
 )
-X = jnp.asarray(np.random.default_rng(0).normal(0, 3, (8, 6)).astype("float32"))
 
 
 def loss(facts: Facts) -> Callable[[jax.Array], jax.Array]:
     return lambda x: jnp.sum(jnp.sin(call(facts)(x)))
-
-
-def inputs(facts: Facts) -> jax.Array:
-    """Inputs where the function is defined."""
-    return jnp.abs(X) if facts.domain[0] == 0 else X
 
 
 @repeatable

@@ -7,11 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_dtypes import call, first, required
+from helpers import call, first, functions, required
 
-from jaxact import CATALOGUE, Facts, elu, relu
-
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
+from jaxact import Facts, elu, relu
 
 
 @functions

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_limits import FLOATS
+from helpers import FLOATS
 
 from jaxact import (
     binary_cross_entropy_from_logits,

@@ -15,22 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import ELEMENTWISE, call, elementwise, first, functions, inputs, required
 from jax import lax
 from jax.experimental import checkify
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType, NamedSharding, PartitionSpec
-from measure import AXISWISE, ELEMENTWISE
-from test_dtypes import call, first, required
-from test_transforms import inputs
 
 import jaxact
 from jaxact import CATALOGUE, Facts, slope
 
 Function = Callable[..., Any]
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
-elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
-axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 
 
 def gradient(f: Function) -> Function:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from measure import CASE_IDS, CASES, Error, bounds, orders, patterns, sample, worst_by_order, worst_exactly
+from helpers import CASE_IDS, CASES, Error, bounds, orders, patterns, sample, worst_by_order, worst_exactly
 
 from jaxact import Facts
 

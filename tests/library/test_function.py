@@ -11,13 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import reverse
-from test_dtypes import call, first, required
+from helpers import call, first, functions, required, reverse
 
 import jaxact
 from jaxact import CATALOGUE, Facts, slope
-
-functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 
 
 @functions

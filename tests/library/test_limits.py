@@ -6,15 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measure import CASE_IDS, CASES, ELEMENTWISE, orders, reverse, value
-from test_dtypes import required
+from helpers import CASE_IDS, CASES, FLOATS, elementwise, orders, required, reverse, value
 
 import jaxact
 from experiments.instruments.accuracy.exact import exact
 from jaxact import Facts
 
-functions = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
-FLOATS = ["bfloat16", "float16", "float32"]
 USUAL = [-1e4, -1.0, -0.0, 0.0, 1.0, 6.0, 1e4]
 TINY = [[1e-40, 0.0, 1e-37], [-1e-40, -0.0, -1e-37]]
 
@@ -64,7 +61,7 @@ def test_infinities_go_to_the_limits(case: Case) -> None:
             np.testing.assert_allclose(got, np.asarray(limits).astype(jnp.dtype(dtype)).astype("float64"), rtol=2e-7)
 
 
-@functions
+@elementwise
 def test_declared_tails_are_the_slopes_far_out(facts: Facts) -> None:
     if facts.slopes_at_inf is None:
         pytest.skip("a parameter without a default decides, or there are none")
@@ -73,7 +70,7 @@ def test_declared_tails_are_the_slopes_far_out(facts: Facts) -> None:
         assert (abs(slope) > 1e20) if np.isinf(declared) else slope == pytest.approx(declared, rel=1e-15, abs=1e-15)
 
 
-@functions
+@elementwise
 def test_declared_bounds_hold_and_are_approached(facts: Facts) -> None:
     low, high = facts.domain
     x = jnp.concatenate([jnp.linspace(max(low, -30), min(high, 30), 200_001), jnp.asarray(ends(facts))])
@@ -118,7 +115,7 @@ def test_subnormal_inputs_count_as_themselves_or_as_zero(case: Case) -> None:
             assert np.isclose(tiny, [zero, normal], rtol=1e-6, atol=1e-36).any()
 
 
-@functions
+@elementwise
 def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
     """Two float64 slopes a billionth apart differ by a millionth at most, away from a kink."""
     given = facts.parameters | {name: v for name, v in required(facts).items() if name in facts.parameters}
