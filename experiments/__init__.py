@@ -1,1 +1,1 @@
-"""Three claims of the course notes about activation functions, put to the test: run `python -m experiments`."""
+"""Experiments that test what course notes claim about activation functions: run `python -m experiments`."""

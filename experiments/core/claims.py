@@ -1,11 +1,11 @@
-"""The claims of the notes in few words, by the numbers that verdicts carry, and what became of each."""
+"""The claims of the notes in short, by the numbers that verdicts carry, and counts of the verdicts on each."""
 
 from collections.abc import Iterable
 
 from .result import Claim
 from .statistics import VERDICTS
 
-WORDS = {
+CLAIMS = {
     "A1": "Linear layers in a row collapse to one",
     "A2": "Without a non-linearity a net represents linear relations only",
     "A3": "Sigmoid squashes to [0, 1], tanh to [-1, 1]",
@@ -50,29 +50,33 @@ WORDS = {
     "B26": "Use ReLU; try leaky ReLU, ELU, Maxout; expect little of tanh; no sigmoid",
     "P": "No claim of the notes: our training reaches published accuracies",
 }
-"""A where algebra decides, B where only an experiment can, P for what is published elsewhere."""
+"""A where algebra decides, B where only an experiment can, P for accuracies published elsewhere."""
 
 
-def tally(claims: Iterable[Claim]) -> dict[str, int]:
-    """How many verdicts of each kind there are, in a fixed order."""
+def verdict_counts(claims: Iterable[Claim]) -> dict[str, int]:
+    """The number of verdicts of each kind, in the order of VERDICTS."""
     verdicts = [claim.verdict for claim in claims]
     return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
 
-def counted(claims: Iterable[Claim]) -> str:
-    """The same in words."""
-    return ", ".join(f"{count} {verdict.lower()}" for verdict, count in tally(claims).items())
+def verdict_counts_text(claims: Iterable[Claim]) -> str:
+    """The same as text: 3 supported, 1 refuted, 0 inconclusive."""
+    return ", ".join(f"{count} {verdict.lower()}" for verdict, count in verdict_counts(claims).items())
 
 
-def in_short(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
-    """How often each claim of the notes that was tested fared how, by its number, in their order."""
-    asked = list(claims)
-    return {id: tally(claim for claim in asked if claim.id == id) for id in WORDS if any(c.id == id for c in asked)}
+def counts_by_claim(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
+    """The number of verdicts of each kind on each claim of the notes that was tested, by the claim's number."""
+    tested = list(claims)
+    return {
+        id: verdict_counts(claim for claim in tested if claim.id == id)
+        for id in CLAIMS
+        if any(c.id == id for c in tested)
+    }
 
 
-def table_in_short(claims: Iterable[Claim]) -> list[list[str]]:
-    """The same as rows of a table: number and words, and a column per verdict, empty for none."""
+def counts_table(claims: Iterable[Claim]) -> list[list[str]]:
+    """The same as rows of a table: the claim, and a column for each kind of verdict, empty for none."""
     return [
-        [f"{id} {WORDS[id]}", *(str(count or "") for count in counts.values())]
-        for id, counts in in_short(claims).items()
+        [f"{id} {CLAIMS[id]}", *(str(count or "") for count in counts.values())]
+        for id, counts in counts_by_claim(claims).items()
     ]

@@ -1,7 +1,6 @@
-"""A convolution as a dense layer: every window of the input is an example of its own.
+"""A convolution as a dense layer: every window of the input becomes a row, which is multiplied by the weights (im2col).
 
-Strided slices and one product of matrices: XLA's convolutions are several times slower on a CPU once vmap gives every
-net its own weights.
+XLA's own convolutions are several times slower on a CPU once vmap gives every net its own weights.
 """
 
 from collections.abc import Sequence
@@ -14,50 +13,52 @@ from jax import Array
 
 
 class Window(NamedTuple):
-    """What one output of a convolution sees of its input."""
+    """The receptive field of a convolution's outputs: the window of the input that each of them depends on."""
 
     shape: tuple[int, ...]
-    """Of the input: one or two lengths, then the channels."""
+    """Of the whole input: one or two lengths, then the channels."""
     kernel: int
-    """Numbers seen along every axis."""
+    """Length of the window along every axis."""
     stride: int = 2
-    """Numbers between neighbouring windows."""
+    """Distance between neighbouring windows."""
     padding: int = 1
     """Zeros added at every end of every axis."""
 
     @property
-    def places(self) -> tuple[int, ...]:
-        """How many windows there are along every axis."""
+    def output_shape(self) -> tuple[int, ...]:
+        """Number of windows along every axis."""
         return tuple((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in self.shape[:-1])
 
     @property
     def fan_in(self) -> int:
-        """How many numbers a window holds."""
+        """Number of entries in a window."""
         return self.kernel ** (len(self.shape) - 1) * self.shape[-1]
 
 
-def windows(window: Window, x: Array) -> Array:
-    """The windows of all examples, one in each row, in the order of the input: axes first, channels last."""
+def patches(window: Window, x: Array) -> Array:
+    """The windows of all examples, one per row; the order within a row is the input's, channels last."""
     x = x.reshape(-1, *window.shape)
-    x = jnp.pad(x, [(0, 0), *[(window.padding, window.padding)] * len(window.places), (0, 0)])
-    corners = product(range(window.kernel), repeat=len(window.places))
-    seen = [
-        x[:, *(_every(window, start, count) for start, count in zip(corner, window.places, strict=True))]
+    x = jnp.pad(x, [(0, 0), *[(window.padding, window.padding)] * len(window.output_shape), (0, 0)])
+    corners = product(range(window.kernel), repeat=len(window.output_shape))
+    parts = [
+        x[:, *(_positions(window, start, count) for start, count in zip(corner, window.output_shape, strict=True))]
         for corner in corners
     ]
-    return jnp.concatenate(seen, axis=-1).reshape(-1, window.fan_in)
+    return jnp.concatenate(parts, axis=-1).reshape(-1, window.fan_in)
 
 
-def stack(shape: tuple[int, ...], channels: int, kernels: Sequence[int]) -> tuple[tuple[Window, ...], tuple[int, ...]]:
-    """Convolutions one after the other on inputs of this shape, and how many numbers go into and come out of each."""
-    found, sizes = [], [prod(shape)]
+def conv_stack(
+    shape: tuple[int, ...], channels: int, kernels: Sequence[int]
+) -> tuple[tuple[Window, ...], tuple[int, ...]]:
+    """The windows of successive convolutions on inputs of this shape, and the size of the input and of each output."""
+    stacked, sizes = [], [prod(shape)]
     for kernel in kernels:
-        found.append(Window(shape, kernel))
-        shape = (*found[-1].places, channels)
+        stacked.append(Window(shape, kernel))
+        shape = (*stacked[-1].output_shape, channels)
         sizes.append(prod(shape))
-    return tuple(found), tuple(sizes)
+    return tuple(stacked), tuple(sizes)
 
 
-def _every(window: Window, start: int, count: int) -> slice:
-    """Where the numbers lie that all windows along an axis have at the same place."""
+def _positions(window: Window, start: int, count: int) -> slice:
+    """Along one axis, the positions of entry `start` of each of the `count` windows."""
     return slice(start, start + window.stride * (count - 1) + 1, window.stride)

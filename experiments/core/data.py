@@ -1,4 +1,4 @@
-"""The data of the questions: bundled, generated, from the user's files or from OpenML, always in three parts."""
+"""The data sets of the questions: bundled, generated, from the user's files or from OpenML, always in three parts."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from .files import DataError, Labelled, read
 
-PART = 360  # digits for validation and for test each: one size, so that jit compiles their evaluation once
+PART_SIZE = 360  # of digits, validation and test each: with one size jit compiles their evaluation once
 
 Name = Literal["digits", "mnist1d", "mnist", "fashion", "cifar10"]
 TITLES: dict[str, str] = {
@@ -19,7 +19,7 @@ TITLES: dict[str, str] = {
     "fashion": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
 }
-"""As sentences name them."""
+"""The names of the data sets in sentences."""
 SHAPES: dict[str, tuple[int, ...]] = {
     "digits": (8, 8, 1),
     "mnist1d": (40, 1),
@@ -27,9 +27,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "fashion": (28, 28, 1),
     "cifar10": (32, 32, 3),
 }
-"""Of the numbers in a row: places first, then colours."""
+"""Of an example: spatial axes first, then channels."""
 OPENML = {"mnist": ("mnist_784", 60000), "fashion": ("Fashion-MNIST", 60000), "cifar10": ("CIFAR_10", 50000)}
-"""Name on OpenML, and how many of its rows, the first ones, are the training part."""
+"""Name on OpenML, and how many of its first rows are the training part."""
 
 
 class Split(NamedTuple):
@@ -51,26 +51,26 @@ def load(name: str, folder: str = "") -> Data:
     """Digits and mnist1d without any file; mnist, fashion and cifar10 from the folder or, without one, from OpenML.
 
     Raises:
-        DataError: in a sentence, for files that are missing or damaged, and if OpenML cannot be reached.
+        DataError: a file is missing or damaged, or OpenML cannot be reached.
     """
     if name in ("digits", "mnist1d"):
         if folder:
             raise DataError(f"folder is {folder}, but {name} needs no files, so that none is expected.")
         return digits() if name == "digits" else mnist1d()
     return _with_validation(
-        *(_colours_last(name, part) for part in (read(name, Path(folder)) if folder else _fetched(name)))
+        *(_channels_last(name, part) for part in (read(name, Path(folder)) if folder else _fetched(name)))
     )
 
 
 def digits(pixels: str = "standardised") -> Data:
     """Scikit-learn's 1,797 handwritten digits of 8 x 8 pixels: 60 % training, 20 % validation, 20 % test.
 
-    Every digit is equally frequent in each part, and the split is always the same. Pixels are "standardised"; or "raw",
-    0 to 16 as they were scanned; "unit", the same from 0 to 1; "centred", unit less the mean of the training part.
+    Every digit is equally frequent in each part, and the split is always the same. Pixels are "standardised"; "raw",
+    0 to 16 as scanned; "unit", the same divided by 16; or "centred", unit minus the mean of the training part.
     """
     x, y = load_digits(return_X_y=True)
-    rest, train = _parts(y, np.arange(len(y)), 2 * PART)
-    test, validation = _parts(y, rest, PART)
+    rest, train = _parts(y, np.arange(len(y)), 2 * PART_SIZE)
+    test, validation = _parts(y, rest, PART_SIZE)
     parts = (train, validation, test)
     if pixels == "standardised":
         return _standardised(*((x[part], y[part]) for part in parts))
@@ -81,31 +81,31 @@ def digits(pixels: str = "standardised") -> Data:
 
 def mnist1d() -> Data:
     """MNIST-1D, 4,000 and 1,000 signals of 40 numbers, generated as its authors do (https://arxiv.org/abs/2011.14439)."""
-    from mnist1d.data import get_dataset_args, make_dataset  # which seeds NumPy's global generator
+    from mnist1d.data import get_dataset_args, make_dataset  # make_dataset seeds NumPy's global generator
 
     before = np.random.get_state()
-    made = make_dataset(get_dataset_args())
+    dataset = make_dataset(get_dataset_args())
     np.random.set_state(before)
-    return _with_validation((made["x"], made["y"]), (made["x_test"], made["y_test"]))
+    return _with_validation((dataset["x"], dataset["y"]), (dataset["x_test"], dataset["y_test"]))
 
 
-def _colours_last(name: str, part: Labelled) -> Labelled:
-    """Files hold one colour after the other; here it is one pixel after the other."""
+def _channels_last(name: str, part: Labelled) -> Labelled:
+    """The files hold one channel after the other; here the channels of a pixel are neighbours."""
     x, y = part
     return x.reshape(len(x), SHAPES[name][-1], -1).swapaxes(1, 2).reshape(len(x), -1), y
 
 
 def _with_validation(train: Labelled, test: Labelled) -> Data:
-    """A fifth of the training part, but no more than there is for the test, goes to validation."""
+    """Split off validation: a fifth of the training part, but no more than the size of the test part."""
     (x, y), size = train, min(len(test[1]), len(train[1]) // 5)
     chosen, rest = _parts(y, np.arange(len(y)), size)
     return _standardised((x[rest], y[rest]), (x[chosen], y[chosen]), test)
 
 
 def _standardised(*parts: Labelled) -> Data:
-    """With the mean and deviation of the training part only: the test part must not leak in.
+    """Standardised by the mean and deviation of the training part only: the test part must not leak in.
 
-    Pixels that never change in training (image corners) become 0, not infinite.
+    Pixels that are constant in training (image corners) become 0, not infinite.
     """
     train = parts[0][0].astype(np.float32)
     mean, deviation = train.mean(0), train.std(0)
@@ -114,7 +114,7 @@ def _standardised(*parts: Labelled) -> Data:
 
 
 def _parts(y: np.ndarray, indices: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """`size` of the indices and the others, with the same share of every digit."""
+    """`size` of the indices, and the others, with the same share of every class."""
     others, chosen = train_test_split(indices, test_size=size, stratify=y[indices], random_state=0)
     return np.asarray(chosen), np.asarray(others)
 

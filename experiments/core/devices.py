@@ -1,4 +1,4 @@
-"""Nets side by side, shared out among the devices that the user gives."""
+"""Nets that are trained side by side, split among the devices that the user gives."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ _MESH: ContextVar[Mesh | None] = ContextVar("mesh", default=None)  # none stands
 
 
 def check(devices: Devices) -> None:
-    """There are so many."""
+    """Raise a ValueError if there are fewer devices."""
     if devices == "all" or devices == 1:
-        return  # without a look at the devices, which would start JAX for every --help
+        return  # counting the devices would start JAX for every --help
     checks.at_least(1, devices=devices)
     if devices > jax.device_count():
         raise ValueError(
@@ -31,9 +31,9 @@ def check(devices: Devices) -> None:
 
 @contextmanager
 def spread_over(devices: Devices) -> Iterator[None]:
-    """In here what `each_net` decorates shares its nets out among so many devices."""
-    used = jax.devices()[: None if devices == "all" else devices]
-    mesh = jax.make_mesh((len(used),), ("nets",), (AxisType.Auto,), devices=used) if len(used) > 1 else None
+    """In this context, functions decorated by `each_net` split their nets among so many devices."""
+    chosen = jax.devices()[: None if devices == "all" else devices]
+    mesh = jax.make_mesh((len(chosen),), ("nets",), (AxisType.Auto,), devices=chosen) if len(chosen) > 1 else None
     before = _MESH.set(mesh)
     try:
         yield
@@ -41,17 +41,17 @@ def spread_over(devices: Devices) -> Iterator[None]:
         _MESH.reset(before)
 
 
-def used() -> int:
-    """How many devices that are."""
+def device_count() -> int:
+    """The number of devices in this context."""
     mesh = _MESH.get()
     return mesh.size if mesh else 1
 
 
-def each_net(along: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """jit for functions of a recipe, of `along` trees whose leading axis is the net, and of what all nets share.
+def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """jit a function of a recipe, of `batched` trees whose leading axis is the net, and of arguments that all nets share.
 
-    The function must treat each net by itself and return trees with the same leading axis. Every device gets equally
-    many nets; where their number does not divide, the last one is computed several times.
+    The function must treat each net independently and return trees with the same leading axis. Every device gets
+    equally many nets; where their number does not divide, the last net is computed several times.
     """
 
     def decorated(function: Callable[..., R]) -> Callable[..., R]:
@@ -60,14 +60,14 @@ def each_net(along: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]:
             each = partial(function, recipe)
             if mesh is None:
                 return each(*arguments)
-            nets, shared = arguments[:along], arguments[along:]
+            nets, shared = arguments[:batched], arguments[batched:]
             count = len(jax.tree.leaves(nets)[0])
-            places = jnp.minimum(jnp.arange(count + -count % mesh.size), count - 1)
-            filled = jax.tree.map(lambda leaf: leaf[places], nets)
+            indices = jnp.minimum(jnp.arange(count + -count % mesh.size), count - 1)
+            padded = jax.tree.map(lambda leaf: leaf[indices], nets)
             split, whole = PartitionSpec("nets"), PartitionSpec()
-            specs = (split,) * along + (whole,) * len(shared)
+            specs = (split,) * batched + (whole,) * len(shared)
             spread = jax.shard_map(each, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-            return jax.tree.map(lambda leaf: leaf[:count], spread(*filled, *shared))
+            return jax.tree.map(lambda leaf: leaf[:count], spread(*padded, *shared))
 
         @wraps(function)
         def called(*arguments: Any) -> R:

@@ -1,7 +1,7 @@
-"""Image data in their standard files: IDX, plain or gzipped, NumPy's npz as Keras lays it out, CIFAR-10's batches.
+"""Reading of standard image files: IDX, plain or gzipped, NumPy's npz as Keras lays it out, CIFAR-10's batches.
 
-Nothing is believed: sizes, shapes and labels are checked, and a file that has the size of a published one has to have
-its checksum. A pickle may hold arrays, text, numbers, lists and dictionaries, and nothing that runs.
+Sizes, shapes and labels are checked, and a file that has the size of a published one must have its checksum. A pickle
+may hold arrays, text, numbers, lists and dictionaries, and no code.
 """
 
 import gzip
@@ -29,7 +29,7 @@ FOLDERS = {
     "fashion": ("", "raw", "FashionMNIST/raw"),
     "cifar10": ("", "cifar-10-batches-py", "cifar-10-batches-bin"),
 }
-"""Where in the user's folder the files may lie: as torchvision and the archives lay them out."""
+"""Subfolders of the user's folder in which the files may be: the layouts of torchvision and of the archives."""
 
 STANDARD = {
     # https://github.com/pytorch/vision/blob/main/torchvision/datasets/mnist.py
@@ -57,11 +57,11 @@ STANDARD = {
         31035526: "40351d587109b95175f43aff81a1287e",
     },
 }
-"""Size in bytes and MD5, for Keras's file SHA-256, of the published files; uncompressed ones have no published sum."""
+"""Checksum by size in bytes: MD5, but SHA-256 of Keras's file; for uncompressed files none is published."""
 
 
 class DataError(Exception):
-    """What is missing or damaged, as a sentence."""
+    """Data are missing or damaged; the message is a sentence."""
 
 
 def read(name: str, folder: Path) -> tuple[Labelled, Labelled]:
@@ -96,7 +96,7 @@ def idx(data: bytes, path: Path) -> np.ndarray:
 
 
 def unpickled(data: bytes, path: Path) -> Any:
-    """What a pickle holds, if that is data and not a program."""
+    """The content of a pickle, which may be data only."""
 
     class Restricted(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
@@ -121,7 +121,7 @@ _ALLOWED = {
 
 def _part(name: str, folder: Path, part: str) -> Labelled:
     """Images and labels of MNIST or Fashion-MNIST."""
-    found = []
+    arrays = []
     for what in ("images-idx3-ubyte", "labels-idx1-ubyte"):
         stem = f"{part}-{what}"
         path = _find(name, folder, [stem, f"{stem}.gz", stem.replace("-idx", ".idx")])
@@ -131,27 +131,27 @@ def _part(name: str, folder: Path, part: str) -> Labelled:
                 data = gzip.decompress(data)
             except (OSError, EOFError, zlib.error) as problem:
                 raise DataError(f"{path} is no whole gzip file ({problem}).") from problem
-        found.append(idx(data, path))
-    images, labels = found
+        arrays.append(idx(data, path))
+    images, labels = arrays
     return images.reshape(len(images), -1), labels
 
 
 def _cifar(folder: Path) -> tuple[Labelled, Labelled]:
-    """Five training batches and a test batch, pickled or binary; fewer training batches are the user's own choice."""
+    """Five training batches and a test batch, pickled or binary; fewer training batches give a warning."""
     batch = _find("cifar10", folder, ["data_batch_1", "data_batch_1.bin"])
     parse: Callable[[bytes, Path], Labelled] = _binary if batch.suffix else _pickled
     paths = [batch.with_name(f"data_batch_{i}{batch.suffix}") for i in range(1, 6)]
-    there = [path for path in paths if path.exists()]
-    if len(there) < len(paths):
-        warnings.warn(f"{len(there)} of the 5 training batches of cifar10 are in {batch.parent}.", stacklevel=4)
-    train = [parse(_bytes("cifar10", path), path) for path in there]
+    existing = [path for path in paths if path.exists()]
+    if len(existing) < len(paths):
+        warnings.warn(f"{len(existing)} of the 5 training batches of cifar10 are in {batch.parent}.", stacklevel=4)
+    train = [parse(_bytes("cifar10", path), path) for path in existing]
     test = _find("cifar10", batch.parent, [f"test_batch{batch.suffix}"])
     images, labels = zip(*train, strict=True)
     return (np.concatenate(images), np.concatenate(labels)), parse(_bytes("cifar10", test), test)
 
 
 def _binary(data: bytes, path: Path) -> Labelled:
-    """Rows of one byte for the label and 3072 for the pixels."""
+    """Each row is one byte for the label and 3072 for the pixels."""
     row = 1 + PIXELS["cifar10"]
     if not data or len(data) % row:
         raise DataError(f"{path} has {len(data)} bytes, but a multiple of {row} is expected.")
@@ -160,15 +160,15 @@ def _binary(data: bytes, path: Path) -> Labelled:
 
 
 def _pickled(data: bytes, path: Path) -> Labelled:
-    found = unpickled(data, path)
+    content = unpickled(data, path)
     batch = (
-        {key.decode() if isinstance(key, bytes) else key: v for key, v in found.items()}
-        if isinstance(found, dict)
+        {key.decode() if isinstance(key, bytes) else key: v for key, v in content.items()}
+        if isinstance(content, dict)
         else {}
     )
     if not {"data", "labels"} <= set(batch):
         raise DataError(
-            f"{path} holds {sorted(map(str, batch)) or type(found).__name__}, but data and labels are expected."
+            f"{path} holds {sorted(map(str, batch)) or type(content).__name__}, but data and labels are expected."
         )
     return np.asarray(batch["data"]), np.asarray(batch["labels"])
 
@@ -184,7 +184,7 @@ def _npz(name: str, path: Path) -> tuple[Labelled, Labelled]:
 
 
 def _find(name: str, folder: Path, files: list[str]) -> Path:
-    """The first of these files that is there."""
+    """The first of these files that exists."""
     for path in (folder / inner / file for inner in FOLDERS[name] for file in files):
         if path.is_file():
             return path
@@ -192,7 +192,7 @@ def _find(name: str, folder: Path, files: list[str]) -> Path:
 
 
 def _bytes(name: str, path: Path) -> bytes:
-    """The content, if it is that of a published file or of none of them."""
+    """The content of a file; DataError if it is another data set's file or a damaged one, a warning if it is unknown."""
     data = path.read_bytes()
     sums = {hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest()}
     for other, standard in STANDARD.items():

@@ -1,4 +1,4 @@
-"""What happened and when, in OUT/log.txt: a line per event, so that the terminal keeps to what is asked for."""
+"""The log, OUT/log.txt: one line per event, with its time."""
 
 import logging
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ NAME = "log.txt"
 
 
 class _Lines(logging.Formatter):
-    """One line per event, whatever its message holds: warnings come with the line of code that caused them."""
+    """One line per event, also if the message has several: warnings come with the line of code that caused them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The event in one line."""
@@ -19,7 +19,7 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def logged(folder: Path) -> Iterator[None]:
-    """In here events, warnings and what JAX logs are added to the folder's log."""
+    """In this context events, warnings and what JAX logs are appended to the folder's log."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / NAME, encoding="utf-8")
     handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))

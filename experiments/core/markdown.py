@@ -1,21 +1,21 @@
-"""Tables in Markdown: how they are written, and how they are read again."""
+"""Tables in Markdown: writing and parsing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Its lines; a bar in a cell ends no cell."""
+    """The lines of a table; bars within cells are escaped."""
     ruled = [header, ["---"] * len(header), *rows]
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in ruled]
 
 
 def cells(line: str) -> list[str]:
-    """Of a line of a table; none of any other line."""
+    """The cells of a line of a table; an empty list for any other line."""
     return [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| ") else []
 
 
 def records(text: str) -> Iterator[dict[str, str]]:
-    """Every line of every table, by the names in that table's header."""
+    """Every row of every table, as a dictionary from the table's header to the cells."""
     lines = [cells(line) for line in text.splitlines()]
     header: list[str] = []
     for line, following in zip(lines, [*lines[1:], []], strict=True):

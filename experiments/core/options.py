@@ -1,4 +1,4 @@
-"""What can be asked of all questions alike: how large the runs are, on which devices, and where answers go."""
+"""The options that all questions share: the size of the runs, the devices, and the folder for answers."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ class Size(StrEnum):
 
 @dataclass(frozen=True)
 class Output:
-    """How large the runs are, where they are computed, and where answers go."""
+    """The size of the runs, the devices, and the folder for answers."""
 
     quick: bool = False
-    """The usual settings, for verdicts: all questions in about 8 minutes on 2 cores. So it is without a flag, too."""
+    """The usual settings, for verdicts: all questions in about 8 minutes on 2 cores. This is the default."""
     full: bool = False
     """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
     smallest: bool = False
     """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     devices: int | Literal["all"] = 1
-    """Devices that share the nets out among them: a number, or all."""
+    """Devices among which the nets are split: a number, or all."""
     out: Path = Path("results")
     """Folder for the report, the log and, per question, a JSON file and a figure."""
     fresh: bool = False
-    """Run again what was answered before."""
+    """Run questions again that were answered before."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         if len(given := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
             raise ValueError(f"{listed(given)} were given, but one size is expected.")
         devices.check(self.devices)
@@ -52,7 +52,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Everything(Output):
-    """The same, and what replaces the questions' own settings."""
+    """The same, and settings that replace those of the questions."""
 
     seeds: int | None = None
     """Fresh seeds of every question that has any, in place of its own number."""
@@ -63,7 +63,7 @@ class Everything(Output):
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         super().__post_init__()
         if self.data is not None:
             checks.one_of(TITLES, data=self.data)
@@ -71,11 +71,11 @@ class Everything(Output):
             checks.at_least(2, seeds=self.seeds)
 
     def applied(self, config: Any) -> Any:
-        """A question's settings with these, as far as it has them."""
-        asked: dict[str, Any] = {"data": self.data, "folder": self.folder, "seeds": self.seeds}
-        own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-        replaced = {name: value for name, value in asked.items() if name in own and value is not None}
-        if "data" in replaced and isinstance(own["data"], tuple):
+        """A question's settings, in which those that it has of these are replaced."""
+        options: dict[str, Any] = {"data": self.data, "folder": self.folder, "seeds": self.seeds}
+        settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        replaced = {name: value for name, value in options.items() if name in settings and value is not None}
+        if "data" in replaced and isinstance(settings["data"], tuple):
             replaced["data"] = (self.data,)
         return dataclasses.replace(config, **replaced)
 

@@ -1,4 +1,4 @@
-"""Which of several programs takes longer, on a machine that is never quiet: they take turns, and only ratios count."""
+"""Paired timing: programs take turns, and only ratios of their times count, as no machine is ever quiet."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ import numpy as np
 from .statistics import Interval, ratio_interval
 
 CONFIDENCE = 0.95
-Runs = dict[str, list[float]]
+Seconds = dict[str, list[float]]
+"""The times of each program, one entry per round."""
 
 
 def paired_times(
@@ -18,30 +19,30 @@ def paired_times(
     rounds: int,
     shortest: float = 0.002,
     before: Callable[[], Any] | None = None,
-) -> Runs:
+) -> Seconds:
     """Seconds per call of each program, `rounds` times, in an order drawn anew for each round.
 
-    A program that takes less than `shortest` is called as often in a row as fills that time. Where something has to
-    happen `before` each turn, beside the clock, it is called once.
+    A program that takes less than `shortest` is called several times in a row, until that time is filled. With
+    `before`, which is called before each turn and not timed, every program is called once per turn.
     """
     repeats = {name: 1 if before else _repeats(program, shortest) for name, program in programs.items()}
-    runs: Runs = {name: [] for name in programs}
+    seconds: Seconds = {name: [] for name in programs}
     order = np.random.default_rng(0)
     for _ in range(rounds):
         for name in order.permutation(list(programs)):
             if before:
                 before()
-            runs[name].append(_seconds(programs[name], repeats[name]))
-    return runs
+            seconds[name].append(_seconds(programs[name], repeats[name]))
+    return seconds
 
 
-def ratio(runs: Runs, above: str, below: str) -> Interval:
+def ratio(seconds: Seconds, above: str, below: str) -> Interval:
     """The median time of one program over that of another, with a bootstrap interval."""
-    return ratio_interval(runs[above], runs[below], CONFIDENCE)
+    return ratio_interval(seconds[above], seconds[below], CONFIDENCE)
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
-    """The mean of ratios: as far above 1 as below."""
+    """The geometric mean: of a ratio and its inverse it is 1."""
     return float(np.exp(np.mean(np.log(ratios))))
 
 

@@ -1,4 +1,4 @@
-"""How far a run has come: it calls `progress(fraction, doing)` and need not know who listens."""
+"""Reports of progress: a run calls `progress(fraction, doing)`; a bar, a terminal or a log shows it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Progress = Callable[[float, str], None]
 
 
 def part(progress: Progress, index: int, count: int) -> Progress:
-    """The progress of part `index` of `count` equally long parts, as progress of the whole."""
+    """A callback for part `index` of `count` equally long parts, which reports the progress of the whole."""
     return lambda fraction, doing: progress((index + min(fraction, 1.0)) / count, doing)
 
 
@@ -23,18 +23,18 @@ def watched(name: str, console: Console) -> Iterator[Progress]:
     """A progress bar on a terminal, one line elsewhere, and every step in the log."""
     if not console.is_terminal:
         console.print(f"{name}: started.")
-        yield partial(_noted, name)
+        yield partial(_log, name)
         return
     columns = ("{task.fields[name]}", BarColumn(), "{task.percentage:>3.0f}%", TimeElapsedColumn())
     with Bar(*columns, "left", TimeRemainingColumn(), "{task.description}", console=console, transient=True) as bar:
         task = bar.add_task("compiling", total=1.0, name=name)
 
-        def seen(fraction: float, doing: str) -> None:
-            _noted(name, fraction, doing)
+        def update(fraction: float, doing: str) -> None:
+            _log(name, fraction, doing)
             bar.update(task, completed=fraction, description=doing)
 
-        yield seen
+        yield update
 
 
-def _noted(name: str, fraction: float, doing: str) -> None:
+def _log(name: str, fraction: float, doing: str) -> None:
     LOG.info("%s: %.0f %%, %s", name, 100 * fraction, doing)

@@ -1,4 +1,4 @@
-"""Where an answer comes from: versions, device, duration, and a fingerprint that says whether it still holds."""
+"""The provenance of an answer: versions, device, duration, and a fingerprint that tells whether it is still valid."""
 
 import ast
 import dataclasses
@@ -16,20 +16,20 @@ import jax
 
 import jaxact
 
-from .devices import used
+from .devices import device_count
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds `experiments`."""
 
 
 def fingerprint(module: str, config: Any) -> str:
-    """Changes with whatever could change the answer: settings, code, JAX and the kind of device.
+    """A hash of whatever could change the answer: settings, code, the version of JAX and the kind of device.
 
-    The answer is made by a module, or by all modules of a package. It repeats their words, so that these count too.
+    Docstrings count only in the module itself, or in the modules of the package, as the answer repeats them.
     """
-    own, used = files_of(module), files_used_by(module)
-    texts = {path: path.read_text("utf-8") for path in [*used, *_library()]}
-    sources = [text if path in own else without_words(text) for path, text in texts.items()]
+    own_files = files_of(module)
+    texts = {path: path.read_text("utf-8") for path in [*files_used_by(module), *_library()]}
+    sources = [text if path in own_files else without_docstrings(text) for path, text in texts.items()]
     facts = [module, dataclasses.asdict(config), sources, jax.__version__, jax.default_backend()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -45,14 +45,14 @@ def files_of(module: str) -> list[Path]:
 
 
 def files_used_by(module: str) -> list[Path]:
-    """The files of `experiments` that a module or package is made of, directly or through others."""
-    found, todo = set[Path](), files_of(module)
+    """The files of `experiments` that a module or package imports, directly or through others, and its own."""
+    used, todo = set[Path](), files_of(module)
     while todo:
         path = todo.pop()
-        if path not in found:
-            found.add(path)
+        if path not in used:
+            used.add(path)
             todo += [file for name in _imports(path) for file in files_of(name)]
-    return sorted(found)
+    return sorted(used)
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _imports(path: Path) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def without_words(source: str) -> str:
+def without_docstrings(source: str) -> str:
     """Code without comments and docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
@@ -77,11 +77,11 @@ def without_words(source: str) -> str:
     return ast.unparse(tree)
 
 
-def provenance(name: str, config: Any, mark: str, seconds: float) -> dict[str, Any]:
-    """What a reader needs to judge or repeat the run; `mark` is the fingerprint taken before it."""
-    several = f"{used()} x " if used() > 1 else ""
+def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> dict[str, Any]:
+    """What a reader needs to judge or repeat a run; the fingerprint is the one taken before it."""
+    several = f"{device_count()} x " if device_count() > 1 else ""
     return {
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "command": _command(name, config),
         "seconds": round(seconds, 1),
         "device": f"{several}{jax.devices()[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} CPU cores",
@@ -102,7 +102,7 @@ def _command(name: str, config: Any) -> str:
 
 
 def version(package: str) -> str:
-    """Of an installed package."""
+    """The version of an installed package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:  # jaxact run from a checkout that was not installed

@@ -1,10 +1,10 @@
-"""Unsigned fixed point, Qm.f: m bits before the point and f behind it."""
+"""Unsigned fixed point, Qm.f: m integer bits and f fractional bits."""
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-SMALLEST = -4  # the least m
+LEAST_INTEGER_BITS = -4  # the least m that is tried: numbers up to 1/16
 
 
 def quantised(x: Array, m: Array, bits: Array) -> Array:
@@ -13,6 +13,6 @@ def quantised(x: Array, m: Array, bits: Array) -> Array:
     return jnp.minimum(jnp.round(x / step), jnp.ldexp(jnp.ones_like(x), bits) - 1) * step
 
 
-def holding(highest: np.ndarray) -> np.ndarray:
-    """The smallest m with highest <= 2 to the m; of outputs that are all 0, SMALLEST."""
-    return np.ceil(np.log2(np.maximum(highest, 2.0**SMALLEST))).astype(np.int32)
+def integer_bits(largest: np.ndarray) -> np.ndarray:
+    """The smallest m with largest <= 2^m, but at least LEAST_INTEGER_BITS."""
+    return np.ceil(np.log2(np.maximum(largest, 2.0**LEAST_INTEGER_BITS))).astype(np.int32)

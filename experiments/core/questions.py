@@ -1,7 +1,7 @@
-"""All questions: one folder of `experiments/questions` each, with what measures, what judges and what reports.
+"""All questions: each is a folder of `experiments/questions` with three modules.
 
-- `measure.py`: its documentation is the question, the notes' claims and the rules; `Config` (the quick settings),
-  `smallest()` and `full()` (those of the other sizes) and `run(config, progress)`.
+- `measure.py`: its docstring has the question, the notes' claims and the rules; it defines `Config` (the quick
+  settings), `smallest()` and `full()` (the settings of the other sizes) and `run(config, progress)`.
 - `verdicts.py`: `judge(config, runs)`.
 - `report.py`: `TITLE`, `report(config, runs)` and `figure(config, runs)`.
 """
@@ -24,11 +24,11 @@ from .result import Claim, Report, Result, Runs
 
 @dataclass(frozen=True)
 class Question:
-    """A question and its parts; what runs, judges and reports takes the question's own Config first."""
+    """A question and its parts; `run`, `judge`, `report` and `figure` take the question's own Config first."""
 
     name: str
     title: str
-    asked: str
+    description: str
     config: type
     """Its defaults are the quick settings."""
     smallest: Callable[[], Any]
@@ -39,7 +39,7 @@ class Question:
     figure: Callable[[Any, Runs], Figure]
 
     def settings(self, size: Size = Size.QUICK) -> Any:
-        """A Config of this size."""
+        """The Config of this size."""
         return {Size.SMALLEST: self.smallest, Size.QUICK: self.config, Size.FULL: self.full}[size]()
 
     @property
@@ -50,10 +50,10 @@ class Question:
     def answer(
         self, config: Any, progress: Progress, provenance: Callable[[], dict[str, Any]]
     ) -> tuple[Result, Figure]:
-        """Run the question; `provenance` is called when the runs are done, to add versions and the time they took."""
+        """Run the question; `provenance` is called when the runs are done, as it includes the time that they took."""
         runs = self.run(config, progress)
         claims, report = self.judge(config, runs), self.report(config, runs)
-        result = Result(self.name, self.title, self.asked, asdict(config), claims, report, provenance(), runs)
+        result = Result(self.name, self.title, self.description, asdict(config), claims, report, provenance(), runs)
         return result, self.figure(config, runs)
 
 
@@ -62,10 +62,10 @@ def load(name: str) -> Question:
     measure, verdicts, report = (
         import_module(f"{questions.__name__}.{name}.{part}") for part in ("measure", "verdicts", "report")
     )
-    asked = (inspect.getdoc(measure) or "").split("\n\n", 1)[1]
+    description = (inspect.getdoc(measure) or "").split("\n\n", 1)[1]
     sizes = measure.Config, measure.smallest, measure.full
-    return Question(name, report.TITLE, asked, *sizes, measure.run, verdicts.judge, report.report, report.figure)
+    return Question(name, report.TITLE, description, *sizes, measure.run, verdicts.judge, report.report, report.figure)
 
 
 QUESTIONS = {name: load(name) for _, name, _ in sorted(pkgutil.iter_modules(questions.__path__))}
-"""By name, in the alphabet's order."""
+"""By name, in alphabetical order."""

@@ -1,4 +1,4 @@
-"""What a question answers, and how that is kept: one JSON file with every run and one figure per question."""
+"""The answer to a question, and how it is stored: one JSON file with every run, and one figure."""
 
 import dataclasses
 import json
@@ -11,19 +11,19 @@ from typing import Any
 from .statistics import Interval
 
 Runs = list[dict[str, Any]]
-"""Every single run of a question, one row each, failures included."""
+"""All runs of a question, one row each, failures included."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the notes, what was measured of it, and the verdict."""
+    """One claim of the notes, what was measured, and the verdict."""
 
     id: str
-    """Row of the list of claims: A for algebra, B for experiments; P for a published accuracy."""
+    """Number in the list of claims, `claims.CLAIMS`."""
     text: str
-    """The notes' claim in short words."""
+    """The claim in short."""
     source: str
-    """Where the notes say so."""
+    """The notes that make it."""
     scope: str
     """Where the verdict holds: data, architecture, optimiser."""
     measure: str
@@ -31,15 +31,15 @@ class Claim:
     rule: str
     """The verdict rule, fixed before the run."""
     unit: str
-    """What the value is counted in: x, points, %, steps, or nothing."""
+    """The unit of the value: x (times), points, %, steps, or nothing."""
     interval: Interval
     verdict: str
     published: str = ""
-    """The original source's number, where there is one."""
+    """What the original source found, where there is one."""
 
     @property
-    def shown(self) -> str:
-        """The value with its interval, as people read it."""
+    def value_text(self) -> str:
+        """The value with its interval, as text."""
         value, low, high = (_number(number, self.unit) for number in self.interval)
         unit = {"x": "x", "points": " points", "%": " %", "steps": " steps"}.get(self.unit, "")
         unit = unit if math.isfinite(self.interval.value) else ""
@@ -48,7 +48,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers worth reading beside the figure."""
+    """A table of a report."""
 
     title: str
     header: list[str]
@@ -57,14 +57,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """What the runs say to a reader; every sentence is computed from them."""
+    """The text of a report; every sentence is computed from the runs."""
 
     findings: list[str]
     """What came out."""
     compared: list[str]
     """The published value beside ours, and what differs between the two experiments."""
     practice: list[str]
-    """What it means for somebody who trains nets."""
+    """Advice to somebody who trains nets."""
     caption: str
     """What the figure shows."""
     tables: list[Table]
@@ -76,25 +76,29 @@ class Result:
 
     name: str
     title: str
-    asked: str
-    """The question, the notes' claims and the rules, as the question's own documentation has them."""
+    description: str
+    """The notes' claims, the experiment and the rules: the docstring of the question's `measure.py`."""
     config: dict[str, Any]
     claims: list[Claim]
     report: Report
     provenance: dict[str, Any]
     """Versions, device, duration, fingerprint and the command to repeat the run."""
     runs: Runs
-    """Every single run, failures included."""
+    """All runs, failures included."""
 
 
 def save(result: Result, svg: str, folder: Path) -> None:
-    """Write figure and JSON, the JSON last: whoever sees the JSON has the whole answer."""
+    """Write figure and JSON, the JSON last: where it exists, the answer is complete."""
     write(folder / f"{result.name}.svg", svg)
-    write(folder / f"{result.name}.json", json.dumps(plain(dataclasses.asdict(result)), indent=1, allow_nan=False))
+    write(folder / f"{result.name}.json", json.dumps(jsonable(dataclasses.asdict(result)), indent=1, allow_nan=False))
 
 
 def load(name: str, folder: Path) -> tuple[Result, str] | None:
-    """The kept answer and its figure; None if there is none; ValueError with a sentence if it is damaged."""
+    """The stored answer and its figure; None if there is none.
+
+    Raises:
+        ValueError: the answer is damaged.
+    """
     path = folder / f"{name}.json"
     if not path.exists():
         return None
@@ -110,7 +114,7 @@ def load(name: str, folder: Path) -> tuple[Result, str] | None:
 
 
 def write(path: Path, text: str) -> None:
-    """All of the text or none of it: an interrupted run never leaves half a file."""
+    """Write all of the text or nothing: an interrupted run never leaves half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -134,12 +138,12 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.2g}" if value else "0"
 
 
-def plain(value: Any) -> Any:
-    """JSON knows no infinity and no NaN: they become the strings that `float` reads back."""
+def jsonable(value: Any) -> Any:
+    """The value with infinity and NaN, which JSON does not have, as strings that `float` parses."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -1,4 +1,4 @@
-"""Intervals and verdicts: how sure the runs make us, and what may then be said."""
+"""Confidence intervals and the verdicts that follow from them."""
 
 import math
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ class Interval(NamedTuple):
 def mean_interval(runs: ArrayLike, confidence: float) -> Interval:
     """The mean of runs with Student's t interval: right for few runs, where a bootstrap of a mean is too narrow.
 
-    Runs that all agree give an interval of no width; runs with a NaN give no information.
+    Equal runs give an interval of width 0. A single run, or one that is not finite, gives an infinite interval.
     """
     runs = np.asarray(runs, float)
     if len(runs) < 2 or not np.isfinite(runs).all():
         return Interval(float(np.mean(runs)) if len(runs) else math.nan, -math.inf, math.inf)
     mean, error = runs.mean(), stats.sem(runs)
-    reach = stats.t.ppf((1 + confidence) / 2, len(runs) - 1) * error
-    return Interval(float(mean), float(mean - reach), float(mean + reach))
+    margin = stats.t.ppf((1 + confidence) / 2, len(runs) - 1) * error
+    return Interval(float(mean), float(mean - margin), float(mean + margin))
 
 
 def median_interval(runs: ArrayLike, confidence: float) -> Interval:
-    """The median of runs, +inf for a run that never got there, with a bootstrap interval."""
+    """The median of runs with a bootstrap interval; a run that never reached its threshold is +inf."""
     runs = np.asarray(runs, float)
     return _percentiles(float(_middle(runs)), _resampled_medians(runs, 0), confidence)
 
@@ -43,8 +43,8 @@ def median_interval(runs: ArrayLike, confidence: float) -> Interval:
 def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Interval:
     """The median of `above` divided by the median of `below`, with a bootstrap interval.
 
-    A run that never reached its threshold is +inf and stays one: never dropped, never averaged. Where both
-    medians of a resample are infinite the ratio could be anything, and the interval widens at both ends.
+    A run that never reached its threshold is +inf; it is neither dropped nor averaged. Where both medians of a
+    resample are infinite, the ratio is unknown, and the interval widens at both ends.
     """
     above, below = np.asarray(above, float), np.asarray(below, float)
     with np.errstate(invalid="ignore"):
@@ -54,10 +54,10 @@ def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Int
 
 
 def interquartile_interval(strata: Sequence[ArrayLike], confidence: float) -> Interval:
-    """The mean of the middle half of all runs, with a bootstrap interval that draws anew within each stratum.
+    """The mean of the middle half of all runs, with a bootstrap interval that resamples within each stratum.
 
-    As in Agarwal et al. 2021, https://arxiv.org/abs/2108.13264: runs of one stratum (a task, a depth) stand in for each
-    other, those of two do not. A stratum with fewer than two runs, or any run that is not finite, gives no information.
+    As in Agarwal et al. 2021, https://arxiv.org/abs/2108.13264; a stratum is a task or a depth. A stratum with fewer
+    than two runs, or any run that is not finite, gives an infinite interval.
     """
     runs = [np.asarray(stratum, float) for stratum in strata]
     together = np.concatenate(runs)
@@ -70,7 +70,7 @@ def interquartile_interval(strata: Sequence[ArrayLike], confidence: float) -> In
 
 
 def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:
-    """A proportion with Wilson's interval, which stays right near 0 and 1; no trials say nothing."""
+    """A proportion with Wilson's interval, which is right near 0 and 1 too; without trials the interval is [0, 1]."""
     if trials == 0:
         return Interval(math.nan, 0.0, 1.0)
     interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
@@ -78,16 +78,16 @@ def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:
 
 
 def hull(intervals: Sequence[Interval]) -> Interval:
-    """From the lowest end to the highest, around the mean value: on one side of a border only if all of them are."""
+    """From the lowest end to the highest, around the mean value: on one side of a limit only if all of them are."""
     values, lows, highs = zip(*intervals, strict=True)
     return Interval(float(np.mean(values)), float(np.min(lows)), float(np.max(highs)))
 
 
 def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) -> str:
-    """What may be said of the claim that the value lies between `low` and `high`.
+    """The verdict on the claim that the value lies between `low` and `high`.
 
-    SUPPORTED if the whole interval does, REFUTED if none of it does, INCONCLUSIVE if it straddles a border
-    or could not be measured.
+    SUPPORTED if the whole interval does, REFUTED if none of it does, INCONCLUSIVE if a limit lies inside it or it could
+    not be measured.
     """
     if math.isnan(interval.low) or math.isnan(interval.high):
         return INCONCLUSIVE
@@ -101,7 +101,7 @@ def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) 
 
 
 def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """The median, except that halfway between a number and infinity is infinity without a warning."""
+    """The median; the midpoint of a number and infinity is infinity, without a warning."""
     ordered = np.sort(runs, axis=axis)
     size = runs.shape[axis]
     lower, upper = (ordered.take(index, axis=axis) for index in ((size - 1) // 2, size // 2))
@@ -114,7 +114,7 @@ def _resampled_medians(runs: NDArray[np.float64], stream: int) -> NDArray[np.flo
 
 
 def _percentiles(value: float, resamples: NDArray[np.float64], confidence: float) -> Interval:
-    """Ends that are values which occurred: interpolating towards an infinity would give NaN."""
+    """The percentile interval; its ends are resampled values, as interpolating towards an infinity would give NaN."""
     tail = (1 - confidence) / 2
     unknown = np.isnan(resamples)
     low = np.quantile(np.where(unknown, 0, resamples), tail, method="lower")

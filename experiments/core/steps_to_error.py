@@ -1,4 +1,4 @@
-"""How many steps nets take until they err on at most a given share of their training examples."""
+"""How many steps nets take to reach a training error: the share of the training examples that they get wrong."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,37 +6,37 @@ from typing import NamedTuple
 import numpy as np
 
 from .data import Split
-from .training import Grid, Recipe, State, begin, resume, score
+from .training import Grid, Recipe, State, initial_state, resume, score
 from .tuning import Setting, tune
 
-LOOKED_AT = 2048  # training examples: enough to know an error of 25 % to 1 point, and few enough for CIFAR-10's 50,000
-TUNING_CHECK = 4  # steps between looks while tuning: a look costs more than a step
+ERROR_EXAMPLES = 2048  # at most so many give the training error: an error of 25 % is known to 1 point, at little cost
+TUNING_CHECK_EVERY = 4  # steps between checks of the error while tuning: a check costs more than a step
 
 
 class Task(NamedTuple):
-    """What nets race over."""
+    """What nets have to learn, and the training errors that they have to reach."""
 
     recipe: Recipe
     data: Split
-    steps: int
-    """Most steps a net may take; needing more counts as never."""
+    max_steps: int
+    """A net that needs more steps counts as never reaching the error."""
     thresholds: tuple[float, ...]
-    """Training errors whose first time is recorded."""
-    start: Callable[[Recipe, Grid], State] = begin
-    """How the nets begin."""
+    """Training errors to reach; the first step at each is recorded."""
+    start: Callable[[Recipe, Grid], State] = initial_state
+    """Makes the nets before the first step."""
 
 
 class StepsToError(NamedTuple):
-    """How a race ended; one entry per net."""
+    """The steps that each net took to each training error, and the nets at the last step; one entry per net."""
 
-    reached: np.ndarray
+    steps: np.ndarray
     """The first step at which each net (row) was at each threshold (column), +inf for never."""
     error: np.ndarray
-    """Share of the training examples looked at that the net gets wrong in the end."""
+    """Training error after the last step."""
     loss: np.ndarray
-    """Training loss in the end; not finite for a net that blew up."""
+    """Training loss after the last step; not finite for a net that diverged."""
     last: int
-    """The last step taken."""
+    """The last step."""
     state: State
 
 
@@ -45,30 +45,30 @@ def steps_to_error(
     grid: Grid,
     check_every: int,
     done: Callable[[np.ndarray], bool],
-    seen: Callable[[State], None] = lambda state: None,
+    on_check: Callable[[State], None] = lambda state: None,
 ) -> StepsToError:
-    """Train until `done`, asked of the steps reached so far every `check_every` steps, or until the steps run out.
+    """Train until `done` or until the steps run out; the error is checked every `check_every` steps.
 
-    `seen` is shown the nets as often.
+    At each check `done` gets the steps to each threshold so far, and `on_check` the nets.
     """
-    recipe, data, steps, thresholds, begun = task
-    looked_at = Split(*(part[:LOOKED_AT] for part in data))  # no order is left in the data that `load` gives
-    start = begun(recipe, grid)
-    reached = np.full((len(grid.seed), len(thresholds)), np.inf)
-    step, error, loss, state = 0, np.ones(len(reached)), np.zeros(len(reached)), start
-    for step, state in resume(recipe, start, grid.seed, data, steps, check_every):
-        error, loss = (np.asarray(value) for value in score(recipe, state, *looked_at))
-        new = (error[:, None] <= np.asarray(thresholds)) & np.isfinite(loss)[:, None]
-        reached = np.where(new, np.minimum(reached, step), reached)
-        seen(state)
-        if done(reached):
+    recipe, data, max_steps, thresholds, start = task
+    examples = Split(*(part[:ERROR_EXAMPLES] for part in data))  # the first ones, as `load` gives shuffled data
+    state = start(recipe, grid)
+    steps = np.full((len(grid.seed), len(thresholds)), np.inf)
+    step, error, loss = 0, np.ones(len(steps)), np.zeros(len(steps))
+    for step, state in resume(recipe, state, grid.seed, data, max_steps, check_every):
+        error, loss = (np.asarray(value) for value in score(recipe, state, *examples))
+        reached = (error[:, None] <= np.asarray(thresholds)) & np.isfinite(loss)[:, None]
+        steps = np.where(reached, np.minimum(steps, step), steps)
+        on_check(state)
+        if done(steps):
             break
-    return StepsToError(reached, error, loss, step, state)
+    return StepsToError(steps, error, loss, step, state)
 
 
-def all_reached(reached: np.ndarray) -> bool:
-    """Every net has been at every threshold."""
-    return bool(np.isfinite(reached).all())
+def all_reached(steps: np.ndarray) -> bool:
+    """Whether every net has been at every threshold."""
+    return bool(np.isfinite(steps).all())
 
 
 def tune_steps(
@@ -80,21 +80,21 @@ def tune_steps(
     rates: int,
     gains: int,
     windows: int,
-    look_every: int = TUNING_CHECK,
+    check_every: int = TUNING_CHECK_EVERY,
 ) -> Setting:
     """The setting whose median tuning seed is the first to reach the threshold; the windows are `tune`'s.
 
-    All settings race side by side and the race ends with the winner, as whoever comes later cannot be better.
-    Ties, and settings still under way, are ordered by their training error at that moment.
+    All settings are trained side by side until the first of them is there, as a later one cannot be better. Ties, and
+    settings that are not there yet, are ordered by their training error at that step.
     """
     column = task.thresholds.index(threshold)
 
-    def won(reached: np.ndarray) -> bool:
-        reached_it = np.isfinite(reached[:, column]).reshape(-1, len(seeds))
-        return bool((reached_it.mean(1) > 0.5).any())
+    def median_reached(steps: np.ndarray) -> bool:
+        reached = np.isfinite(steps[:, column]).reshape(-1, len(seeds))
+        return bool((reached.mean(1) > 0.5).any())
 
     def cost(grid: Grid) -> np.ndarray:
-        end = steps_to_error(task, grid, look_every, won)
-        return np.minimum(end.reached[:, column], end.last + 1) + end.error
+        end = steps_to_error(task, grid, check_every, median_reached)
+        return np.minimum(end.steps[:, column], end.last + 1) + end.error
 
     return tune(cost, seeds, rate, gain, rates, gains, windows)

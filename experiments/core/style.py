@@ -1,4 +1,4 @@
-"""How figures look: one palette, one canvas, SVG text."""
+"""The style of figures and of names in sentences: palette, canvas, legend, SVG."""
 
 import io
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ COLORS = {
     "sigmoid": "#B8860B",
     "identity": "#777777",
 }
-"""Okabe and Ito's palette, told apart by colour-blind readers; other activations share SPARE."""
+"""Okabe and Ito's palette, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
 
-SPARE = "#444444"
+OTHER_COLOR = "#444444"
 
 NAMES = {
     "relu": "ReLU",
@@ -37,7 +37,7 @@ NAMES = {
     "maxout": "Maxout",
     "layer_norm": "ReLU with LayerNorm",
 }
-"""How activations are written in sentences, where that differs from their name."""
+"""The names of activations in sentences, where they differ from those of the functions."""
 
 SETTINGS: dict[Any, Any] = {
     "font.size": 10,
@@ -54,13 +54,13 @@ SETTINGS: dict[Any, Any] = {
 
 
 def named(activation: str) -> str:
-    """The activation as written in a sentence."""
+    """The name of the activation in a sentence: ReLU for relu."""
     return NAMES.get(activation, activation)
 
 
 def color(activation: str) -> str:
     """The same colour for the same activation in every figure."""
-    return COLORS.get(activation, SPARE)
+    return COLORS.get(activation, OTHER_COLOR)
 
 
 def canvas(rows: int, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, list[list[Axes]]]:
@@ -77,7 +77,7 @@ def title(axes: Axes, text: str) -> None:
 
 
 def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
-    """A logarithmic scale with these numbers written out, as far as they are in sight."""
+    """A logarithmic y-axis with ticks at these numbers, as far as they lie within its limits."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.set_yticks([number for number in numbers if low <= number <= high])
@@ -86,7 +86,7 @@ def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
 
 
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend below all panels, where it covers nothing."""
+    """One legend below all panels."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
@@ -100,7 +100,7 @@ def svg(figure: Figure) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words as in a sentence: a, b and c."""
+    """The words as an enumeration in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
@@ -112,13 +112,15 @@ def whiskers(
     label: str = "",
     borrowed: bool = False,
 ) -> None:
-    """Values with their intervals; what is infinite has no point, or no upper cap in sight."""
-    shown = [(place, one) for place, one in zip(np.asarray(places), intervals, strict=True) if np.isfinite(one.value)]
-    values = np.array([one.value for _, one in shown])
-    below = values - np.array([one.low for _, one in shown])
-    above = np.array([one.high if np.isfinite(one.high) else 1e3 * one.value for _, one in shown]) - values
+    """Draw values with their intervals: an infinite value has no point, an infinite end lies beyond the axis."""
+    finite = [
+        (place, each) for place, each in zip(np.asarray(places), intervals, strict=True) if np.isfinite(each.value)
+    ]
+    values = np.array([each.value for _, each in finite])
+    below = values - np.array([each.low for _, each in finite])
+    above = np.array([each.high if np.isfinite(each.high) else 1e3 * each.value for _, each in finite]) - values
     axes.errorbar(
-        [place for place, _ in shown],
+        [place for place, _ in finite],
         values,
         yerr=[below, above],
         fmt="o:" if borrowed else "o-",

@@ -1,4 +1,4 @@
-"""The one training loop of all questions: many small nets, side by side, each with its own seed and settings."""
+"""The training loop of all questions: many small nets are trained side by side, each with its own seed and settings."""
 
 from collections.abc import Callable, Iterator
 from math import prod
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 import jaxact
 
-from .convolution import Window, windows
+from .convolution import Window, patches
 from .data import Split
 from .devices import each_net
 
@@ -23,7 +23,7 @@ OPTIMIZERS: dict[str, Any] = {
     "momentum": optax.trace(0.9),
     "adam": optax.scale_by_adam(),
 }
-"""What each optimiser makes of a gradient before the learning rate scales it."""
+"""The transformation of the gradient by each optimiser, before the learning rate scales it."""
 
 Activation = str | Callable[[Array], Array]
 MAXOUT_PIECES = 2
@@ -32,7 +32,7 @@ PRELU_START = 0.25  # where He et al. 2015, who introduced PReLU, start the lear
 
 
 class Recipe(NamedTuple):
-    """What nets trained side by side have in common. Hashable, so that jit compiles once per recipe."""
+    """What all nets trained side by side share. It is hashable, so that jit compiles once per recipe."""
 
     sizes: tuple[int, ...]
     """Width of every layer, input and output included."""
@@ -45,18 +45,18 @@ class Recipe(NamedTuple):
     loss: str = "cross_entropy"
     """cross_entropy for labels, squared_error for numbers."""
     windows: tuple[Window, ...] = ()
-    """What the first layers see, if these are convolutions."""
-    reading: Callable[[Any, Array], Array] | None = None
-    """What a net makes of examples, if its layers are not in a row."""
+    """The windows of the first layers, if these are convolutions."""
+    custom_forward: Callable[[Any, Array], Array] | None = None
+    """The output of a net for examples, if its layers are not in sequence."""
     normalised: bool = False
-    """Whether what goes into the hidden units is brought to mean 0 and deviation 1 before the bias: `layer_norm`."""
+    """Whether `layer_norm` is applied to the pre-activations of the hidden layers, before the bias is added."""
 
 
 class Grid(NamedTuple):
-    """A grid of nets: what differs between them, an array with one entry per net, so that all share one compilation."""
+    """What differs between the nets of a grid: arrays with one entry per net, so that all share one compilation."""
 
     seed: np.ndarray
-    """Decides the initial weights and the order of the examples."""
+    """Determines the initial weights and the order of the examples."""
     rate: np.ndarray
     """Learning rate."""
     gain: np.ndarray
@@ -87,7 +87,7 @@ class State(NamedTuple):
     """Everything that changes in training; the leading axis is the net."""
 
     net: Net
-    memory: Any
+    optimizer_state: Any
     rate: Array
 
 
@@ -95,14 +95,14 @@ def forward(recipe: Recipe, net: Net, x: Array, probes: list[Array] | None = Non
     """The output of one net and the pre-activations of its hidden layers.
 
     `probes` are added to the pre-activations: pass zeros, and their gradient is the gradient that reaches each unit.
-    Those of a convolution have one row per window. A net that is read in its own way has neither.
+    Those of a convolution have one row per window. A net with a `custom_forward` gives no pre-activations.
     """
-    if recipe.reading:
-        return recipe.reading(net, x), []
+    if recipe.custom_forward:
+        return recipe.custom_forward(net, x), []
     preactivations = []
     for index, layer in enumerate(net[:-1]):
-        seen = windows(recipe.windows[index], x) if index < len(recipe.windows) else _flat(layer, x)
-        z = seen @ layer.weight
+        inputs = patches(recipe.windows[index], x) if index < len(recipe.windows) else _flat(layer, x)
+        z = inputs @ layer.weight
         z = (layer_norm(z) if recipe.normalised else z) + layer.bias[None]
         z = z if probes is None else z + probes[index]
         preactivations.append(z)
@@ -111,7 +111,7 @@ def forward(recipe: Recipe, net: Net, x: Array, probes: list[Array] | None = Non
 
 
 def layer_norm(z: Array) -> Array:
-    """Over the units of a layer: less their mean, over their deviation; without the learnt scale (arXiv:1607.06450)."""
+    """(z - mean) / deviation over the units of a layer, without a learnt scale: https://arxiv.org/abs/1607.06450."""
     centred = z - jnp.mean(z, -1, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), -1, keepdims=True) + NORM_EPSILON)
 
@@ -125,16 +125,16 @@ def losses(recipe: Recipe, net: Net, x: Array, y: Array, probes: list[Array] | N
 
 
 def train(recipe: Recipe, grid: Grid, data: Split, steps: int, check_every: int) -> Iterator[tuple[int, State]]:
-    """Train, and every `check_every` steps hand over the step and the nets; the caller measures, stops or goes on."""
-    yield from resume(recipe, begin(recipe, grid), grid.seed, data, steps, check_every)
+    """Train, and yield the step and the nets every `check_every` steps; the caller measures, stops or goes on."""
+    yield from resume(recipe, initial_state(recipe, grid), grid.seed, data, steps, check_every)
 
 
 def resume(
     recipe: Recipe, state: State, seed: np.ndarray, data: Split, steps: int, check_every: int
 ) -> Iterator[tuple[int, State]]:
-    """As `train`, from nets that exist already."""
+    """As `train`, from nets that are given."""
     unique, which = np.unique(seed, return_inverse=True)
-    orders = [_batches(int(one), len(data.x), recipe.batch) for one in unique]
+    orders = [_batches(int(each), len(data.x), recipe.batch) for each in unique]
     for step in range(check_every, steps + 1, check_every):
         batches = np.stack([[next(order) for _ in range(check_every)] for order in orders])
         state = _advance(recipe, state, batches[which], data.x, data.y)
@@ -142,26 +142,26 @@ def resume(
 
 
 def restart(recipe: Recipe, state: State, rate: float) -> State:
-    """The same nets at another learning rate, the optimiser's memory cleared."""
-    memory = jax.vmap(OPTIMIZERS[recipe.optimizer].init)(state.net)
-    return State(state.net, memory, jnp.full_like(state.rate, rate))
+    """The same nets at another learning rate, with a fresh optimiser state."""
+    optimizer_state = jax.vmap(OPTIMIZERS[recipe.optimizer].init)(state.net)
+    return State(state.net, optimizer_state, jnp.full_like(state.rate, rate))
 
 
 @each_net()
 def score(recipe: Recipe, state: State, x: Array, y: Array) -> tuple[Array, Array]:
-    """Fraction of wrong answers and mean loss of every net; the loss of a net that blew up is not finite."""
+    """Fraction of wrong answers and mean loss of every net; the loss of a net that diverged is not finite."""
 
-    def one(net: Net) -> tuple[Array, Array]:
+    def of_net(net: Net) -> tuple[Array, Array]:
         output, _ = forward(recipe, net, x)
-        numbers = recipe.loss == "squared_error"
-        wrong = jnp.abs(output - y) > 0.5 if numbers else output.argmax(-1) != y
+        regression = recipe.loss == "squared_error"
+        wrong = jnp.abs(output - y) > 0.5 if regression else output.argmax(-1) != y
         return jnp.mean(wrong), jnp.mean(losses(recipe, net, x, y))
 
-    return jax.lax.map(one, state.net)  # one net at a time stays in cache: twice as fast as vmap on a CPU
+    return jax.lax.map(of_net, state.net)  # one net at a time stays in cache: twice as fast as vmap on a CPU
 
 
 def activate(activation: Activation, z: Array, slope: Array | None) -> Array:
-    """The activation, by name or itself; `slope` is what PReLU has learnt, None for all others."""
+    """The activation, given by name or as a function, at z; `slope` is the one that PReLU has learnt, else None."""
     if slope is not None:
         return jaxact.prelu(z, slope[None])
     if activation == "maxout":
@@ -169,10 +169,10 @@ def activate(activation: Activation, z: Array, slope: Array | None) -> Array:
     return getattr(jaxact, activation)(z) if isinstance(activation, str) else activation(z)
 
 
-def begin(recipe: Recipe, grid: Grid) -> State:
+def initial_state(recipe: Recipe, grid: Grid) -> State:
     """Nets before the first step: the same seed gives the same weights, up to the gain, for every activation.
 
-    Drawn by numpy: compiling jax.random for every shape takes longer than the training that follows.
+    NumPy draws them: compiling jax.random for every shape takes longer than the training that follows.
     """
     unique, which = np.unique(grid.seed, return_inverse=True)
     rngs = [np.random.default_rng([0, int(seed)]) for seed in unique]
@@ -181,16 +181,16 @@ def begin(recipe: Recipe, grid: Grid) -> State:
 
 
 def _flat(layer: Layer, x: Array) -> Array:
-    """One row per example, also after convolutions."""
+    """The inputs of a dense layer: one row per example, also after convolutions."""
     return x.reshape(-1, layer.weight.shape[0])
 
 
 def _layer(recipe: Recipe, rngs: list[np.random.Generator], which: np.ndarray, grid: Grid, index: int) -> Layer:
-    """One layer of every net; a maxout unit has one row of weights per piece, the output layer no bias."""
+    """One layer of every net; a maxout unit has weights for each piece, and the output layer's bias starts at 0."""
     fan_in, width = recipe.sizes[index : index + 2]
     if index < len(recipe.windows):
         window = recipe.windows[index]
-        fan_in, width = window.fan_in, width // prod(window.places)
+        fan_in, width = window.fan_in, width // prod(window.output_shape)
     hidden = index < len(recipe.sizes) - 2
     rows = width * MAXOUT_PIECES if hidden and recipe.activation == "maxout" else width
     draws = np.stack([rng.standard_normal((fan_in, rows), np.float32) for rng in rngs])[which]
@@ -200,7 +200,7 @@ def _layer(recipe: Recipe, rngs: list[np.random.Generator], which: np.ndarray, g
     return Layer(jnp.asarray(weight), jnp.asarray(bias), slope)
 
 
-@each_net(along=2)
+@each_net(batched=2)
 def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
     """One step for every batch in `batches` (net, step, example)."""
 
@@ -209,15 +209,15 @@ def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -
             return jnp.mean(losses(recipe, net, x[batch], y[batch]))
 
         gradient = jax.grad(loss)(state.net)
-        direction, memory = OPTIMIZERS[recipe.optimizer].update(gradient, state.memory, state.net)
+        direction, optimizer_state = OPTIMIZERS[recipe.optimizer].update(gradient, state.optimizer_state, state.net)
         net = jax.tree.map(lambda parameter, move: parameter - state.rate * move, state.net, direction)
-        return State(net, memory, state.rate), None
+        return State(net, optimizer_state, state.rate), None
 
     return jax.vmap(lambda state, batches: jax.lax.scan(step, state, batches)[0])(state, batches)
 
 
 def _batches(seed: int, examples: int, batch: int) -> Iterator[np.ndarray]:
-    """Minibatches without end, reshuffled every epoch: the seed alone decides, so activations share the order."""
+    """Minibatches without end, reshuffled every epoch; they depend on the seed alone, so that activations share them."""
     batch = min(batch, examples)
     rng = np.random.default_rng(seed)
     while True:

@@ -1,4 +1,4 @@
-"""Finding the learning rate (and the initial gain) at which a net does best, equally hard for every activation."""
+"""Tuning of the learning rate, and of the initial gain, with the same search for every activation."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,17 +11,19 @@ from .statistics import Interval, hull
 from .style import listed
 from .training import Grid, Recipe, State, score, train
 
-STEP = 2.0  # neighbouring settings of the grid differ by this factor
-TIE = 1e-6  # of a loss, small beside one wrong answer in 10,000
+STEP = 2.0  # factor between neighbouring settings
+TIE = 1e-6  # weight of the loss where it breaks ties: small beside one wrong answer in 10,000
 
 
 class Setting(NamedTuple):
-    """The best setting found, and whether its neighbours on every side were tried and found worse."""
+    """The best setting that was found."""
 
     rate: float
     gain: float
     interior: bool
+    """Whether its neighbours on every side were tried and are worse."""
     windows: int
+    """How many windows were searched."""
 
 
 def tune(
@@ -35,30 +37,30 @@ def tune(
 ) -> Setting:
     """The setting whose median cost over the tuning seeds is lowest.
 
-    A window of `rates` x `gains` settings starts around (rate, gain). While its winner sits on the border the
-    window moves there and is searched again, at most `windows` times: everybody starts from the same place and
-    nobody is held back by where a grid happens to end. A gain window of one setting leaves the gain alone.
+    A window of `rates` x `gains` settings starts around (rate, gain). While the best setting lies on its border, the
+    window moves there and is searched again, at most `windows` times: all activations start from the same window, and
+    none is limited by the window's border. With `gains` 1 the gain is not tuned.
     """
     interior, window = False, 0
     while not interior and window < windows:
         window += 1
-        grid = Grid.of(seeds, rate * _around(rates), gain * _around(gains))
+        grid = Grid.of(seeds, rate * _factors(rates), gain * _factors(gains))
         costs = np.median(cost(grid).reshape(rates, gains, len(seeds)), axis=-1)
         best_rate, best_gain = np.unravel_index(np.argmin(costs), costs.shape)
-        rate *= float(_around(rates)[best_rate])
-        gain *= float(_around(gains)[best_gain])
+        rate *= float(_factors(rates)[best_rate])
+        gain *= float(_factors(gains)[best_gain])
         interior = bool(0 < best_rate < rates - 1 and (gains == 1 or 0 < best_gain < gains - 1))
     LOG.info("tuned: rate %.4g, gain %.4g, inside the last of %d windows: %s", rate, gain, window, interior)
     return Setting(rate, gain, interior, window)
 
 
 def by_loss(error: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """What `tune_rate` goes by unless told otherwise."""
+    """The validation loss, the default objective of `tune_rate`."""
     return loss
 
 
 def by_error(error: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Wrong answers first, and between nets with as many of them the loss."""
+    """The validation error; the loss breaks ties."""
     return error + TIE * loss
 
 
@@ -72,39 +74,39 @@ def tune_rate(
     rates: int,
     windows: int,
     gains: int = 1,
-    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] = by_loss,
+    objective: Callable[[np.ndarray, np.ndarray], np.ndarray] = by_loss,
 ) -> Setting:
-    """The setting with the lowest median validation loss after so many epochs; by default the gain is left alone."""
+    """The setting with the lowest median objective after so many epochs; by default the gain is not tuned."""
 
     def cost(grid: Grid) -> np.ndarray:
-        error, loss = score(recipe, trained(recipe, grid, data, epochs), *data.validation)
-        return np.nan_to_num(judged(np.asarray(error), np.asarray(loss)), nan=np.inf)
+        error, loss = score(recipe, train_epochs(recipe, grid, data, epochs), *data.validation)
+        return np.nan_to_num(objective(np.asarray(error), np.asarray(loss)), nan=np.inf)
 
     return tune(cost, seeds, rate, gain, rates, gains, windows)
 
 
-def trained(recipe: Recipe, grid: Grid, data: Data, epochs: int) -> State:
-    """The nets after so many passes over the training part."""
+def train_epochs(recipe: Recipe, grid: Grid, data: Data, epochs: int) -> State:
+    """The nets after training for so many epochs."""
     per_epoch = max(1, len(data.train.y) // recipe.batch)
     *_, (_, state) = train(recipe, grid, data.train, epochs * per_epoch, per_epoch)
     return state
 
 
-def at_all_rates(rates_around: Sequence[float], compared: Callable[[float], Interval]) -> Interval:
-    """The hull of a comparison at these multiples of the tuned rates; its value is that at the tuned rates, multiple 1.
+def hull_over_rates(rates_around: Sequence[float], compared: Callable[[float], Interval]) -> Interval:
+    """The hull of a comparison's intervals at these multiples of the tuned rates; the value is that at the tuned rates.
 
-    It lies on one side of a border only if no multiple brings it to the other: which of two neighbouring rates a
-    validation part prefers often hangs on one example.
+    The hull lies on one side of a limit only if the intervals at all multiples do. Which of two neighbouring rates has
+    the lower validation error often depends on one example.
     """
-    found = {multiple: compared(multiple) for multiple in rates_around}
-    return hull(list(found.values()))._replace(value=found[1.0].value)
+    intervals = {multiple: compared(multiple) for multiple in rates_around}
+    return hull(list(intervals.values()))._replace(value=intervals[1.0].value)
 
 
-def rates_said(rates_around: Sequence[float]) -> str:
-    """At which rates that is, in words."""
+def rates_text(rates_around: Sequence[float]) -> str:
+    """The multiples of the tuned rates as text."""
     return f"at {listed([f'{multiple:g}' for multiple in rates_around])} times the tuned rates"
 
 
-def _around(count: int) -> np.ndarray:
+def _factors(count: int) -> np.ndarray:
     """Powers of STEP around 1: for 5, a quarter, a half, 1, 2 and 4."""
     return STEP ** (np.arange(count) - count // 2)

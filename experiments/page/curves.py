@@ -1,7 +1,7 @@
-"""What the explorer shows of each elementwise activation: curves, facts and errors, all computed by jaxact.
+"""The explorer's data on each elementwise activation: curves, facts and errors, all computed by jaxact.
 
-The curves are f, f' and f'' in float32, at every position of the parameters' sliders, rounded to what a screen shows.
-The errors are those of single inputs against arbitrary precision, by the measure of `experiments/ulps.py`.
+The curves are f, f' and f'' in float32, at every position of the parameters' sliders, rounded to four digits. The
+errors are those of single inputs against arbitrary precision, as `instruments/accuracy/ulps.py` defines them.
 """
 
 import inspect
@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments.core.markdown import records
 from experiments.core.progress import Progress
-from experiments.instruments.accuracy.implementations import Parameters, held, ours, peer
+from experiments.instruments.accuracy.implementations import Parameters, float32_parameters, ours, peer
 from experiments.instruments.accuracy.reference import differences, moves_nearly, nearest, truths
 from experiments.instruments.accuracy.ulps import Results, domain, errors, floors, relief
 from experiments.instruments.catalogue import number
@@ -25,78 +25,85 @@ from experiments.instruments.published import FOLDER
 from jaxact import CATALOGUE, Facts
 
 GRID = np.linspace(-8, 8, 257, dtype="float32")
-"""Where curves are drawn: sixteenths, among which most kinks are."""
+"""The x of the curves: multiples of 1/16, as most kinks are."""
 CELLS = (np.arange(-2048, 2048, dtype="float32") + 0.5) / 256
-"""Midpoints for the normal distribution: kinks and jumps at multiples of 1/256 lie between cells and cost nothing."""
+"""Midpoints of cells for means over z ~ N(0, 1): kinks and jumps at multiples of 1/256 lie between the cells."""
 WEIGHTS = np.exp(-(CELLS.astype("float64") ** 2) / 2) / math.sqrt(2 * math.pi) / 256
+"""The probability of each cell."""
 FAR = np.array([side * float(x) for side in (-1, 1) for x in (*np.geomspace(8, 1e4, 64), math.inf)], "float32")
+"""Where limits and the range are looked for: far out on both sides, and at infinity."""
 STEPS = {1: 13, 2: 7, 3: 5}
-"""Positions of each slider, by the number of parameters: at most 125 together."""
+"""Positions of each slider by the number of parameters: at most 125 combinations."""
 _EDGES = np.linspace(-20, 20, 161)
 SPREAD = {
     dtype: np.random.default_rng(0).uniform(_EDGES[:-1], _EDGES[1:]).astype(jnp.dtype(dtype))
     for dtype in ("float32", "bfloat16")
 }
-"""Where errors are measured: an input in each quarter."""
+"""Where errors are measured: a random input in each interval of length 1/4."""
 ALL = np.concatenate([GRID, CELLS, FAR, SPREAD["float32"]])
 PARTS = np.cumsum([len(GRID), len(CELLS), len(FAR)])
-"""All inputs in float32 at once, so that each function compiles once, and where their parts begin."""
-TOP = 1e9
-"""The error of a result that is not finite though the truth is, and of anything worse."""
+"""All float32 inputs together, so that each function compiles once, and where GRID, CELLS and FAR end in them."""
+MAX_ULPS = 1e9
+"""Larger errors, and those of results that are not finite though the truth is, are shown as this."""
 CENTRED = 0.1
-"""The largest |mean| / deviation of what is called zero-centred."""
+"""|mean| / deviation below which an activation is called zero-centred."""
 
 Curves = Sequence[np.ndarray]
 """f, f' and f''."""
 
 
-def explored(progress: Progress, names: Sequence[str] = ()) -> dict[str, Any]:
-    """All of it, for all elementwise activations if none is named, ready for JSON."""
+def explorer_data(progress: Progress, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The data of these activations, or of all elementwise ones if none is named, ready for JSON."""
     chosen = [facts for facts in CATALOGUE.values() if facts.elementwise and (not names or facts.name in names)]
     costs = _costs((FOLDER / "speed.md").read_text("utf-8"))
     functions = {}
     for done, facts in enumerate(chosen):
         progress(done / len(chosen), facts.name)
-        functions[facts.name] = function(facts) | {"cost": costs.get(facts.name, "")}
+        functions[facts.name] = function_data(facts) | {"cost": costs.get(facts.name, "")}
         jax.clear_caches()
     return {"x": GRID.tolist(), "functions": functions}
 
 
-def function(facts: Facts) -> dict[str, Any]:
-    """What is known of one activation."""
+def function_data(facts: Facts) -> dict[str, Any]:
+    """The data of one activation."""
     sliders = {name: positions(facts, name) for name in facts.parameters}
     start = {name: _start(facts, name) for name in facts.parameters}
-    own, theirs = ours(facts), peer("jax.nn", facts, (0, 1, 2))
-    variants, narrow, at = [], held(facts, start), SPREAD["bfloat16"]
-    found: dict[str, dict[str, Any]] = {"float32": {}, "bfloat16": {"jaxact": own.orders(at, narrow)}}
+    jaxact_function, jax_nn_function = ours(facts), peer("jax.nn", facts, (0, 1, 2))
+    variants, defaults, x_16 = [], float32_parameters(facts, start), SPREAD["bfloat16"]
+    results: dict[str, dict[str, Any]] = {
+        "float32": {},
+        "bfloat16": {"jaxact": jaxact_function.orders(x_16, defaults)},
+    }
     for values in itertools.product(*sliders.values()):
         given = dict(zip(sliders, values, strict=True))
-        grid, cells, far, spread = zip(*(np.split(r, PARTS) for r in own.orders(ALL, held(facts, given))), strict=True)  # pyright: ignore
-        variants.append({"curves": [_short(curve) for curve in grid]} | told(facts, given, grid, cells, far))
+        orders = jaxact_function.orders(ALL, float32_parameters(facts, given))
+        grid, cells, far, spread = zip(*(np.split(order, PARTS) for order in orders), strict=True)  # pyright: ignore
+        variants.append({"curves": [_rounded(curve) for curve in grid]} | fact_texts(facts, given, grid, cells, far))
         if given == start:
-            found["float32"]["jaxact"] = spread
-    if theirs:
-        for dtype, results in found.items():
-            results["jax.nn"] = theirs.orders(SPREAD[dtype], narrow)
+            results["float32"]["jaxact"] = spread
+    if jax_nn_function:
+        for dtype, by_library in results.items():
+            by_library["jax.nn"] = jax_nn_function.orders(SPREAD[dtype], defaults)
     return {
         "family": family(facts),
         "formula": facts.formula,
         "paper": facts.source,
         "sliders": [{"name": n, "values": v, "start": v.index(start[n])} for n, v in sliders.items()],
         "variants": variants,
-        "errors": {dtype: judged(facts, narrow, SPREAD[dtype], results) for dtype, results in found.items()},
+        "errors": {dtype: error_data(facts, defaults, SPREAD[dtype], each) for dtype, each in results.items()},
     }
 
 
 def family(facts: Facts) -> str:
-    """Named like the file in which it is defined."""
+    """The family of an activation: the name of the file that defines it."""
     return Path(inspect.getsourcefile(inspect.unwrap(facts.function)) or "").stem.strip("_").replace("_", " ")
 
 
 def positions(facts: Facts, name: str) -> list[float]:
-    """Where a slider can stand: powers of 2 times the default, or -1 to 2, with the default in place of its neighbour.
+    """The positions of a slider: powers of 2 times the default where the parameter is positive, else from -1 to 2.
 
-    A parameter without a default starts at 1/4, or at 1 if it has to be positive.
+    The default takes the place of the nearest position. Without a default a slider starts at 1/4, or at 1 if the
+    parameter is positive.
     """
     start, count = _start(facts, name), STEPS[len(facts.parameters)]
     if name in facts.positive:
@@ -105,35 +112,35 @@ def positions(facts: Facts, name: str) -> list[float]:
     return sorted([start, *sorted(values, key=lambda value: abs(value - start))[1:]])
 
 
-def told(facts: Facts, given: Parameters, grid: Curves, cells: Curves, far: Curves) -> dict[str, str]:
-    """Facts at these parameters, as far as they can be computed, in words."""
+def fact_texts(facts: Facts, given: Parameters, grid: Curves, cells: Curves, far: Curves) -> dict[str, str]:
+    """The computed facts at these parameters, as text."""
     mean, square = (float(WEIGHTS @ cells[0].astype("float64") ** power) for power in (1, 2))
     deviation = math.sqrt(max(square - mean**2, 0))
     centred = "yes" if abs(mean) < CENTRED * deviation else "no"
-    low, high = span(np.concatenate([grid[0], cells[0], far[0]]))
-    flat = [side for side, at in (("left", len(FAR) // 2 - 1), ("right", -1)) if _flat(far, at)]
+    low, high = value_range(np.concatenate([grid[0], cells[0], far[0]]))
+    saturates = [side for side, at in (("left", len(FAR) // 2 - 1), ("right", -1)) if _saturates(far, at)]
     return {
         "range": f"{_number(low)} to {_number(high)}",
         "centred": "undefined: x has to be positive" if math.isnan(mean) else f"{centred}, mean {_number(mean)}",
-        "saturates": " and ".join(flat) or "no",
-        "dead": dead(grid[1]),
+        "saturates": " and ".join(saturates) or "no",
+        "dead": dead_zones(grid[1]),
         "kinks": ", ".join(_number(kink) for kink in facts.kinks_at(**given)) or "none",
         "gain": _number(gain(square)),
     }
 
 
 def gain(square: float) -> float:
-    """1 / sqrt(E f(z)**2) for z ~ N(0, 1), from that mean square: what keeps the scale from layer to layer."""
+    """1 / sqrt(E f(z)**2) for z ~ N(0, 1), from the mean square: weights with this gain keep the signal's scale."""
     return 1 / math.sqrt(square) if square > 0 else math.nan
 
 
-def span(f: np.ndarray) -> tuple[float, float]:
+def value_range(f: np.ndarray) -> tuple[float, float]:
     """The least and the largest value, limits included."""
     return float(np.nanmin(f)), float(np.nanmax(f))
 
 
-def dead(slope: np.ndarray) -> str:
-    """Where the slope is zero in float32, on at least two neighbouring points of the grid."""
+def dead_zones(slope: np.ndarray) -> str:
+    """The intervals in which the slope is 0 in float32, at two neighbouring points of the grid at least, as text."""
     zero = np.concatenate([[False], slope == 0, [False]])
     edges = np.flatnonzero(np.diff(zero)).reshape(-1, 2)
     zones = []
@@ -145,12 +152,12 @@ def dead(slope: np.ndarray) -> str:
     return ", ".join(zones) or "none"
 
 
-def judged(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Curves]) -> dict[str, Any]:
-    """Errors in ulp of value, f' and f'', library by library."""
+def error_data(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Curves]) -> dict[str, Any]:
+    """Errors in ulp of value, f' and f'', by library."""
     wide, certain = x.astype("float64"), truths(facts, given, x)
-    found: dict[str, Any] = {"x": _short(wide)}
+    data: dict[str, Any] = {"x": _rounded(wide)}
     for library, orders in results.items():
-        found[library] = []
+        data[library] = []
         for order, got in enumerate(orders):
             truth, got = nearest(certain[order]), got.astype("float64")
             floor = floors(np, wide, relief(wide, truth, facts, order))
@@ -159,8 +166,8 @@ def judged(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Cu
                 difference = differences(got, certain[order])
                 measured = Results(wide, got, truth, difference, (np.nan, np.nan), moves)
                 ulps = errors(np, measured, str(x.dtype), floor, domain(facts, given))
-            found[library].append(_short(np.minimum(ulps, TOP)))
-    return found
+            data[library].append(_rounded(np.minimum(ulps, MAX_ULPS)))
+    return data
 
 
 def _start(facts: Facts, name: str) -> float:
@@ -170,34 +177,34 @@ def _start(facts: Facts, name: str) -> float:
     return float(default)
 
 
-def _flat(far: Curves, at: int) -> bool:
-    """Whether the function approaches a number at an infinity."""
+def _saturates(far: Curves, at: int) -> bool:
+    """Whether the function approaches a finite limit at an infinity, whose index in FAR is `at`."""
     return bool(np.isfinite(far[0][at]) and far[1][at] == 0)
 
 
 def _costs(report: str) -> dict[str, str]:
-    """By function, from what `python -m experiments speed` wrote."""
-    counted = [record for record in records(report) if record.get("bytes kept")]
+    """The cost of each function as text, from the report that `python -m experiments speed` wrote."""
+    rows = [record for record in records(report) if record.get("bytes kept")]
 
     def both(cell: str) -> str:
         mine, _, theirs = cell.removesuffix(" *").partition(" / ")
         return mine + (f" (jax.nn {theirs})" if theirs else "")
 
     costs = {}
-    for row in counted:
-        kept, operations = both(row["bytes kept"]), both(row["operations"])
-        costs[row["function"]] = f"keeps {kept} bytes for the backward pass, {operations} operations"
+    for row in rows:
+        residuals, operations = both(row["bytes kept"]), both(row["operations"])
+        costs[row["function"]] = f"keeps {residuals} bytes for the backward pass, {operations} operations"
     return costs
 
 
-def _short(values: np.ndarray) -> list[float | None]:
-    """To four digits, or to a hundred-thousandth; None where there is no number."""
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """The values to four digits, and 0 if below 1e-5; None where they are not finite."""
     numbers: Sequence[float] = np.asarray(values, "float64").tolist()
     return [None if not math.isfinite(v) else 0 if abs(v) < 1e-5 else float(f"{v:.4g}") for v in numbers]
 
 
 def _number(value: float) -> str:
-    """To four digits, as people write it."""
+    """The value to four digits, with a minus sign and an infinity sign."""
     if math.isnan(value):
         return "none"
     text = number(float(f"{value:.4g}")).replace("inf", "\u221e")

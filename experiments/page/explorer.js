@@ -1,4 +1,4 @@
-// Connects the explorer's controls with Bokeh's plots; every number comes from the page.
+// Connects the explorer's controls with Bokeh's plots; all numbers are in the page.
 (async () => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const data = read("explorer-data");
@@ -18,9 +18,9 @@
       plot.x_range.properties[end].change.connect(() => curves.forEach((other) => (other.x_range[end] = plot.x_range[end])));
 
   function element(tag, text, attributes = {}) {
-    const made = Object.assign(document.createElement(tag), attributes);
-    made.textContent = text;
-    return made;
+    const node = Object.assign(document.createElement(tag), attributes);
+    node.textContent = text;
+    return node;
   }
 
   function variant(name) {
@@ -29,12 +29,11 @@
   }
 
   function card(name) {
-    const known = data.functions[name];
-    const made = element("article", "", { className: "card" });
-    made.append(element("h3", name), element("code", known.formula));
-    made.append(element("dl", ""));
-    byId("cards").append(made);
-    return made;
+    const node = element("article", "", { className: "card" });
+    node.append(element("h3", name), element("code", data.functions[name].formula));
+    node.append(element("dl", ""));
+    byId("cards").append(node);
+    return node;
   }
 
   function sliders(name) {
@@ -42,18 +41,18 @@
     return data.functions[name].sliders.map(({ name: parameter, values }, i) => {
       const label = element("label", ""), output = element("output", "");
       const slider = element("input", "", { type: "range", min: 0, max: values.length - 1, step: 1 });
-      const tell = () => {
+      const showValue = () => {
         output.value = +values[state.at[i]].toPrecision(3);
         slider.setAttribute("aria-valuetext", output.value);
       };
       slider.value = state.at[i];
       slider.addEventListener("input", () => {
         state.at[i] = Number(slider.value);
-        tell();
-        facts(name);
+        showValue();
+        showFacts(name);
         draw();
       });
-      tell();
+      showValue();
       label.style.setProperty("--c", `var(--c${state.slot})`);
       label.append(element("span", `${parameter} of ${name}`), slider, output);
       byId("sliders").append(label);
@@ -61,29 +60,29 @@
     });
   }
 
-  function facts(name) {
-    const known = data.functions[name], now = variant(name), list = shown.get(name).card.querySelector("dl");
+  function showFacts(name) {
+    const known = data.functions[name], current = variant(name), list = shown.get(name).card.querySelector("dl");
     list.replaceChildren();
     const add = (label, content) => {
       const cell = element("dd", "");
       cell.append(content);
       list.append(element("dt", label), cell);
     };
-    for (const [key, label] of Object.entries(LABELS)) add(label, now[key]);
+    for (const [key, label] of Object.entries(LABELS)) add(label, current[key]);
     if (known.cost) add("cost", known.cost);
     add("paper", element("a", new URL(known.paper).hostname, { href: known.paper, rel: "noopener" }));
   }
 
   function toggle(name, on) {
     if (!on) {
-      const gone = shown.get(name);
-      for (const part of [gone?.card, ...(gone?.sliders ?? [])]) part?.remove();
+      const state = shown.get(name);
+      for (const part of [state?.card, ...(state?.sliders ?? [])]) part?.remove();
       shown.delete(name);
     } else if (!shown.has(name)) {
       const [oldest] = shown.keys();
       if (shown.size === data.slots) {
         toggle(oldest, false);
-        byId("said").textContent = `${data.slots} fit at once: ${oldest} made room for ${name}.`;
+        byId("status").textContent = `${data.slots} fit at once: ${oldest} made room for ${name}.`;
       }
       const taken = [...shown.values()].map(({ slot }) => slot);
       const slot = [...Array(data.slots).keys()].find((free) => !taken.includes(free));
@@ -92,7 +91,7 @@
       state.card = card(name);
       state.card.style.setProperty("--c", `var(--c${slot})`);
       state.sliders = sliders(name);
-      facts(name);
+      showFacts(name);
     }
     const box = boxes.find(({ value }) => value === name);
     box.checked = on;
@@ -102,14 +101,14 @@
   function draw() {
     const bySlot = new Map([...shown].map(([name, { slot }]) => [slot, name]));
     curves.forEach((plot, order) => {
-      const seen = [0, 1];
+      const heights = [0, 1]; // of what is drawn for |x| <= 4
       lines(plot).forEach((line, slot) => {
         const name = bySlot.get(slot), y = name ? variant(name).curves[order] : [];
         line.name = name ?? "";
         line.data_source.data = { x: name ? data.x : [], y: y.map((v) => v ?? NaN) };
-        y.forEach((v, i) => Math.abs(data.x[i]) <= 4 && v !== null && seen.push(v));
+        y.forEach((v, i) => Math.abs(data.x[i]) <= 4 && v !== null && heights.push(v));
       });
-      const low = Math.max(Math.min(...seen), -4), high = Math.min(Math.max(...seen), 6), pad = 0.07 * (high - low);
+      const low = Math.max(Math.min(...heights), -4), high = Math.min(Math.max(...heights), 6), pad = 0.07 * (high - low);
       scale(plot.y_range, low - pad, high + pad);
       describe(plot, order);
     });
@@ -139,19 +138,19 @@
         const ulps = (errors && errors[library]?.[order]) ?? [], mark = marks[2 * slot + i];
         mark.name = name ? `${name}, ${library}` : "";
         mark.data_source.data = { x: ulps.length ? errors.x : [], y: ulps.map((v) => Math.max(v ?? NaN, 0.01)) };
-        if (ulps.length) worst.push(`${library} ${said(Math.max(...ulps))}`);
+        if (ulps.length) worst.push(`${library} ${ulpText(Math.max(...ulps))}`);
         top = Math.max(top, ...ulps);
       });
       if (name) sentences.push(`${name}: ${worst.join(", ")}`);
     }
     scale(plots.error.y_range, 0.006, 3 * top);
     byId("worst").textContent = sentences.length ? `Largest shown, in ulp. ${sentences.join("; ")}.` : "";
-    byId("chart-error").setAttribute("aria-label", byId("worst").textContent || "Errors of nothing");
+    byId("chart-error").setAttribute("aria-label", byId("worst").textContent || "No activation is shown");
   }
 
-  const said = (ulps) => (ulps >= 1e9 ? "not finite or beyond 10⁹" : ulps < 1e4 ? String(+ulps.toPrecision(3)) : ulps.toExponential(0));
+  const ulpText = (ulps) => (ulps >= 1e9 ? "not finite or beyond 10⁹" : ulps < 1e4 ? String(+ulps.toPrecision(3)) : ulps.toExponential(0));
 
-  // Bokeh draws on a canvas, to which the page's colours have to be told.
+  // Bokeh draws on a canvas, which does not inherit the page's colours.
   function paint() {
     const style = getComputedStyle(document.documentElement), color = (name) => style.getPropertyValue(name).trim();
     for (const plot of Object.values(plots)) {
@@ -163,15 +162,15 @@
         else part.line_color = "rgba(128, 128, 128, 0.7)";
       }
       lines(plot).forEach(({ glyph }, i) => {
-        const own = color(`--c${plot === plots.error ? i >> 1 : i}`);
-        glyph.line_color = own;
-        if ("fill_color" in glyph) glyph.fill_color = own;
+        const slotColor = color(`--c${plot === plots.error ? i >> 1 : i}`);
+        glyph.line_color = slotColor;
+        if ("fill_color" in glyph) glyph.fill_color = slotColor;
       });
     }
   }
 
   for (const box of boxes) box.addEventListener("change", () => {
-    byId("said").textContent = "";
+    byId("status").textContent = "";
     toggle(box.value, box.checked);
     draw();
   });

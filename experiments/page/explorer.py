@@ -1,8 +1,7 @@
 """The explorer: the part of the report in which a reader chooses activations and moves their parameters.
 
-What it shows is made by `experiments/curves.py`, kept in explorer.json beside the report until code or versions change,
-and written into the page. Bokeh draws it; `explorer.js` connects the controls with the plots, `explorer.css` gives
-both their looks.
+Its data come from `curves.py`, are stored in explorer.json beside the report until code or versions change, and are
+written into the page. Bokeh draws the plots; `explorer.js` connects the controls with them, `explorer.css` styles both.
 """
 
 import html
@@ -23,24 +22,24 @@ from experiments.core.provenance import fingerprint, version
 from experiments.core.result import write
 from experiments.instruments.published import ORDERS
 
-from .curves import explored
+from .curves import explorer_data
 
 HERE = Path(__file__).parent
 SLOTS = 6
-"""How many activations are shown at once: as many colours as can be told apart."""
+"""How many activations are shown at once: as many colours can be told apart."""
 DASHES = ("solid", [9, 4], [2, 3], [9, 3, 2, 3], [16, 4], [4, 2])
-"""For eyes and printers without colours."""
+"""The dashes of the lines, for readers and printers without colours."""
 FIRST = ("relu", "elu", "swish")
-"""What is chosen when the page opens."""
+"""The activations that are shown when the page opens."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing can be set; the fingerprint asks for a dataclass."""
+    """There are no settings; the fingerprint takes a dataclass."""
 
 
-def kept(folder: Path) -> dict[str, Any] | None:
-    """The data of the explorer, if they still hold."""
+def stored_data(folder: Path) -> dict[str, Any] | None:
+    """The stored data of the explorer; None if there are none or code or versions have changed."""
     try:
         stored = json.loads((folder / "explorer.json").read_text("utf-8"))
         return stored["data"] if stored["fingerprint"] == fingerprint(__name__, Config()) else None
@@ -48,22 +47,22 @@ def kept(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def made(folder: Path, console: Console) -> dict[str, Any]:
-    """The same, computed if there is need: every activation is compiled, which takes a minute or two."""
-    if data := kept(folder):
+def load_or_compute(folder: Path, console: Console) -> dict[str, Any]:
+    """The stored data, or new ones: compiling every activation takes a minute or two."""
+    if data := stored_data(folder):
         return data
-    mark = fingerprint(__name__, Config())
+    current = fingerprint(__name__, Config())
     with watched("explorer", console) as progress:
-        data = explored(progress)
-    write(folder / "explorer.json", json.dumps({"fingerprint": mark, "data": data}, separators=(",", ":")))
+        data = explorer_data(progress)
+    write(folder / "explorer.json", json.dumps({"fingerprint": current, "data": data}, separators=(",", ":")))
     return data
 
 
 def section(data: dict[str, Any]) -> str:
-    """The explorer as HTML that needs nothing else."""
+    """The explorer as self-contained HTML."""
     families: dict[str, list[str]] = {}
-    for name, known in data["functions"].items():
-        families.setdefault(known["family"], []).append(name)
+    for name, function in data["functions"].items():
+        families.setdefault(function["family"], []).append(name)
     chips = "".join(
         f"<fieldset><legend>{family}</legend>{''.join(map(_chip, names))}</fieldset>"
         for family, names in families.items()
@@ -94,7 +93,7 @@ def section(data: dict[str, Any]) -> str:
 
 
 def _curves() -> Any:
-    """Lines, one for each slot; what they show comes from the page."""
+    """A plot of lines, one for each slot; explorer.js fills them."""
     plot = _plot(x_range=Range1d(start=-6, end=6), y_range=Range1d(start=-2, end=4))
     for zero in ("width", "height"):
         plot.add_layout(Span(location=0, dimension=zero, line_width=1, name="zero"))
@@ -104,7 +103,7 @@ def _curves() -> Any:
 
 
 def _errors() -> Any:
-    """Dots for jaxact and crosses for jax.nn, one pair for each slot."""
+    """A plot of errors: for each slot, dots for jaxact and crosses for jax.nn."""
     plot = _plot(x_range=Range1d(start=-20, end=20), y_range=Range1d(start=0.008, end=1e3), y_axis_type="log")
     plot.yaxis.ticker = FixedTicker(ticks=[0.01, 0.1, 0.5, 10, 1e3, 1e5, 1e7, 1e9])
     plot.yaxis.major_label_overrides = {0.01: "exact", 0.1: "0.1", 0.5: "\u00bd", 10: "10", 1e3: "10\u00b3"} | {
@@ -119,7 +118,7 @@ def _errors() -> Any:
 
 
 def _plot(**ranges: Any) -> Any:
-    """No gesture is taken from the page: a finger scrolls it, until a tool is chosen."""
+    """An empty plot. No drag tool is active at first, so that a finger scrolls the page."""
     plot: Any = figure(
         height=260, sizing_mode="stretch_width", tools="pan,box_zoom,wheel_zoom,reset,save", active_drag=None, **ranges
     )
@@ -148,5 +147,5 @@ def _radios(name: str, labels: list[str], values: Any, chosen: str) -> str:
 
 
 def _embedded(value: Any) -> str:
-    """JSON that may stand within a script element."""
+    """JSON that can be placed within a script element."""
     return json.dumps(value, separators=(",", ":"), default=float).replace("<", "\\u003c")

@@ -1,6 +1,6 @@
 """Pictures of all elementwise activations as SVG: one overview, and one picture for each family.
 
-Solid is f, dashed f'; the parameters are at their defaults, or at 1/4 where there is none.
+f is solid, f' is dashed; parameters have their defaults, or 1/4 where there is none.
 """
 
 import sys
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from rich.console import Console
 
 import jaxact
-from experiments.core.command import asked, file_in_the_way, refuse
+from experiments.core.command import file_in_the_way, parse_settings, refuse
 from experiments.core.result import write
 from experiments.core.style import canvas, svg, title
 from experiments.instruments.costs import at_defaults
@@ -30,15 +30,15 @@ VALUE, SLOPE = "#0072B2", "#D55E00"
 
 @dataclass(frozen=True)
 class Config:
-    """Where do the pictures go?"""
+    """The folder for the pictures."""
 
     out: Path = Path("results/gallery")
     """Folder for the pictures."""
 
 
 def main(arguments: list[str]) -> int:
-    """Draw them."""
-    config = asked("gallery", sys.modules[__name__], Config, arguments)
+    """Draw the pictures; return the exit code."""
+    config = parse_settings("gallery", sys.modules[__name__], Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
     families: dict[str, list[Facts]] = {}
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
 
 
 def overview(families: dict[str, list[Facts]]) -> Figure:
-    """A small panel for each activation, each family beginning a row."""
+    """A small panel for each activation; each family starts a new row."""
     rows = [
         (name, members[i : i + COLUMNS]) for name, members in families.items() for i in range(0, len(members), COLUMNS)
     ]

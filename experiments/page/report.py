@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, and a table for the terminal or a README, from the answers there are."""
+"""The report: one self-contained HTML page, and tables for the terminal and in Markdown, from the answers."""
 
 import html
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from experiments.core.claims import WORDS, counted, in_short, table_in_short
+from experiments.core.claims import CLAIMS, counts_by_claim, counts_table, verdict_counts_text
 from experiments.core.markdown import table as markdown_table
 from experiments.core.result import Claim, Result, Table
 from experiments.core.statistics import VERDICTS
@@ -56,7 +56,7 @@ figure,tr,pre{break-inside:avoid}.plot svg{min-width:0}h2{break-before:page}.wid
 
 
 def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
-    """The whole report: verdicts, the explorer, then question by question what is behind the verdicts."""
+    """The report: a summary of the verdicts, the explorer, then a section for each question."""
     lead = _lead(answers) if answers else "No question is answered yet."
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -64,24 +64,23 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
         f"<style>{STYLE}</style></head><body><h1>What lecture notes say about activation functions, tested</h1>"
         f'<p class="lead">{_text(lead)}</p>'
         f"{_contents(answers, explorer)}"
-        "<p>Every claim was measured, most of them by training nets with jaxact's activations on the data that "
-        "its verdict names, where digits are scikit-learn's 1,797 handwritten ones. Each verdict follows a rule that "
-        "was written down before the run. An interval that straddles the rule's limit decides nothing and is called "
-        "inconclusive. Because many claims are judged at once, intervals are wide on purpose. A verdict holds for the "
-        "data and nets it names, not for all nets. "
-        "Claims are numbered A where algebra decides and B where only an experiment can; P is "
-        "no claim of the notes, but a published accuracy that sound training reaches.</p>"
+        "<p>Every claim was measured, most of them by training nets with jaxact's activations on the data that the "
+        "verdict names; digits are scikit-learn's 1,797 handwritten ones. Each verdict follows a rule that "
+        "was written down before the run. If the rule's limit lies within the interval, the verdict is inconclusive. "
+        "As many claims are judged at once, intervals are wide on purpose. A verdict holds for the data and nets that "
+        "it names, not for all nets. Claims are numbered A where algebra decides and B where only an experiment can; P "
+        "is not a claim of the notes, but a published accuracy that sound training reaches.</p>"
         f"<p class=soft>{_text(NOTES)}</p>"
-        f"{_in_short(answers)}{explorer}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
+        f"{_summary_table(answers)}{explorer}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
     )
 
 
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
-    """The verdicts as Markdown tables, claim by claim and then every single one, and where they come from."""
+    """The verdicts as Markdown tables: counts for each claim, every verdict, and the commands that repeat the runs."""
     head = ["claim", *(word.lower() for word in VERDICTS)]
-    short = markdown_table(head, table_in_short(claim for result, _ in answers for claim in result.claims))
+    short = markdown_table(head, counts_table(claim for result, _ in answers for claim in result.claims))
     rows = [
-        (f"{claim.id} {claim.text}", claim.scope, f"{claim.shown}: {claim.measure}", claim.verdict)
+        (f"{claim.id} {claim.text}", claim.scope, f"{claim.value_text}: {claim.measure}", claim.verdict)
         for result, _ in answers
         for claim in result.claims
     ]
@@ -99,7 +98,7 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
 
 def _lead(answers: Sequence[tuple[Result, str]]) -> str:
     claims = [claim for result, _ in answers for claim in result.claims]
-    return f"{len(claims)} verdicts on {len(answers)} questions: {counted(claims)}."
+    return f"{len(claims)} verdicts on {len(answers)} questions: {verdict_counts_text(claims)}."
 
 
 def _origin(result: Result) -> str:
@@ -108,7 +107,7 @@ def _origin(result: Result) -> str:
 
 
 def show(results: Sequence[Result], console: Console) -> None:
-    """For the terminal: every verdict on one question, or on several claim by claim how often it fared how."""
+    """Print the verdicts to the terminal: all of them for one question, counts for each claim for several questions."""
     claims = [claim for result in results for claim in result.claims]
     colors: dict[str, str] = dict(zip(VERDICTS, ("green", "red", "yellow"), strict=True))
     table = RichTable(title=f"{len(claims)} verdicts", title_justify="left")
@@ -116,13 +115,13 @@ def show(results: Sequence[Result], console: Console) -> None:
     if len(results) > 1:
         for verdict in VERDICTS:
             table.add_column(verdict.lower(), style=colors[verdict], justify="right", no_wrap=True)
-        for row in table_in_short(claims):
+        for row in counts_table(claims):
             table.add_row(*row)
     else:
         table.add_column(r"value \[interval]", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
         for claim in claims:
-            text, value = (escape(part) for part in (f"{claim.id}  {claim.text} ({claim.scope})", claim.shown))
+            text, value = (escape(part) for part in (f"{claim.id}  {claim.text} ({claim.scope})", claim.value_text))
             table.add_row(text, value, f"[{colors[claim.verdict]}]{claim.verdict}")
     console.print(table)
 
@@ -136,14 +135,14 @@ def _contents(answers: Sequence[tuple[Result, str]], explorer: str) -> str:
 
 def _question(result: Result, figure: str) -> str:
     report = result.report
-    asked = "".join(_paragraph(paragraph) for paragraph in result.asked.split("\n\n"))
+    description = "".join(_paragraph(paragraph) for paragraph in result.description.split("\n\n"))
     facts = " · ".join(f"{name} {value}" for name, value in result.provenance["versions"].items())
     settings = "".join(
         f"<tr><td>{_text(name)}</td><td>{_text(value)}</td></tr>" for name, value in result.config.items()
     )
     return (
         f'<section id="{result.name}"><h2>{_text(result.title)}</h2>'
-        f"<h3>What the notes say, and how it was tested</h3>{asked}"
+        f"<h3>What the notes say, and how it was tested</h3>{description}"
         f"<h3>What came out</h3>{_list(report.findings)}"
         f'<figure><div class="plot" role="img" aria-label="{_text(report.caption)}">{figure}</div>'
         f"<figcaption>{_text(report.caption)}</figcaption></figure>"
@@ -158,16 +157,16 @@ def _question(result: Result, figure: str) -> str:
     )
 
 
-def _in_short(answers: Sequence[tuple[Result, str]]) -> str:
-    """Claim by claim how often it was supported, refuted or neither, and by which questions."""
+def _summary_table(answers: Sequence[tuple[Result, str]]) -> str:
+    """For each claim, the numbers of its verdicts, and links to the questions."""
     rows = []
-    for id, counts in in_short(claim for result, _ in answers for claim in result.claims).items():
-        askers = [result for result, _ in answers if any(claim.id == id for claim in result.claims)]
-        links = ", ".join(f'<a href="#{result.name}">{result.name}</a>' for result in askers)
+    for id, counts in counts_by_claim(claim for result, _ in answers for claim in result.claims).items():
+        tested_by = [result for result, _ in answers if any(claim.id == id for claim in result.claims)]
+        links = ", ".join(f'<a href="#{result.name}">{result.name}</a>' for result in tested_by)
         badges = " ".join(
             f'<span class="badge {word}">{count} {word.lower()}</span>' for word, count in counts.items() if count
         )
-        rows.append(f"<tr><td><span class=id>{id}</span>{_text(WORDS[id])}<small>{links}</small><td>{badges}</tr>")
+        rows.append(f"<tr><td><span class=id>{id}</span>{_text(CLAIMS[id])}<small>{links}</small><td>{badges}</tr>")
     head = "<thead><tr><th>claim<th>verdicts on it</tr></thead>"
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
 
@@ -181,7 +180,7 @@ def _claims(claims: Sequence[Claim]) -> str:
         small = "".join(f"<small>{_text(detail)}</small>" for detail in details)
         rows.append(
             f"<tr><td><span class=id>{claim.id}</span>{_text(claim.text)}{small}"
-            f"<td><span class=num>{_text(claim.shown)}</span><small>{_text(claim.measure)}</small>"
+            f"<td><span class=num>{_text(claim.value_text)}</span><small>{_text(claim.measure)}</small>"
             f'<td><span class="badge {claim.verdict}">{claim.verdict}</span></tr>'
         )
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>'
@@ -194,7 +193,7 @@ def _table(table: Table) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """A paragraph of a docstring; lines that start with a dash are the items of a list."""
+    """A paragraph of a docstring as HTML; lines that start with a dash become the items of a list."""
     first, *items = text.split("\n- ")
     return f"<p>{_text(' '.join(first.split()))}</p>{_list([' '.join(item.split()) for item in items])}"
 

@@ -23,12 +23,12 @@ from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 from experiments.__main__ import main
-from experiments.core.claims import WORDS
+from experiments.core.claims import CLAIMS
 from experiments.core.data import Split, digits
 from experiments.core.questions import QUESTIONS
 from experiments.core.result import load, write
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.core.training import Grid, Recipe, begin, forward, losses, score, train
+from experiments.core.training import Grid, Recipe, forward, initial_state, losses, score, train
 from experiments.core.tuning import tune
 from experiments.core.units import unit_state
 from experiments.page import report
@@ -137,8 +137,8 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
         kept = load(name, answered)
         assert kept is not None
         for claim in kept[0].claims:
-            assert claim.id in WORDS
-            for part in (claim.text, claim.scope, claim.rule, WORDS[claim.id]):
+            assert claim.id in CLAIMS
+            for part in (claim.text, claim.scope, claim.rule, CLAIMS[claim.id]):
                 assert html.escape(part) in page
         assert html.escape(kept[0].provenance["command"]) in page
     assert page.count("<svg") == len(QUESTIONS)
@@ -152,9 +152,9 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     )
     (lead,) = lead
     judged = {line.removeprefix("| ").split()[0] for line in claims[2:]}
-    assert judged <= set(WORDS)
+    assert judged <= set(CLAIMS)
     told = [line.split(" | ")[0].removeprefix("| ") for line in short[2:]]
-    assert told == [f"{id} {words}" for id, words in WORDS.items() if id in judged]
+    assert told == [f"{id} {words}" for id, words in CLAIMS.items() if id in judged]
     counts = [int(cell.strip() or 0) for line in short[2:] for cell in line.strip("|").split(" | ")[1:]]
     assert sum(counts) == len(claims) - 2
     assert any(r"learn \|x\|" in line for line in claims)
@@ -173,8 +173,8 @@ def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_on
         report.show(some, console)
         shown.append(console.file.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
     judged = {claim.id for result in results for claim in result.claims}
-    assert [f"{id} {words}" in shown[0] for id, words in WORDS.items()] == [id in judged for id in WORDS]
-    assert all(claim.shown in shown[1] for claim in results[0].claims)
+    assert [f"{id} {words}" in shown[0] for id, words in CLAIMS.items()] == [id in judged for id in CLAIMS]
+    assert all(claim.value_text in shown[1] for claim in results[0].claims)
     assert "value [interval]" in shown[1]
 
 
@@ -370,7 +370,7 @@ def test_one_step_is_gradient_descent_by_hand() -> None:
     x, y = digits().train.x[:50], digits().train.y[:50]
     recipe = Recipe((64, 10), "identity", batch=50)
     grid = Grid.of([3], [0.5])
-    weight = np.asarray(begin(recipe, grid).net[0].weight)[0].astype(float)
+    weight = np.asarray(initial_state(recipe, grid).net[0].weight)[0].astype(float)
     ((_, state),) = train(recipe, grid, Split(x, y), 1, 1)
     exponentials = np.exp(x @ weight)
     surplus = exponentials / exponentials.sum(1, keepdims=True) - np.eye(10)[y]
@@ -399,7 +399,7 @@ def test_a_net_trained_among_others_is_the_net_trained_alone(optimizer: str) -> 
 def test_a_clipped_step_is_never_longer_than_its_rate() -> None:
     data, recipe = digits().train, Recipe((64, 8, 10), "relu", "clipped_sgd")
     grid = Grid.of(range(3), [7.0], gains=[30.0])
-    before = begin(recipe, grid)
+    before = initial_state(recipe, grid)
     ((_, after),) = train(recipe, grid, data, 1, 1)
     moves = [b - a for a, b in zip(jax.tree.leaves(before.net), jax.tree.leaves(after.net), strict=True)]
     length = jnp.sqrt(sum(jnp.sum(move**2, axis=tuple(range(1, move.ndim))) for move in moves))
@@ -408,7 +408,7 @@ def test_a_clipped_step_is_never_longer_than_its_rate() -> None:
 
 def test_activations_share_initial_weights_and_seeds_do_not() -> None:
     grid = Grid.of([1, 2], [0.1], gains=[1.0, 2.0])
-    relu, tanh = (begin(Recipe((64, 16, 10), name), grid).net[0].weight for name in ("relu", "tanh"))
+    relu, tanh = (initial_state(Recipe((64, 16, 10), name), grid).net[0].weight for name in ("relu", "tanh"))
     assert np.array_equal(relu, tanh)
     assert np.allclose(2 * relu[0], relu[2])
     assert not np.allclose(relu[0], relu[1])
@@ -435,7 +435,7 @@ def test_tuning_moves_until_the_best_lies_inside() -> None:
 )
 def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: int, cut_off: int) -> None:
     recipe, data = Recipe((64, 6, 10), activation), digits().train
-    state = begin(recipe, Grid.of([0], [0.1]))
+    state = initial_state(recipe, Grid.of([0], [0.1]))
     hidden, output = state.net
     state = state._replace(net=(hidden._replace(bias=hidden.bias.at[0, 0].set(-500.0)), output))
     counts = [int(units[0][0].sum()) for units in unit_state(recipe, state, jnp.asarray(data.x))]
@@ -444,7 +444,7 @@ def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: 
 
 def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
     recipe, data = Recipe((64, 6, 10), "tanh"), digits().train
-    net = jax.tree.map(lambda leaf: leaf[0], begin(recipe, Grid.of([0], [0.1])).net)
+    net = jax.tree.map(lambda leaf: leaf[0], initial_state(recipe, Grid.of([0], [0.1])).net)
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     _, (z,) = forward(recipe, net, x)
     probes = jax.grad(lambda probes: jnp.sum(losses(recipe, net, x, y, probes)))([jnp.zeros_like(z)])

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import jaxact
-from experiments.core.convolution import stack
+from experiments.core.convolution import conv_stack
 from experiments.core.data import digits
-from experiments.core.training import Grid, Net, Recipe, begin, forward, score, train
+from experiments.core.training import Grid, Net, Recipe, forward, initial_state, score, train
 
 KERNELS = (5, 3, 3)
 
 
 def _recipe(shape: tuple[int, ...], channels: int) -> Recipe:
-    windows, sizes = stack(shape, channels, KERNELS)
+    windows, sizes = conv_stack(shape, channels, KERNELS)
     return Recipe((*sizes, 10), "tanh", windows=windows)
 
 
@@ -35,14 +35,14 @@ def _equinox(net: Net, shape: tuple[int, ...], x: jax.Array) -> jax.Array:
 @pytest.mark.parametrize("shape", [(40, 1), (8, 8, 1), (9, 14, 3), (32, 32, 3)])
 def test_a_convolutional_net_is_the_one_of_equinox(shape: tuple[int, ...]) -> None:
     recipe, rng = _recipe(shape, 7), np.random.default_rng(0)
-    net = jax.tree.map(lambda leaf: leaf[0], begin(recipe, Grid.of([3], [0.1], bias=0.3)).net)
+    net = jax.tree.map(lambda leaf: leaf[0], initial_state(recipe, Grid.of([3], [0.1], bias=0.3)).net)
     x = jnp.asarray(rng.standard_normal((5, recipe.sizes[0]), np.float32))
     ours, _ = forward(recipe, net, x)
     assert np.allclose(ours, jax.vmap(lambda one: _equinox(net, shape, one))(x), atol=1e-5)
 
 
 def test_initial_weights_of_a_convolution_go_by_the_numbers_in_its_window() -> None:
-    state = begin(_recipe((32, 32, 3), 64), Grid.of(range(3), [0.1], [2.0]))
+    state = initial_state(_recipe((32, 32, 3), 64), Grid.of(range(3), [0.1], [2.0]))
     for layer, numbers in zip(state.net, (75, 576, 576, 1024), strict=True):
         assert layer.weight.shape[1] == numbers
         assert abs(float(jnp.std(layer.weight)) * numbers**0.5 / 2 - 1) < 0.02

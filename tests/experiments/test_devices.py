@@ -12,7 +12,7 @@ from experiments.core import devices
 from experiments.core.data import digits
 from experiments.core.devices import each_net, spread_over
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error
-from experiments.core.training import Grid, Recipe, begin, forward, score, train
+from experiments.core.training import Grid, Recipe, forward, initial_state, score, train
 from experiments.core.units import unit_state
 from experiments.questions.fixed_point import measure as fixed_point
 from experiments.questions.vanishing import measure as vanishing
@@ -49,10 +49,10 @@ def test_every_device_computes_its_share_only() -> None:
         return nets * shared
 
     with spread_over(4):
-        assert devices.used() == 4
+        assert devices.device_count() == 4
         out = doubled("", jnp.arange(12.0).reshape(6, 2), jnp.array(2.0))
         jax.effects_barrier()
-    assert devices.used() == 1
+    assert devices.device_count() == 1
     assert np.array_equal(out, 2 * np.arange(12.0).reshape(6, 2))
     assert seen == [(2, 2)] * 4
 
@@ -65,7 +65,7 @@ def test_a_race_a_fate_and_a_rounding_are_the_same_on_three_devices() -> None:
         end = steps_to_error(Task(recipe, data.train, 40, (0.25,)), grid, 10, all_reached)
         m = jnp.full((4, 1), 3)
         rounded = fixed_point.score_rounded(recipe, end.state, m, jnp.asarray(8), *data.test)[1]
-        return [end.reached, *map(np.asarray, unit_state(recipe, end.state, data.train.x).dead), np.asarray(rounded)]
+        return [end.steps, *map(np.asarray, unit_state(recipe, end.state, data.train.x).dead), np.asarray(rounded)]
 
     alone = found()
     with spread_over(3):
@@ -84,6 +84,6 @@ def test_gradients_in_float64_are_the_same_on_three_devices() -> None:
 
 def test_outside_of_the_context_one_device_computes() -> None:
     recipe = Recipe((64, 12, 10), "relu")
-    state = begin(recipe, Grid.of(range(4), [0.1]))
+    state = initial_state(recipe, Grid.of(range(4), [0.1]))
     outputs = each_net()(lambda recipe, nets, x: jax.vmap(lambda net: forward(recipe, net, x)[0])(nets))
     assert len(outputs(recipe, state.net, digits().test.x).devices()) == 1

@@ -11,17 +11,17 @@ import pytest
 import jaxact
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.core.training import Grid, Recipe, begin, score
+from experiments.core.training import Grid, Recipe, initial_state, score
 from experiments.questions.fixed_point import verdicts as fixed_point_verdicts
 from experiments.questions.fixed_point.measure import (
     FORMATS,
+    LEAST_INTEGER_BITS,
     PIXELS,
     SIX,
-    SMALLEST,
     Capped,
     Config,
     formats,
-    holding,
+    integer_bits,
     largest,
     quantised,
     score_rounded,
@@ -46,14 +46,14 @@ def test_rounding_is_that_of_exact_arithmetic(m: int, bits: int) -> None:
 
 def test_the_notes_example_of_eight_bits() -> None:
     """Six in 8 bits takes 3 bits before the point and leaves 5 after it."""
-    assert holding(np.array([6.0])).tolist() == [3]
+    assert integer_bits(np.array([6.0])).tolist() == [3]
     x = jnp.array([6.0, 1 / 32, 1 / 65, 7.99, 9.0])
     assert quantised(x, jnp.asarray(3), jnp.asarray(8)).tolist() == [6.0, 1 / 32, 0.0, 8 - 1 / 32, 8 - 1 / 32]
 
 
 def test_the_smallest_format_that_holds_a_number() -> None:
-    assert holding(np.array([8.0, 8.01, 4.0, 0.26, 0.25, 1.0])).tolist() == [3, 4, 2, -1, -2, 0]
-    assert holding(np.array([0.0])).tolist() == [SMALLEST]
+    assert integer_bits(np.array([8.0, 8.01, 4.0, 0.26, 0.25, 1.0])).tolist() == [3, 4, 2, -1, -2, 0]
+    assert integer_bits(np.array([0.0])).tolist() == [LEAST_INTEGER_BITS]
 
 
 def test_a_cap_of_six_is_relu6_and_none_is_relu() -> None:
@@ -67,7 +67,7 @@ def test_a_cap_of_six_is_relu6_and_none_is_relu() -> None:
 @pytest.mark.parametrize("cap", [np.inf, 6.0])
 def test_formats_do_what_their_names_say(cap: float) -> None:
     data, recipe = digits("raw").train, Recipe((64, 12, 12, 10), Capped(cap))
-    state = begin(recipe, Grid.of(range(3), [0.1], [0.5]))
+    state = initial_state(recipe, Grid.of(range(3), [0.1], [0.5]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     highest = np.asarray(largest(recipe, state, x))
     found = {name: np.asarray(m) for name, m in formats(recipe, state, highest, 6, data)}
@@ -76,14 +76,14 @@ def test_formats_do_what_their_names_say(cap: float) -> None:
     assert (2.0 ** (found["per layer"] - 1) < highest).all()
     assert (found["holds all"] == found["per layer"].max(1, keepdims=True)).all()
     _, least = score_rounded(recipe, state, jnp.asarray(found["chosen"]), jnp.asarray(6), x, y)
-    for m in range(SMALLEST, int(found["holds all"].max()) + 1):
+    for m in range(LEAST_INTEGER_BITS, int(found["holds all"].max()) + 1):
         _, loss = score_rounded(recipe, state, jnp.full((3, 2), m), jnp.asarray(6), x, y)
         assert (least <= loss).all()
 
 
 def test_many_bits_change_nothing_and_one_changes_much() -> None:
     data, recipe = digits().test, Recipe((64, 12, 12, 10), Capped(np.inf))
-    state = begin(recipe, Grid.of(range(3), [0.1]))
+    state = initial_state(recipe, Grid.of(range(3), [0.1]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     m = jnp.full((3, 2), 5)
     wrong, loss = score(recipe, state, x, y)

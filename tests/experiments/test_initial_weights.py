@@ -16,7 +16,7 @@ from experiments.core.data import digits
 from experiments.core.questions import QUESTIONS
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, wilson_interval
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe, begin, forward, layer_norm
+from experiments.core.training import Grid, Recipe, forward, initial_state, layer_norm
 from experiments.core.units import saturated
 from experiments.questions.born_dead import verdicts as born_dead_verdicts
 from experiments.questions.born_dead.measure import biased, born_dead, learning
@@ -84,7 +84,7 @@ def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
     x = jnp.asarray(digits().train.x[:20])
     for gain in (0.01, 1.0, 100.0):
         recipe = Recipe((64, 40, 30, 10), "sigmoid", normalised=True)
-        state = begin(recipe, Grid.of([0], [0.1], [gain], bias=0.5))
+        state = initial_state(recipe, Grid.of([0], [0.1], [gain], bias=0.5))
         for before in forward(recipe, jax.tree.map(lambda one: one[0], state.net), x)[1]:
             np.testing.assert_allclose(jnp.mean(before, -1), 0.5, atol=1e-4)
             np.testing.assert_allclose(jnp.std(before, -1), 1, rtol=0.2 if gain < 1 else 1e-3)
@@ -131,7 +131,7 @@ def test_saturated_counts_units_by_their_slope() -> None:
 
 def test_zero_slopes_are_counted_unit_by_unit() -> None:
     recipe, x = Recipe((64, 8, 8, 10), "relu"), digits().train.x
-    state = begin(recipe, Grid.of(range(2), [0.1]))
+    state = initial_state(recipe, Grid.of(range(2), [0.1]))
     first, second, last = state.net
     first = first._replace(bias=first.bias.at[0, :2].set(-500.0).at[0, 2:].set(500.0))
     second = second._replace(weight=0 * second.weight, bias=second.bias.at[1, :].set(1.0))
@@ -329,16 +329,16 @@ def test_half_of_the_nets_arriving_at_a_small_scale_decides_nothing() -> None:
 def test_a_race_records_the_first_time_and_never_for_those_that_stand_still_or_blow_up() -> None:
     task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.5, 0.1))
     end = steps_to_error(task, Grid.of([1000], [0.0, 0.2, 1e30]), 5, all_reached)
-    assert np.isinf(end.reached[[0, 2]]).all()
+    assert np.isinf(end.steps[[0, 2]]).all()
     assert not np.isfinite(end.loss[2])
-    assert end.reached[1, 0] < end.reached[1, 1] <= end.last == 60
-    again = steps_to_error(task._replace(steps=int(end.reached[1, 0])), Grid.of([1000], [0.2]), 5, all_reached)
+    assert end.steps[1, 0] < end.steps[1, 1] <= end.last == 60
+    again = steps_to_error(task._replace(steps=int(end.steps[1, 0])), Grid.of([1000], [0.2]), 5, all_reached)
     assert again.error[0] <= 0.5
 
 
 def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
     task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.1,))
-    found = tune_steps(task, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, look_every=10)
+    found = tune_steps(task, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, check_every=10)
     assert found.interior
     assert 2.0**-5 < found.rate < 8
 

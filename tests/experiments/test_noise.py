@@ -12,7 +12,7 @@ import pytest
 from experiments.core.data import digits
 from experiments.core.devices import spread_over
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
-from experiments.core.training import Grid, Recipe, State, begin, forward, score
+from experiments.core.training import Grid, Recipe, State, forward, initial_state, score
 from experiments.questions.noise import measure as noise
 from experiments.questions.noise import report as noise_report
 from experiments.questions.noise import verdicts as noise_verdicts
@@ -23,7 +23,7 @@ LEVEL = jnp.float32(1.0)
 
 
 def _nets(recipe: Recipe) -> State:
-    return begin(recipe, Grid.of([0, 1], [0.1]))
+    return initial_state(recipe, Grid.of([0, 1], [0.1]))
 
 
 def _keys(*seeds: int) -> jax.Array:
@@ -46,7 +46,7 @@ def test_no_noise_changes_nothing_and_much_leaves_guessing(place: str) -> None:
 def test_a_key_decides_the_noise_whatever_the_net(place: str) -> None:
     """Two nets alike: one key gives both the same answers, another key others."""
     data, recipe = digits().test, Recipe((64, 30, 10), "tanh")
-    state = begin(recipe, Grid.of([0, 0], [0.1]))
+    state = initial_state(recipe, Grid.of([0, 0], [0.1]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     same, other = (np.asarray(score_noisy((recipe, place), state, k, LEVEL, x, y)) for k in (_keys(5, 5), _keys(5, 6)))
     assert same[0] == same[1] == other[0]
@@ -159,7 +159,7 @@ def test_what_another_rate_contradicts_is_inconclusive(
 
 def test_noise_is_the_same_on_three_devices() -> None:
     data, recipe = digits().test, Recipe((64, 12, 10), "elu")
-    state, x, y = begin(recipe, Grid.of(range(4), [0.1])), jnp.asarray(data.x), jnp.asarray(data.y)
+    state, x, y = initial_state(recipe, Grid.of(range(4), [0.1])), jnp.asarray(data.x), jnp.asarray(data.y)
     for place in PLACES:
         alone = score_noisy((recipe, place), state, _keys(5, 6, 7, 8), LEVEL, x, y)
         with spread_over(3):

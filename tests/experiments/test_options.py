@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from experiments.__main__ import _asked_for, main
+from experiments.__main__ import _parse, main
 from experiments.core.log import LOG, logged
 from experiments.core.options import Size
 from experiments.core.questions import QUESTIONS, Question
@@ -45,15 +45,15 @@ def test_a_larger_size_has_more_seeds_and_all_that_a_smaller_one_asks(question: 
 
 def test_a_size_is_a_flag_of_all_questions_and_of_each() -> None:
     for flags, size in (([], Size.QUICK), *(([f"--{size}"], size) for size in Size)):
-        todo, output = _asked_for(flags)
+        todo, output = _parse(flags)
         assert output.size is size
         assert [config for _, config in todo] == [question.settings(size) for question in QUESTIONS.values()]
         for name, question in QUESTIONS.items():
-            assert _asked_for([name, *flags])[0] == [(question, question.settings(size))]
+            assert _parse([name, *flags])[0] == [(question, question.settings(size))]
 
 
 def test_seeds_and_data_of_all_questions_reach_those_that_have_them() -> None:
-    todo, _ = _asked_for(["--full", "--seeds", "7", "--data", "mnist1d"])
+    todo, _ = _parse(["--full", "--seeds", "7", "--data", "mnist1d"])
     for question, config in todo:
         own = question.settings(Size.FULL)
         asked = {"seeds": 7, "data": "mnist1d"}
@@ -62,12 +62,12 @@ def test_seeds_and_data_of_all_questions_reach_those_that_have_them() -> None:
             replaced["data"] = ("mnist1d",)
         assert config == dataclasses.replace(own, **replaced)
     assert [question.name for question, config in todo if not hasattr(config, "data")] == WITHOUT_DATA
-    (((_, config),), _) = _asked_for(["run", "fixed_point", "--seeds", "7"])
+    (((_, config),), _) = _parse(["run", "fixed_point", "--seeds", "7"])
     assert config == dataclasses.replace(QUESTIONS["fixed_point"].settings(), seeds=7)
 
 
 def test_one_questions_settings_start_from_its_size() -> None:
-    (((question, config),), _) = _asked_for(["dying_relu", "--full", "--steps", "7"])
+    (((question, config),), _) = _parse(["dying_relu", "--full", "--steps", "7"])
     assert config == dataclasses.replace(question.settings(Size.FULL), steps=7)
 
 

@@ -18,7 +18,7 @@ from experiments.core.questions import QUESTIONS
 from experiments.core.style import svg
 from experiments.instruments.accuracy.ulps import BOUNDS
 from experiments.page import curves, explorer, gallery, report
-from experiments.page.curves import GRID, explored, function
+from experiments.page.curves import GRID, explorer_data, function_data
 from jaxact import CATALOGUE
 
 ELEMENTWISE = [name for name, facts in CATALOGUE.items() if facts.elementwise]
@@ -40,7 +40,7 @@ def _starting(known: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ELEMENTWISE[::5])  # a compilation of seconds each; others test the functions
 def test_what_is_shown_agrees_with_what_is_declared(name: str) -> None:
-    facts, known = CATALOGUE[name], function(CATALOGUE[name])
+    facts, known = CATALOGUE[name], function_data(CATALOGUE[name])
     start, (f, slope, _) = _starting(known), _starting(known)["curves"]
     assert len(known["variants"]) == np.prod([len(slider["values"]) for slider in known["sliders"]], initial=1)
     if inspect.Parameter.empty not in facts.parameters.values():
@@ -64,7 +64,7 @@ def test_what_is_shown_agrees_with_what_is_declared(name: str) -> None:
     ("name", "gain", "mean"), [("relu", sqrt(2), 0.3989), ("identity", 1, 0), ("step", sqrt(2), 0.5)]
 )
 def test_gain_and_mean_are_those_of_a_normal_input(name: str, gain: float, mean: float) -> None:
-    shown = _starting(function(CATALOGUE[name]))
+    shown = _starting(function_data(CATALOGUE[name]))
     assert _number(shown["gain"]) == pytest.approx(gain, abs=5e-4)
     said, number = shown["centred"].split(", mean ")
     assert _number(number) == pytest.approx(mean, abs=5e-5)
@@ -73,33 +73,33 @@ def test_gain_and_mean_are_those_of_a_normal_input(name: str, gain: float, mean:
 
 def test_dead_zones_are_intervals_of_zeros() -> None:
     slope = np.ones_like(GRID)
-    assert curves.dead(slope) == "none"
+    assert curves.dead_zones(slope) == "none"
     slope[GRID <= -1] = 0
     slope[GRID == 2] = 0
     slope[(GRID >= 3) & (GRID <= 4)] = 0
-    assert curves.dead(slope) == "x \u2264 \u22121, 3 to 4"
-    assert curves.dead(np.zeros_like(GRID)) == "everywhere"
+    assert curves.dead_zones(slope) == "x \u2264 \u22121, 3 to 4"
+    assert curves.dead_zones(np.zeros_like(GRID)) == "everywhere"
 
 
 @pytest.fixture(scope="session")
 def few() -> dict[str, Any]:
-    return explored(lambda fraction, doing: None, FEW)
+    return explorer_data(lambda fraction, doing: None, FEW)
 
 
 def test_report_without_answers_has_the_explorer_and_measures_once(
     few: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = []
-    monkeypatch.setattr(explorer, "explored", lambda progress: calls.append(1) or few)
+    monkeypatch.setattr(explorer, "explorer_data", lambda progress: calls.append(1) or few)
     for _ in range(2):
         assert main(["report", "--out", str(tmp_path)]) == 0
     assert len(calls) == 1
     page = (tmp_path / "report.html").read_text("utf-8")
     assert 'id="explorer"' in page
     assert "No question is answered yet." in page
-    assert explorer.kept(tmp_path) == json.loads(json.dumps(few))
+    assert explorer.stored_data(tmp_path) == json.loads(json.dumps(few))
     (tmp_path / "explorer.json").write_text("{")
-    assert explorer.kept(tmp_path) is None
+    assert explorer.stored_data(tmp_path) is None
     capsys.readouterr()
 
 
@@ -217,7 +217,7 @@ def test_a_seventh_activation_takes_the_place_of_the_first(page: Any) -> None:
         page.locator(f"input[value={name}]").check()
     assert page.locator(".card h3").all_text_contents() == others
     assert not page.locator(f"input[value={first}]").is_checked()
-    assert f"{first} made room for {others[-1]}" in page.locator("#said").inner_text()
+    assert f"{first} made room for {others[-1]}" in page.locator("#status").inner_text()
     page.locator("#clear").click()
     assert page.locator(".card").count() == page.locator("#sliders label").count() == 0
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.__main__ import _asked_for
+from experiments.__main__ import _parse
 from experiments.core import provenance
 from experiments.core.options import Size
-from experiments.core.provenance import ROOT, files_used_by, fingerprint, without_words
+from experiments.core.provenance import ROOT, files_used_by, fingerprint, without_docstrings
 from experiments.core.questions import QUESTIONS
 from experiments.questions.collapse import measure as collapse
 
@@ -29,15 +29,17 @@ def test_the_walk_from_a_setting_to_its_verdict_stays_within_the_folder_and_core
 def test_the_command_of_an_answer_gives_its_settings(name: str, size: Size) -> None:
     config = QUESTIONS[name].settings(size)
     command = provenance.provenance(name, config, "", 0.0)["command"].removeprefix("python -m experiments ")
-    ((question, given),), _ = _asked_for(shlex.split(command))
+    ((question, given),), _ = _parse(shlex.split(command))
     assert (question.name, given) == (name, config)
 
 
 def test_code_counts_and_words_do_not() -> None:
     code = 'def f(x):\n    """Words."""\n    # why\n    return x + 1\n'
-    assert without_words(code) == without_words(code.replace("Words", "Other words").replace("why", "because"))
-    assert without_words(code) != without_words(code.replace("1", "2"))
-    assert without_words('class Empty(Exception):\n    """Words."""\n') == "class Empty(Exception):\n    pass"
+    assert without_docstrings(code) == without_docstrings(
+        code.replace("Words", "Other words").replace("why", "because")
+    )
+    assert without_docstrings(code) != without_docstrings(code.replace("1", "2"))
+    assert without_docstrings('class Empty(Exception):\n    """Words."""\n') == "class Empty(Exception):\n    pass"
 
 
 @pytest.mark.parametrize(

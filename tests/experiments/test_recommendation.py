@@ -117,9 +117,9 @@ def test_settings_are_chosen_by_validation_error_ties_by_loss_and_the_test_part_
     ordered = by_error(np.array([0.1, 0.1, 0.2]), np.array([0.5, 0.4, 0.0]))
     assert np.argsort(ordered).tolist() == [1, 0, 2]
     data, recipe = digits(), Recipe((64, 8, 10), "relu", "sgd")
-    found = tune_rate(recipe, data, 2, range(2), 0.1, 1.0, 5, 3, judged=by_error)
+    found = tune_rate(recipe, data, 2, range(2), 0.1, 1.0, 5, 3, objective=by_error)
     blind = data._replace(test=data.test._replace(y=np.zeros_like(data.test.y)))
-    assert tune_rate(recipe, blind, 2, range(2), 0.1, 1.0, 5, 3, judged=by_error) == found
+    assert tune_rate(recipe, blind, 2, range(2), 0.1, 1.0, 5, 3, objective=by_error) == found
     assert found.rate > 0.02
 
 

@@ -11,7 +11,7 @@ import pytest
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error
-from experiments.core.training import Grid, Recipe, State, begin, forward, losses, resume
+from experiments.core.training import Grid, Recipe, State, forward, initial_state, losses, resume
 from experiments.core.training import Net as Weights
 from experiments.questions.zero_centring import report as zero_centring_report
 from experiments.questions.zero_centring import verdicts as zero_centring_verdicts
@@ -42,7 +42,9 @@ def test_one_entry_cannot_have_two_signs_and_is_not_counted() -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name: str) -> None:
     data, recipe = digits("unit").train, Recipe((64, 16, 16, 10), name)
-    outputs, arriving = inside(recipe, begin(recipe, Grid.of([3], [0.1])), *(jnp.asarray(part) for part in data))
+    outputs, arriving = inside(
+        recipe, initial_state(recipe, Grid.of([3], [0.1])), *(jnp.asarray(part) for part in data)
+    )
     examples = np.arange(len(data.y))[:, None]
     assert same_sign(data.x, np.asarray(arriving[0][0]), examples) == 1.0
     assert same_sign(np.asarray(outputs[0][0]), np.asarray(arriving[1][0]), examples) == 1.0
@@ -53,7 +55,7 @@ def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name:
 def test_what_arrives_times_the_inputs_is_the_gradient_of_the_weights() -> None:
     data, recipe = digits().train, Recipe((64, 8, 6, 10), Shifted("tanh", 1.0))
     x, y = jnp.asarray(data.x[:40]), jnp.asarray(data.y[:40])
-    state = begin(recipe, Grid.of([0], [0.1]))
+    state = initial_state(recipe, Grid.of([0], [0.1]))
     outputs, arriving = inside(recipe, state, x, y)
 
     def loss(net: Weights) -> jax.Array:
@@ -113,7 +115,7 @@ def test_off_centre_of_a_layer_and_of_its_units() -> None:
 def _walk(places: list[float]) -> list[State]:
     """Nets of one weight that goes from place to place."""
     recipe, grid = Recipe((1, 1), "identity"), Grid(*np.array([[0], [1], [1], [0]], np.float32))
-    state = begin(recipe, grid._replace(seed=np.array([0])))
+    state = initial_state(recipe, grid._replace(seed=np.array([0])))
     (layer,) = state.net
     return [state._replace(net=(layer._replace(weight=jnp.full((1, 1, 1), place)),)) for place in places]
 
@@ -128,14 +130,14 @@ def test_the_way_over_the_distance() -> None:
 
 def test_the_first_arrival_counts_and_a_net_that_blew_up_never_arrives() -> None:
     def start(recipe: Recipe, grid: Grid) -> State:
-        state = begin(recipe, grid)
+        state = initial_state(recipe, grid)
         output = state.net[-1]
         return state._replace(net=(*state.net[:-1], output._replace(weight=output.weight.at[1].set(jnp.nan))))
 
     task = Task(Recipe((64, 8, 10), "tanh"), digits().train, 9, (0.999, 1e-6), start)
     seen: list[State] = []
     end = steps_to_error(task, Grid.of([0, 1], [0.3]), 3, all_reached, seen.append)
-    assert end.reached.tolist() == [[3.0, math.inf], [math.inf, math.inf]]
+    assert end.steps.tolist() == [[3.0, math.inf], [math.inf, math.inf]]
     assert end.last == 9
     assert len(seen) == 3
 

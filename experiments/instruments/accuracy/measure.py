@@ -80,7 +80,7 @@ class Config:
     """Sweep again what was swept before."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be measured."""
+        """Raise a ValueError if a setting is wrong."""
         for name in self.functions:
             checks.one_of(CATALOGUE, functions=name)
         checks.not_empty(dtypes=self.dtypes)

@@ -13,17 +13,17 @@ from matplotlib.ticker import NullLocator
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from experiments.core.command import asked, file_in_the_way, heading, origin, refuse
+from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
 from experiments.core.markdown import table as markdown_table
 from experiments.core.progress import watched
-from experiments.core.result import plain, write
-from experiments.core.style import SPARE, canvas, legend, svg, title
+from experiments.core.result import jsonable, write
+from experiments.core.style import OTHER_COLOR, canvas, legend, svg, title
 
 from . import measure as accuracy
 from .measure import ORDERS, Config, Measured, Row, run
 from .ulps import BINS, EDGES, TRUSTED
 
-LINES = {"jax.nn": ("#D55E00", "-"), "torch": (SPARE, ":"), "jaxact": ("#0072B2", "-")}
+LINES = {"jax.nn": ("#D55E00", "-"), "torch": (OTHER_COLOR, ":"), "jaxact": ("#0072B2", "-")}
 """How libraries are drawn, the last one on top."""
 HEADER = ["function", "parameters", "library", "dtype", "inputs", "order", "worst ulp", "raw ulp", "bound", "within"]
 HEADER += ["reference"]
@@ -41,7 +41,7 @@ TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
 
 def main(arguments: list[str]) -> int:
     """Measure what was asked for; 1 if a function of jaxact misses its bound."""
-    config = asked("accuracy", accuracy, Config, arguments)
+    config = parse_settings("accuracy", accuracy, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         )
         return 130
     libraries = [library for library in config.peer if library == "torch"]
-    facts = origin("accuracy", config, arguments, time.perf_counter() - start, libraries)
+    facts = command_provenance("accuracy", config, arguments, time.perf_counter() - start, libraries)
     if any(map(_drawn, measured.rows)):
         write(config.out / "accuracy.svg", svg(figure(measured.rows, max(config.dtypes, key=DRAWN.index))))
     write(config.out / "accuracy.md", markdown(measured, facts))
@@ -103,7 +103,7 @@ def as_json(measured: Measured, facts: dict[str, Any]) -> str:
     parts: dict[str, Any] = {"provenance": facts, "edges": edges, **dataclasses.asdict(measured)}
     for row in parts["rows"]:
         row["profile"] = [float(f"{value:.3g}") for value in row["profile"]]
-    return json.dumps(plain(parts), allow_nan=False)
+    return json.dumps(jsonable(parts), allow_nan=False)
 
 
 def sentences(measured: Measured) -> list[str]:

@@ -53,7 +53,7 @@ class Config:
     """Folder for depth.md, depth.json and depth.svg."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.at_least(2, depth=self.depth, width=self.width)
         checks.at_least(1, nets=self.nets, examples=self.examples)
         for function in self.functions:

@@ -9,10 +9,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from experiments.core.command import asked, file_in_the_way, heading, origin, refuse
+from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
 from experiments.core.markdown import table
 from experiments.core.progress import watched
-from experiments.core.result import plain, write
+from experiments.core.result import jsonable, write
 from experiments.core.style import canvas, svg, title
 
 from . import measure as depth
@@ -27,18 +27,18 @@ COLORS: dict[str, str] = dict(
 
 def main(arguments: list[str]) -> int:
     """Measure what was asked for."""
-    config = asked("depth", depth, Config, arguments)
+    config = parse_settings("depth", depth, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     start = time.perf_counter()
     with watched("depth", console) as progress:
         rows = run(config, progress)
-    facts = origin("depth", config, arguments, time.perf_counter() - start)
+    facts = command_provenance("depth", config, arguments, time.perf_counter() - start)
     write(config.out / "depth.svg", svg(figure(rows)))
     write(config.out / "depth.md", markdown(rows, config, facts))
     kept = [dataclasses.asdict(row) for row in rows]
-    write(config.out / "depth.json", json.dumps(plain({"provenance": facts, "rows": kept}), allow_nan=False))
+    write(config.out / "depth.json", json.dumps(jsonable({"provenance": facts, "rows": kept}), allow_nan=False))
     for line in sentences(rows):
         console.print(line)
     console.print(f"Everything is in {config.out / 'depth.md'}; it took {facts['seconds']:.0f} s.")

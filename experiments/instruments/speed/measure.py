@@ -66,7 +66,7 @@ class Config:
     """Folder for speed.md, speed.json and the figure."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be measured."""
+        """Raise a ValueError if a setting is wrong."""
         for name in self.functions:
             checks.one_of(MEASURED, functions=name)
         checks.at_least(2, rounds=self.rounds)

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure as Image
 from rich.console import Console
 from rich.table import Table
 
-from experiments.core.command import asked, file_in_the_way, heading, origin, refuse
+from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
 from experiments.core.markdown import table
 from experiments.core.progress import watched
-from experiments.core.result import plain, write
-from experiments.core.style import SPARE, canvas, svg, title
+from experiments.core.result import jsonable, write
+from experiments.core.style import OTHER_COLOR, canvas, svg, title
 
 from . import measure as speed
 from .contests import CALL, IMPORT
@@ -32,7 +32,7 @@ MARKS = {"yes": "", "NO": " *", "undecided": " ?"}
 
 def main(arguments: list[str]) -> int:
     """Measure what was asked for; 1 if a bound is missed without a reason."""
-    config = asked("speed", speed, Config, arguments)
+    config = parse_settings("speed", speed, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -43,11 +43,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("Interrupted: ratios need all programs of a comparison, and nothing is written.")
         return 130
-    facts = origin("speed", config, arguments, time.perf_counter() - start, config.peer)
+    facts = command_provenance("speed", config, arguments, time.perf_counter() - start, config.peer)
     if measured.growth:
         write(config.out / "speed.svg", svg(growth(measured)))
     write(config.out / "speed.md", markdown(measured, facts))
-    write(config.out / "speed.json", json.dumps(plain({"provenance": facts, **dataclasses.asdict(measured)})))
+    write(config.out / "speed.json", json.dumps(jsonable({"provenance": facts, **dataclasses.asdict(measured)})))
     show(measured, console)
     console.print(f"Everything is in {config.out / 'speed.md'}; it took {facts['seconds']:.0f} s.")
     return 1 if any(not miss.reason for miss in misses(measured)) else 0
@@ -94,7 +94,7 @@ def growth(measured: Measured) -> Image:
     image, axes = canvas(1, len(measured.growth), 4 * len(measured.growth), 3.2, sharey=True)
     for panel, (function, lines) in zip(axes[0], measured.growth.items(), strict=True):
         for library, points in lines.items():
-            color = {"jaxact": "#0072B2", "jax.nn": "#D55E00"}.get(library, SPARE)
+            color = {"jaxact": "#0072B2", "jax.nn": "#D55E00"}.get(library, OTHER_COLOR)
             panel.plot(list(points), list(points.values()), "o-", color=color, label=library)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")

@@ -1,22 +1,22 @@
 """Does a bad initialisation kill ReLU nets before training starts?
 
-The notes say that "bad initialization weights" put ReLU units off the data cloud, where they are dead for ever (B17),
-and that a large negative bias makes a dead unit (B18); elsewhere that the bias is best positive (B19).
+The notes say that "bad initialization weights" put ReLU units off the data cloud, where they stay dead (B17), that a
+large negative bias makes a dead unit (B18), and elsewhere that the bias is best positive (B19).
 
 A net is born dead if all units of one of its layers are off for every input, so that its output is a constant. With
-one input and no biases such a net is linear on either side of 0, and one forward pass of the two rays x = 1 and x = -1
-through random layers says exactly whether it is dead, with no grid of inputs: a layer sends on a ray that is positive
-in some unit, and the net is dead if both rays have died. Two bounds of Lu, Shin, Su & Karniadakis, arXiv:1903.06733,
-are tried on these counts; their L counts the output layer, so that L is the number of hidden layers plus one. The lower
-one is quoted from memory and therefore tested, not assumed.
+one input and no biases a net is linear on either side of 0, and one forward pass of the two rays x = 1 and x = -1 shows
+exactly whether it is dead: a layer passes a ray on if the ray is positive in some unit, and the net is dead if it
+passes on neither ray. Two bounds of Lu, Shin, Su & Karniadakis, arXiv:1903.06733, are compared with the counts; their L
+includes the output layer, so that L is the number of hidden layers plus one. The lower bound is quoted from memory and
+therefore tested, not assumed.
 
 They report that more than 90 % of 1,000 nets with 10 layers of width 2, trained to learn |x|, collapse to a constant
 function. The same nets are trained here, by Adam; one counts as collapsed if its output is the same at every training
 input.
 
-With biases or more inputs there are no two rays that decide. There a net counts as dead if in some layer every unit is
-off on every training example of the digits: narrow nets and ordinary ones, by initial bias of the hidden layers, the
-weights being the same for every bias.
+With biases or more inputs two rays do not suffice. There a net counts as dead if in some layer every unit is off on
+every training example of the digits. Narrow and ordinary nets are compared by the initial bias of their hidden layers;
+the weights are the same for every bias.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - "A bad initialisation makes ReLU nets dead" is SUPPORTED for a width if, with as many hidden layers as the nets that
@@ -42,13 +42,13 @@ from experiments.core.data import TITLES, Name, Split, load
 from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.training import Grid, Recipe, State, begin, forward, score, train
+from experiments.core.training import Grid, Recipe, State, forward, initial_state, score, train
 from experiments.core.units import unit_state
 
-FRESH = 1000  # reported seeds start here, as everywhere
+FRESH = 1000  # reported seeds start here, as in all questions
 HE = 2.0**0.5
-ROOT = 3.0**0.5
-LINE = np.linspace(-ROOT, ROOT, 64, dtype="float32")[:, None]  # where |x| is learnt: variance 1, and 0 is not a point
+EDGE = 3.0**0.5  # uniform on [-EDGE, EDGE] has variance 1
+LINE = np.linspace(-EDGE, EDGE, 64, dtype="float32")[:, None]  # the inputs at which |x| is learnt; 0 is not among them
 ABS = Split(LINE, np.abs(LINE))
 
 
@@ -59,15 +59,15 @@ class Config:
     widths: tuple[int, ...] = (2, 3, 4, 5, 10)
     """Units per hidden layer of the nets with one input and no biases."""
     most_hidden: int = 30
-    """Most hidden layers of those."""
+    """Maximum of hidden layers of those nets."""
     nets: int = 100_000
     """Random nets per width."""
     hidden: int = 9
-    """Hidden layers of the nets that learn |x|, of the narrow nets with biases, and where the widths are judged."""
+    """Hidden layers of the nets that learn |x| and of the narrow nets with biases; B17 is judged at this depth."""
     learners: int = 1000
     """Nets of width 2 that learn |x|."""
     rates: tuple[float, ...] = (0.001, 0.01)
-    """Learning rates of Adam at which they do."""
+    """Learning rates of Adam at which they learn."""
     steps: int = 500
     """Training steps, each on all 64 points."""
     biases: tuple[float, ...] = (-1.0, 0.01, 0.1, 1.0)
@@ -75,18 +75,18 @@ class Config:
     narrow: int = 3
     """Units per hidden layer of the narrow nets with biases."""
     ordinary: tuple[int, ...] = (100, 100, 100)
-    """Units per hidden layer of the ordinary ones."""
+    """Units of each hidden layer of the ordinary nets with biases."""
     seeds: int = 200
-    """Nets of either kind per bias."""
+    """Nets of either kind, narrow or ordinary, per bias."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: Name = "digits"
-    """Examples on which units of nets with biases are looked at: digits, mnist1d, mnist, fashion or cifar10."""
+    """Examples on which dead units of nets with biases are counted: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
         checks.not_empty(widths=self.widths, rates=self.rates, biases=(0.0, *self.biases))
         checks.not_empty(ordinary=range(len(self.ordinary)))
@@ -94,12 +94,12 @@ class Config:
         checks.at_least(self.hidden, most_hidden=self.most_hidden)
         checks.at_least(1, steps=self.steps, narrow=self.narrow, ordinary=self.ordinary)
         checks.at_least(2, seeds=self.seeds)
-        checks.between(0, np.inf, rates=self.rates)
-        checks.between(-np.inf, np.inf, biases=self.biases)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rates=self.rates)
+        checks.strictly_between(-np.inf, np.inf, biases=self.biases)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> dict[str, tuple[int, ...]]:
-        """The hidden layers of the two kinds of nets with biases."""
+        """The widths of the hidden layers of the two kinds of nets with biases."""
         return {"narrow": (self.narrow,) * self.hidden, "ordinary": self.ordinary}
 
 
@@ -114,7 +114,7 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """The two rays, |x|, then biases on examples."""
+    """Count dead nets by two rays, train nets to learn |x|, then count dead units by bias."""
     runs: Runs = []
     for index, width in enumerate(config.widths):
         progress(0.2 * index / len(config.widths), f"rays through random nets of width {width}")
@@ -137,8 +137,8 @@ def run(config: Config, progress: Progress) -> Runs:
 def born_dead(width: int, layers: int, nets: int) -> list[int]:
     """How many random nets with one input and no biases are dead after 1, 2, ... hidden layers.
 
-    The rays x = 1 and x = -1 are the columns of a matrix, and every layer only keeps or loses them: the deviation of
-    the weights does not matter, so the largest entry of a ray is set to 1 again after each layer.
+    The rays x = 1 and x = -1 are the columns of a matrix. The deviation of the weights does not matter, as it only
+    scales them: after each layer the largest entry of a ray is set to 1 again.
     """
     rng = np.random.default_rng([FRESH, width])
     rays = np.broadcast_to(np.array([[[1, -1]]], np.float32), (nets, 1, 2))
@@ -156,20 +156,26 @@ def learning(config: Config, rate: float) -> Runs:
     """Train nets of width 2 to be |x|; one row per net."""
     recipe = Recipe((1, *[2] * config.hidden, 1), "relu", "adam", len(LINE), "squared_error")
     grid = Grid.of(range(FRESH, FRESH + config.learners), [rate], [HE])
-    start = begin(recipe, grid)
+    start = initial_state(recipe, grid)
     *_, (_, end) = train(recipe, grid, ABS, config.steps, config.steps)
     _, loss = score(recipe, end, *ABS)
     before, after = (np.asarray(_constant(recipe, state)) for state in (start, end))
     return [
-        {"part": "abs", "rate": rate, "seed": int(seed), "born_dead": bool(born), "collapsed": bool(ends)}
-        | {"loss": float(value), "diverged": not np.isfinite(value)}
-        for seed, born, ends, value in zip(grid.seed, before, after, np.asarray(loss), strict=True)
+        {
+            "part": "abs",
+            "rate": rate,
+            "seed": int(seed),
+            "born_dead": bool(constant_before),
+            "collapsed": bool(constant_after),
+        }
+        | {"loss": float(mse), "diverged": not np.isfinite(mse)}
+        for seed, constant_before, constant_after, mse in zip(grid.seed, before, after, np.asarray(loss), strict=True)
     ]
 
 
 @each_net()
 def _constant(recipe: Recipe, state: State) -> Array:
-    """Whether the output is the same at every point: behind a dead layer it is, to the last bit."""
+    """Whether the output is the same at every input, to the last bit, as it is behind a dead layer."""
     return jax.lax.map(lambda net: jnp.ptp(forward(recipe, net, jnp.asarray(LINE))[0]) == 0, state.net)
 
 
@@ -177,7 +183,7 @@ def biased(config: Config, x: np.ndarray, kind: str, bias: float) -> Runs:
     """Dead units and dead nets before training, on these examples; one row per net."""
     recipe = Recipe((x.shape[1], *config.kinds()[kind], 10), "relu")
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [0.0], [HE], bias)
-    layers = [np.asarray(units) for units in unit_state(recipe, begin(recipe, grid), x).dead]
+    layers = [np.asarray(units) for units in unit_state(recipe, initial_state(recipe, grid), x).dead]
     share = np.concatenate(layers, axis=1).mean(1)
     dead = np.any([units.all(1) for units in layers], axis=0)
     return [

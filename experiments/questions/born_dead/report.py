@@ -1,4 +1,4 @@
-"""What the runs of `born_dead` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `born_dead`: sentences, tables and a figure, all computed from the runs."""
 
 import matplotlib
 import numpy as np
@@ -29,7 +29,7 @@ TITLE = "Are ReLU nets dead before training?"
 
 LU_AT_TEN = {3: "about 60 %", 5: "more than 10 %", 10: "less than 1 %"}
 """The dead share that Lu et al. report for 10 layers, by width."""
-SOLVED = 0.01  # mean squared error at which a net has learnt |x|, whose variance is 0.25
+SOLVED = 0.01  # mean squared error below which a net has learnt |x|, whose variance is 0.25
 
 
 def report(config: Config, runs: Runs) -> Report:
@@ -43,7 +43,7 @@ def report(config: Config, runs: Runs) -> Report:
     )
 
 
-def _shown(interval: Interval) -> str:
+def _percent_text(interval: Interval) -> str:
     return f"{interval.value:.1f} % [{interval.low:.1f}, {interval.high:.1f}]"
 
 
@@ -53,20 +53,21 @@ def _biases(config: Config) -> list[float]:
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     shares = listed(
-        [f"{_shown(percent(share(config, runs, width, config.hidden)))} at width {width}" for width in config.widths]
+        [
+            f"{_percent_text(percent(share(config, runs, width, config.hidden)))} at width {width}"
+            for width in config.widths
+        ]
     )
-    sentences = [
-        f"With {config.hidden} hidden layers, one input and no biases, nets are born dead like this: {shares}."
-    ]
+    sentences = [f"Share of nets born dead, with {config.hidden} hidden layers, one input and no biases: {shares}."]
     for rate in config.rates:
         rows = learners(runs, rate)
         born = [row for row in rows if row["born_dead"]]
-        woken = sum(not row["collapsed"] for row in born)
-        killed = sum(row["collapsed"] for row in rows) - (len(born) - woken)
-        learnt, blown = sum(row["loss"] < SOLVED for row in rows), sum(row["diverged"] for row in rows)
+        revived = sum(not row["collapsed"] for row in born)
+        killed = sum(row["collapsed"] for row in rows) - (len(born) - revived)
+        learnt, diverged = sum(row["loss"] < SOLVED for row in rows), sum(row["diverged"] for row in rows)
         sentences.append(
-            f"Learning |x| with Adam at {rate:g}: {len(born)} of {len(rows)} nets were dead from the start, {woken} of "
-            f"them came to life, {killed} more died in training, {learnt} learnt |x|, {blown} blew up."
+            f"Learning |x| with Adam at {rate:g}: {len(born)} of {len(rows)} nets were born dead, {revived} of them "
+            f"revived, {killed} more died in training, {learnt} learnt |x|, {diverged} diverged."
         )
     for kind in config.kinds():
         units, nets = (
@@ -81,7 +82,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
-    ours = listed([f"{_shown(collapsed(config, runs, rate))} at rate {rate:g}" for rate in config.rates])
+    ours = listed([f"{_percent_text(collapsed(config, runs, rate))} at rate {rate:g}" for rate in config.rates])
     known = [width for width in config.widths if width in LU_AT_TEN]
     theirs = "; ".join(
         f"width {width} {LU_AT_TEN[width]}, ours {100 * share(config, runs, width, config.hidden).value:.1f} %"
@@ -94,11 +95,11 @@ def _compared(config: Config, runs: Runs) -> list[str]:
     return [
         f"{PUBLISHED}, with 10 layers of width 2. Ours: {ours}.",
         *([f"{LU} on 10 layers, that is 9 hidden ones: {theirs}."] if known and config.hidden == 9 else []),
-        "Above the lower bound the share of dead nets lies by at most "
+        "The share of dead nets exceeds the lower bound by at most "
         + listed([f"{gap:.1f} points at width {width}" for width, gap in gaps.items()])
         + ".",
-        "For two hidden layers the lower bound is the exact value, (3 - 2^(1-N)) / 4^N, and would be with no other "
-        "exponents than those used here.",
+        "For two hidden layers and width N the lower bound is the exact value, (3 - 2^(1-N)) / 4^N, only with the "
+        "exponents used here.",
         "What differs: their inputs, steps and rates are not those used here. Whether a net is born dead depends on "
         "none of them.",
     ]
@@ -109,15 +110,15 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
     if safe:
         sentences.append(
-            f"Width decides: {config.hidden} hidden layers of {min(safe)} are born dead in less than 1 % of the cases. "
-            "This death is one of narrow nets."
+            f"Only narrow nets are born dead: of nets with {config.hidden} hidden layers of {min(safe)} units, less than "
+            "1 % are."
         )
     dead = at_bias(runs, "ordinary", 0.0, "dead_units")
     sentences.append(f"Ordinary nets start with {dead:.1f} % dead units at zero bias, so there is little to prevent.")
     best = min(_biases(config), key=lambda bias: at_bias(runs, "narrow", bias, "dead"))
     sentences.append(
-        f"In narrow nets bias {best:g} leaves fewest dead: {at_bias(runs, 'narrow', best, 'dead'):.1f} % in place of "
-        f"{at_bias(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead need not learn."
+        f"Fewest narrow nets are born dead with bias {best:g}: {at_bias(runs, 'narrow', best, 'dead'):.1f} % in place of "
+        f"{at_bias(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead does not necessarily learn."
     )
     return sentences
 
@@ -126,7 +127,8 @@ def _caption(config: Config) -> str:
     return (
         f"Left: share of nets born dead by number of hidden layers, {config.nets:,} nets per width, with "
         f"{config.confidence:.0%} intervals narrower than the lines; the shaded bands lie between the bounds of {LU}. "
-        "Middle: nets of width 2 that are to learn |x|, by what became of them; the dashed line is the published 90 %. "
+        "Middle: nets of width 2 that were trained to learn |x|: born dead, died in training, or alive; the dashed line "
+        "is the published 90 %. "
         f"Right: dead units (dots) and nets with a dead layer (crosses) on {TITLES[config.data]}, by initial bias."
     )
 
@@ -137,10 +139,15 @@ def _rays_table(config: Config, runs: Runs) -> Table:
     for width in config.widths:
         for hidden, dead, nets in counts(runs, width):
             if hidden in shown:
-                found = percent(wilson_interval(dead, nets, config.confidence))
+                interval = percent(wilson_interval(dead, nets, config.confidence))
                 bounds = [f"{100 * bound(width, hidden):.3f}" for bound in (lower, upper)]
                 rows.append(
-                    [str(width), str(hidden), f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]", *bounds]
+                    [
+                        str(width),
+                        str(hidden),
+                        f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]",
+                        *bounds,
+                    ]
                 )
     return Table("Nets born dead in %", ["width", "hidden layers", "measured", "lower bound", "upper bound"], rows)
 
@@ -157,7 +164,7 @@ def _biases_table(config: Config, runs: Runs) -> Table:
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Rays, |x| and biases side by side."""
+    """Three panels: nets born dead by two rays, learning |x|, and dead units by bias."""
     picture, [[rays, line, bias]] = canvas(1, 3, 12.0, 4.0)
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(config.widths)))
     for shade, width in zip(shades, config.widths, strict=True):
@@ -169,13 +176,13 @@ def figure(config: Config, runs: Runs) -> Figure:
     rays.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="width")
     title(rays, "Two rays")
     _draw_learners(config, runs, line)
-    for kind, activation in (("narrow", "tanh"), ("ordinary", "relu")):
+    for kind, activation in (("narrow", "tanh"), ("ordinary", "relu")):  # whose colours are used
         places = np.arange(len(_biases(config)))
         for what, mark in (("dead_units", "o-"), ("dead", "x:")):
-            shares = [at_bias(runs, kind, one, what) for one in _biases(config)]
+            shares = [at_bias(runs, kind, value, what) for value in _biases(config)]
             label = f"{kind}, {'units' if what == 'dead_units' else 'nets'}"
             bias.plot(places, shares, mark, color=color(activation), label=label)
-    bias.set_xticks(places, [f"{one:g}" for one in _biases(config)])
+    bias.set_xticks(places, [f"{value:g}" for value in _biases(config)])
     bias.set(xlabel="initial bias", ylabel="dead in %", ylim=(-2, 102))
     bias.legend(fontsize=8)
     title(bias, f"Biases, on {TITLES[config.data]}")
@@ -183,16 +190,16 @@ def figure(config: Config, runs: Runs) -> Figure:
 
 
 def _draw_learners(config: Config, runs: Runs, line: Axes) -> None:
-    """Born dead, died in training, alive: stacked, one bar per rate."""
+    """Stacked bars, one per rate: nets born dead, died in training, and alive."""
     for place, rate in enumerate(config.rates):
-        rows, foot = learners(runs, rate), 0.0
+        rows, bottom = learners(runs, rate), 0.0
         born = sum(row["born_dead"] and row["collapsed"] for row in rows)
         died = sum(row["collapsed"] and not row["born_dead"] for row in rows)
         parts = ((born, "born dead", "#444444"), (died, "died in training", "#B8860B"))
         for count, label, shade in (*parts, (len(rows) - born - died, "alive", "#009E73")):
             height = 100 * count / len(rows)
-            line.bar(place, height, bottom=foot, width=0.6, color=shade, label=label if place == 0 else "")
-            foot += height
+            line.bar(place, height, bottom=bottom, width=0.6, color=shade, label=label if place == 0 else "")
+            bottom += height
     line.axhline(COLLAPSE, color="#ffffff", linestyle="--", linewidth=1.2)
     line.set_xticks(range(len(config.rates)), [f"{rate:g}" for rate in config.rates])
     line.set(xlabel="learning rate of Adam", ylabel="nets in %", ylim=(0, 100))

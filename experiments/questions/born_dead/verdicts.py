@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `born_dead`; its rules are in that file."""
+"""The verdicts of `born_dead` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from experiments.core.statistics import REFUTED, SUPPORTED, Interval, mean_inter
 
 from .measure import FRESH, Config
 
-SOME = 5.0  # per cent of the nets, or points of dead units
-COLLAPSE = 90.0  # per cent
+SOME = 5.0  # per cent of the nets, or points of dead units, above which a claim of some dead ones holds
+COLLAPSE = 90.0  # per cent of the nets, as Lu et al. report
 LU = "Lu et al. 2019"
 PUBLISHED = f"{LU}: more than 90 % of 1,000 nets collapse to a constant"
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Width by width, the bounds, |x|, and the biases."""
+    """The verdicts on every width, the two bounds, |x|, and the biases."""
     claims = [_born_dead(config, runs, width) for width in config.widths]
     claims += [_bound(config, runs, "lower", lower), _bound(config, runs, "upper", upper)]
     claims += [_collapses(config, runs, rate) for rate in config.rates]
@@ -26,15 +26,15 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
 
 
 def lower(width: int, hidden: int) -> float:
-    """The bound of the dead share from below: the exact value for one and for two hidden layers."""
-    one = 1 - 2.0**-width
-    both = 1 - 2.0 ** (1 - width) - (width - 1) * 2.0 ** (1 - 2 * width)
-    start = (1 - 2.0 ** (1 - width)) * one / (1 + (width - 1) * 2.0 ** (1 - width))
-    return 1 - one ** (hidden - 1) + start * (both ** (hidden - 1) - one ** (hidden - 1))
+    """The lower bound on the share of dead nets; for one and for two hidden layers it is the exact value."""
+    one_ray = 1 - 2.0**-width
+    two_rays = 1 - 2.0 ** (1 - width) - (width - 1) * 2.0 ** (1 - 2 * width)
+    start = (1 - 2.0 ** (1 - width)) * one_ray / (1 + (width - 1) * 2.0 ** (1 - width))
+    return 1 - one_ray ** (hidden - 1) + start * (two_rays ** (hidden - 1) - one_ray ** (hidden - 1))
 
 
 def upper(width: int, hidden: int) -> float:
-    """The bound of the dead share from above: what one ray alone would have."""
+    """The upper bound on the share of dead nets: the probability that one ray alone is not passed on."""
     return 1 - (1 - 2.0**-width) ** hidden
 
 
@@ -45,7 +45,7 @@ def counts(runs: Runs, width: int) -> list[tuple[int, int, int]]:
 
 
 def share(config: Config, runs: Runs, width: int, hidden: int, comparisons: int = 1) -> Interval:
-    """Of dead nets among those of one width and depth."""
+    """The share of dead nets among those of one width and depth."""
     ((dead, nets),) = [(dead, nets) for layers, dead, nets in counts(runs, width) if layers == hidden]
     return wilson_interval(dead, nets, 1 - (1 - config.confidence) / comparisons)
 
@@ -56,26 +56,26 @@ def learners(runs: Runs, rate: float) -> Runs:
 
 
 def collapsed(config: Config, runs: Runs, rate: float) -> Interval:
-    """The share in per cent of nets whose output is constant; one that blew up is not, and stays in the count."""
+    """The percentage of nets whose output is constant; diverged nets count as not constant."""
     rows = learners(runs, rate)
     return percent(wilson_interval(sum(row["collapsed"] for row in rows), len(rows), config.confidence))
 
 
 def against_zero(config: Config, runs: Runs, kind: str, bias: float, what: str) -> Interval:
-    """The mean over nets of dead units, or of dead nets, with a bias minus with none, in points."""
+    """The share of dead units, or of dead nets, with a bias minus that without, in points, paired by seed."""
     at = {(run["bias"], run["seed"]): run[what] for run in runs if run["part"] == "biases" and run["kind"] == kind}
     seeds = range(FRESH, FRESH + config.seeds)
-    return mean_interval([100.0 * (float(at[bias, one]) - float(at[0.0, one])) for one in seeds], config.confidence)
+    return mean_interval([100.0 * (float(at[bias, seed]) - float(at[0.0, seed])) for seed in seeds], config.confidence)
 
 
 def at_bias(runs: Runs, kind: str, bias: float, what: str) -> float:
-    """The mean over nets of dead units or of dead nets, in per cent."""
+    """The percentage of dead units or of dead nets."""
     rows = [run for run in runs if run["part"] == "biases" and (run["kind"], run["bias"]) == (kind, bias)]
     return 100 * float(np.mean([row[what] for row in rows]))
 
 
 def percent(interval: Interval) -> Interval:
-    """From shares to per cent."""
+    """The interval of a share in per cent."""
     return Interval(*(100 * end for end in interval))
 
 
@@ -105,8 +105,8 @@ def _bound(config: Config, runs: Runs, name: str, bound: Callable[[int, int], fl
     shares = {cell: share(config, runs, *cell, comparisons=len(cells)) for cell in cells}
     side = 1 if name == "lower" else -1
     gaps = {cell: Interval(*(end - bound(*cell) for end in shares[cell])) for cell in cells}
-    beyond = {cell: gap.high if side > 0 else -gap.low for cell, gap in gaps.items()}
-    width, hidden = min(cells, key=lambda cell: beyond[cell])
+    margins = {cell: gap.high if side > 0 else -gap.low for cell, gap in gaps.items()}
+    width, hidden = min(cells, key=lambda cell: margins[cell])
     return Claim(
         id="B17",
         text=f"the {name} bound on the share of nets born dead holds",
@@ -114,12 +114,12 @@ def _bound(config: Config, runs: Runs, name: str, bound: Callable[[int, int], fl
         scope=f"one input, no biases, widths {', '.join(map(str, config.widths))}, up to {config.most_hidden} hidden "
         "layers",
         measure=f"share of dead nets minus the bound at width {width} with {hidden} hidden layers, where the interval "
-        f"reaches least far to the right side; {sum(far >= 0 for far in beyond.values())} of {len(cells)} agree",
-        rule="supported if at no width and depth all of the Wilson interval lies on the bound's wrong side, "
+        f"reaches least far to the right side; {sum(margin >= 0 for margin in margins.values())} of {len(cells)} agree",
+        rule="supported if at no width and depth the whole Wilson interval lies on the wrong side of the bound, "
         "refuted if at one it does",
         unit="",
         interval=gaps[width, hidden],
-        verdict=SUPPORTED if all(far >= 0 for far in beyond.values()) else REFUTED,
+        verdict=SUPPORTED if all(margin >= 0 for margin in margins.values()) else REFUTED,
     )
 
 

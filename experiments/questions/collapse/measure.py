@@ -1,13 +1,13 @@
 """Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?
 
 The notes say that "compositions of linear functions are still linear, the whole network collapses to regression"
-(A1), and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra, so
-they are checked as algebra and then looked for where algebra promises nothing: in what training arrives at.
+(A1), and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra and
+are checked as algebra; whether they also hold for trained nets, where algebra proves nothing, is measured.
 
-Exactly: random stacks of linear layers in float64 against the product of their matrices. On XOR, which no linear
-function gets below a mean squared error of 0.25: trained linear and ReLU nets. On digits or other data: nets of linear
-layers against a single linear layer, and against ReLU nets of the same shape, each with its own tuned learning rate,
-trained for the same number of epochs; accuracy differences are taken seed by seed on the test part.
+Algebra: random stacks of linear layers in float64 against the product of their matrices. XOR, on which no linear
+function has a mean squared error below 0.25: trained linear and ReLU nets. Digits or other data: nets of linear layers
+against a single linear layer, and against ReLU nets of the same shape, each with its own tuned learning rate, trained
+for the same number of epochs; accuracy differences are taken seed by seed on the test part.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - The stack "is one linear map" is SUPPORTED if the largest relative difference is below 1e-12, else REFUTED.
@@ -31,10 +31,13 @@ from experiments.core.data import TITLES, Data, Name, Split, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import Grid, Recipe, score, train
-from experiments.core.tuning import trained, tune_rate
+from experiments.core.tuning import train_epochs, tune_rate
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
-GAINS = {"identity": 1.0, "relu": 2.0**0.5}  # LeCun's and He's: each keeps its signal's size from layer to layer
+GAINS = {
+    "identity": 1.0,
+    "relu": 2.0**0.5,
+}  # LeCun's and He's gains: each keeps the size of its activation's signal from layer to layer
 XOR = Split(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([[0], [1], [1], [0]], "float32"))
 
 
@@ -47,19 +50,19 @@ class Config:
     width: int = 64
     """Units per hidden layer."""
     seeds: int = 10
-    """Fresh seeds reported per net, but on XOR."""
+    """Fresh seeds reported per net, except on XOR."""
     tuning_seeds: int = 2
     """Seeds, never reported, on which the learning rate is chosen by validation loss."""
     epochs: int = 20
     """Passes over the training part."""
     batch: int = 32
-    """Examples per step, but on XOR."""
+    """Examples per step, except on XOR."""
     rate: float = 0.125
     """Learning rate in the middle of the first tuning window."""
     rates: int = 7
     """Learning rates per tuning window, a factor 2 apart."""
     windows: int = 4
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     stacks: int = 100
     """Random stacks compared with the product of their matrices, at each depth from 2 to 8."""
     xor_seeds: int = 40
@@ -69,14 +72,14 @@ class Config:
     xor_width: int = 8
     """Units in each of the two hidden layers on XOR."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: tuple[Name, ...] = ("digits",)
     """What the nets learn, one after the other: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.not_empty(depths=self.depths, data=self.data)
         for name in self.data:
             checks.one_of(TITLES, data=name)
@@ -85,8 +88,8 @@ class Config:
         checks.at_least(1, windows=self.windows, stacks=self.stacks, xor_seeds=self.xor_seeds)
         checks.at_least(1, xor_steps=self.xor_steps, xor_width=self.xor_width)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, np.inf, rate=self.rate)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rate=self.rate)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
 
 def smallest() -> Config:
@@ -95,12 +98,12 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """Deeper nets and more seeds, and signals that are not nearly linearly separable, as the digits are."""
+    """Deeper nets, more seeds, and MNIST-1D, which is far from linearly separable, other than the digits."""
     return Config((2, 3, 4, 8), seeds=20, data=("digits", "mnist1d"))
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """The exact comparison, XOR, then classifiers."""
+    """Compare stacks with products, train nets on XOR, then classifiers."""
     data = {name: load(name, config.folder) for name in config.data}
     progress(0.0, "random linear stacks")
     runs = _exact(config)
@@ -109,16 +112,16 @@ def run(config: Config, progress: Progress) -> Runs:
         runs += _xor(config, name)
     nets = [("identity", 1), *((name, depth) for depth in config.depths for name in ("identity", "relu"))]
     todo = list(product(config.data, nets))
-    for index, (learnt, (name, depth)) in enumerate(todo):
-        progress(0.2 + 0.8 * index / len(todo), f"{TITLES[learnt]}, {depth} layers, {name}")
-        shared = {"part": "classes", "data": learnt, "activation": name, "depth": depth}
-        runs += [shared | row for row in _classifiers(config, data[learnt], name, depth)]
+    for index, (dataset, (name, depth)) in enumerate(todo):
+        progress(0.2 + 0.8 * index / len(todo), f"{TITLES[dataset]}, {depth} layers, {name}")
+        shared = {"part": "classes", "data": dataset, "activation": name, "depth": depth}
+        runs += [shared | row for row in _classifiers(config, data[dataset], name, depth)]
     progress(1.0, "done")
     return runs
 
 
 def _exact(config: Config) -> Runs:
-    """A stack applied layer by layer against its product applied once, both in float64."""
+    """The relative difference between a stack of layers and the product of its matrices, both in float64."""
     rng = np.random.default_rng(0)
     runs = []
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -129,8 +132,8 @@ def _exact(config: Config) -> Runs:
                 y = jax.numpy.asarray(x)
                 for matrix in matrices:
                     y = jaxact.identity(y @ matrix)
-                once = x @ np.linalg.multi_dot(matrices)
-                difference = float(np.abs(np.asarray(y) - once).max() / np.abs(once).max())
+                product_output = x @ np.linalg.multi_dot(matrices)
+                difference = float(np.abs(np.asarray(y) - product_output).max() / np.abs(product_output).max())
                 runs.append({"part": "exact", "depth": depth, "seed": stack, "difference": difference})
     return runs
 
@@ -151,11 +154,11 @@ def _classifiers(config: Config, data: Data, name: str, depth: int) -> Runs:
     """Tune the learning rate by validation loss, then train on fresh seeds; one row per net."""
     recipe = Recipe((data.train.x.shape[1], *[config.width] * (depth - 1), 10), name, "sgd", config.batch)
     seeds, gain = range(config.tuning_seeds), GAINS[name]
-    chosen = tune_rate(recipe, data, config.epochs, seeds, config.rate, gain, config.rates, config.windows)
-    grid = Grid.of(range(FRESH, FRESH + config.seeds), [chosen.rate], [chosen.gain])
-    state = trained(recipe, grid, data, config.epochs)
+    setting = tune_rate(recipe, data, config.epochs, seeds, config.rate, gain, config.rates, config.windows)
+    grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
+    state = train_epochs(recipe, grid, data, config.epochs)
     error, loss = score(recipe, state, *data.test)
     return [
-        chosen._asdict() | {"seed": int(seed), "accuracy": 1 - float(wrong), "diverged": not np.isfinite(value)}
+        setting._asdict() | {"seed": int(seed), "accuracy": 1 - float(wrong), "diverged": not np.isfinite(value)}
         for seed, wrong, value in zip(grid.seed, np.asarray(error), np.asarray(loss), strict=True)
     ]

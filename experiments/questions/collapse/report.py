@@ -1,4 +1,4 @@
-"""What the runs of `collapse` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `collapse`: sentences, a table and a figure, all computed from the runs."""
 
 from itertools import product
 
@@ -43,12 +43,12 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         f"{int((relu < XOR_SOLVED).sum())} of {len(relu)} ReLU nets end below {XOR_SOLVED:g}.",
     ]
     for data in config.data:
-        one = accuracy(runs, data, "identity", 1).mean()
+        linear_accuracy = accuracy(runs, data, "identity", 1).mean()
         nets = [run for run in runs if run["part"] == "classes" and run["data"] == data]
         sentences += [
-            f"A single linear layer already reads {one:.1f} % of the test part ({TITLES[data]}), so at most "
-            f"{100 - one:.1f} points were left for any non-linearity to gain.",
-            f"{sum(run['diverged'] for run in nets)} nets blew up on {TITLES[data]}.",
+            f"A single linear layer has a test accuracy of {linear_accuracy:.1f} % ({TITLES[data]}), so that a non-linearity "
+            f"can gain at most {100 - linear_accuracy:.1f} points.",
+            f"{sum(run['diverged'] for run in nets)} nets diverged on {TITLES[data]}.",
         ]
         if border := [run for run in nets if not run["interior"]]:
             sentences.append(
@@ -59,10 +59,9 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 def _compared(config: Config, runs: Runs) -> list[str]:
     return [
-        "There is no published number: the collapse is a theorem, and it says what a linear net can represent, not how "
-        "training gets there. That training a deep linear net need not end where training one layer ends is why it was "
-        "measured as well.",
-        "The notes name no size for what a non-linearity buys. The 10 points of the rule were fixed before the run. "
+        "There is no published number: the collapse is a theorem about what a linear net can represent. A trained deep "
+        "linear net need not be as good as one trained layer, so that this was measured as well.",
+        "The notes do not say how much a non-linearity gains. The 10 points of the rule were fixed before the run. "
         + " ".join(_room(runs, data) for data in config.data),
     ]
 
@@ -70,8 +69,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 def _room(runs: Runs, data: str) -> str:
     left = 100 - accuracy(runs, data, "identity", 1).mean()
     if left <= 10:
-        return f"On {TITLES[data]} only {left:.1f} are left, so that the rule could not be met, whatever the net."
-    return f"On {TITLES[data]} {left:.1f} are left, so the rule could be met."
+        return f"On {TITLES[data]} a net can gain only {left:.1f}, so that no net could meet the rule."
+    return f"On {TITLES[data]} a net can gain {left:.1f}, so that the rule could be met."
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
@@ -80,7 +79,11 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         difference = accuracy(runs, data, "relu", depth) - accuracy(runs, data, "identity", depth)
         gain = mean_interval(difference, config.confidence)
         effect = (
-            "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "changes nothing that can be told from chance"
+            "helps"
+            if gain.low > 0
+            else "hurts"
+            if gain.high < 0
+            else "makes no difference that can be told from chance"
         )
         sentences.append(
             f"With {depth} layers ReLU {effect} on {TITLES[data]}: "
@@ -89,8 +92,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     solved = (errors(runs, "relu") < XOR_SOLVED).any() and not (errors(runs, "identity") < XOR_SOLVED).any()
     if solved:
         sentences.append(
-            "How much the non-linearity is worth depends on the data: on XOR it decides everything. Fit a linear model "
-            "first, and what it leaves over is what activations can be about."
+            "How much a non-linearity gains depends on the data: XOR cannot be learnt without it. Fit a linear model "
+            "first: activations can only improve on what it gets wrong."
         )
     return sentences
 
@@ -108,18 +111,17 @@ def _caption(config: Config) -> str:
 def _table(config: Config, runs: Runs, data: str) -> Table:
     rows = []
     for name, depth in _nets(config):
-        found = accuracy(runs, data, name, depth)
-        mean = mean_interval(found, config.confidence)
-        rows_here = (run for run in runs if run["part"] == "classes" and run["data"] == data)
-        one = next(run for run in rows_here if (run["activation"], run["depth"]) == (name, depth))
+        mean = mean_interval(accuracy(runs, data, name, depth), config.confidence)
+        nets = (run for run in runs if run["part"] == "classes" and run["data"] == data)
+        first = next(run for run in nets if (run["activation"], run["depth"]) == (name, depth))
         rows.append(
-            [f"{depth}", NETS[name], f"{one['rate']:.4g}", f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]"]
+            [f"{depth}", NETS[name], f"{first['rate']:.4g}", f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]"]
         )
     return Table(f"Test accuracy on {TITLES[data]}", ["layers", "net", "tuned rate", "accuracy in %"], rows)
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """The theorem, XOR and classifiers side by side."""
+    """Panels of the theorem, XOR, and classifiers on each data set."""
     picture, [[exact, xor, *classes]] = canvas(1, 2 + len(config.data), 3.5 * (2 + len(config.data)), 3.8)
     rows = [run for run in runs if run["part"] == "exact"]
     exact.scatter(
@@ -132,8 +134,8 @@ def figure(config: Config, runs: Runs) -> Figure:
     exact.set(yscale="log", xlabel="linear layers", ylabel="relative difference", ylim=(1e-17, 1e-11))
     title(exact, "One map, up to rounding")
     for place, name in enumerate(NETS):
-        found = errors(runs, name)
-        xor.scatter([_jitter(i, place) for i in range(len(found))], np.maximum(found, 1e-16), s=12, color=color(name))
+        mse = errors(runs, name)
+        xor.scatter([_jitter(i, place) for i in range(len(mse))], np.maximum(mse, 1e-16), s=12, color=color(name))
     xor.axhline(XOR_FLOOR, color="#444444", linestyle="--", linewidth=1)
     xor.set(yscale="log", ylabel="mean squared error", xlim=(-0.6, 1.6))
     xor.set_xticks(range(len(NETS)), list(NETS.values()))
@@ -145,15 +147,17 @@ def figure(config: Config, runs: Runs) -> Figure:
 
 def _classes(axes: Axes, config: Config, runs: Runs, data: str) -> None:
     """Test accuracy of every net on one kind of data."""
-    named: set[str] = set()
+    labelled: set[str] = set()
     for place, (name, depth) in enumerate(_nets(config)):
-        found = accuracy(runs, data, name, depth)
-        mean = mean_interval(found, config.confidence)
-        label = None if name in named else NETS[name]
-        named.add(name)
-        axes.scatter([_jitter(i, place) for i in range(len(found))], found, 12, color(name), alpha=0.6, label=label)
-        reach = [[mean.value - mean.low], [mean.high - mean.value]]
-        axes.errorbar(place, mean.value, reach, fmt="_", color="#222222", capsize=4)
+        accuracies = accuracy(runs, data, name, depth)
+        mean = mean_interval(accuracies, config.confidence)
+        label = None if name in labelled else NETS[name]
+        labelled.add(name)
+        axes.scatter(
+            [_jitter(i, place) for i in range(len(accuracies))], accuracies, 12, color(name), alpha=0.6, label=label
+        )
+        ends = [[mean.value - mean.low], [mean.high - mean.value]]
+        axes.errorbar(place, mean.value, ends, fmt="_", color="#222222", capsize=4)
     axes.set_xticks(range(len(_nets(config))), [str(depth) for _, depth in _nets(config)])
     axes.set(ylabel="test accuracy in %", xlabel="layers")
     axes.legend()
@@ -161,5 +165,5 @@ def _classes(axes: Axes, config: Config, runs: Runs, data: str) -> None:
 
 
 def _jitter(index: int, place: float) -> float:
-    """Dots beside each other in place of on top of each other."""
+    """The place of a dot, spread so that dots do not cover each other."""
     return place + 0.5 * ((index * 0.618) % 1 - 0.5)

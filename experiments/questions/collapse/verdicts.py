@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `collapse`; its rules are in that file."""
+"""The verdicts of `collapse` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from itertools import product
 
@@ -19,22 +19,22 @@ from experiments.core.statistics import (
 from .measure import Config
 
 SAME = 1e-12  # relative difference that float64 rounding explains
-XOR_FLOOR, XOR_ROUNDING, XOR_SOLVED = 0.25, 1e-5, 0.01
-CLOSE, GAINED = 2.0, 10.0  # points of accuracy
+XOR_FLOOR, XOR_ROUNDING, XOR_SOLVED = 0.25, 1e-5, 0.01  # squared error: the best linear map's, its rounding, a solution
+CLOSE, GAINED = 2.0, 10.0  # points of accuracy: no difference below CLOSE, a large gain above GAINED
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Algebra first, then what training arrives at."""
+    """The verdicts on algebra, XOR, and trained nets."""
     trained = [
         claim
         for data, depth in product(config.data, config.depths)
-        for claim in (_collapses(config, runs, data, depth), _buys(config, runs, data, depth))
+        for claim in (_collapses(config, runs, data, depth), _gains(config, runs, data, depth))
     ]
     return [_exactly(config, runs), _xor(config, runs), *trained]
 
 
 def accuracy(runs: Runs, data: str, activation: str, depth: int) -> np.ndarray:
-    """Test accuracy in per cent, one entry per fresh seed; a net that blew up keeps what it has: it guesses."""
+    """Test accuracy in per cent, one entry per fresh seed; diverged nets are included."""
     rows = [run for run in runs if run["part"] == "classes"]
     group = (data, activation, depth)
     return np.array([100 * r["accuracy"] for r in rows if (r["data"], r["activation"], r["depth"]) == group])
@@ -97,7 +97,7 @@ def _collapses(config: Config, runs: Runs, data: str, depth: int) -> Claim:
     )
 
 
-def _buys(config: Config, runs: Runs, data: str, depth: int) -> Claim:
+def _gains(config: Config, runs: Runs, data: str, depth: int) -> Claim:
     difference = accuracy(runs, data, "relu", depth) - accuracy(runs, data, "identity", depth)
     interval = mean_interval(difference, config.confidence)
     return Claim(

@@ -28,11 +28,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from experiments.core import checks
-from experiments.core.convolution import stack
+from experiments.core.convolution import conv_stack
 from experiments.core.data import SHAPES, TITLES, Name, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.steps_to_error import TUNING_CHECK, Task, all_reached, steps_to_error, tune_steps
+from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
 from experiments.core.training import Grid, Recipe
 from experiments.core.tuning import Setting
 
@@ -67,7 +67,7 @@ class Config:
     tuning_seeds: int = 5
     """Seeds, never reported, on which learning rate and initial gain are chosen."""
     steps: int = 300
-    """Most steps a net may take; needing more counts as never."""
+    """Maximum of steps; a net that needs more counts as never reaching the training error."""
     batch: int = 32
     """Examples per step."""
     rate: float = 0.25
@@ -79,7 +79,7 @@ class Config:
     gains: int = 3
     """Initial gains per tuning window, a factor 2 apart."""
     windows: int = 6
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     channels: int = 25
     """Of each convolution."""
     convnet_activations: tuple[str, ...] = ("relu", "tanh")
@@ -87,18 +87,18 @@ class Config:
     convnet_threshold: float = 0.25
     """The convolutional net's threshold for verdicts and tuning; the published one."""
     convnet_steps: int = 1500
-    """Most steps the convolutional net may take."""
+    """Maximum of steps of the convolutional net."""
     convnet_tuning_seeds: int = 3
     """Seeds on which learning rate and initial gain are chosen for the convolutional net."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
     data: Name | Literal["usual"] = USUAL
     """What the nets learn: digits, mnist1d, mnist, fashion or cifar10; usual is mnist1d for convnet, else digits."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of((*TITLES, USUAL), data=self.data)
         checks.not_empty(nets=self.nets, optimizers=self.optimizers, thresholds=self.thresholds)
         for names in (self.activations, self.convnet_activations):
@@ -112,14 +112,14 @@ class Config:
         for optimizer in self.optimizers:
             checks.one_of(OPTIMIZERS, optimizer=optimizer)
         checks.at_least(1, width=self.width, batch=self.batch, channels=self.channels)
-        checks.at_least(TUNING_CHECK, steps=self.steps)
+        checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
         checks.at_least(CONVNET_TUNING_LOOK, convnet_steps=self.convnet_steps)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, convnet_tuning_seeds=self.convnet_tuning_seeds)
         checks.at_least(1, windows=self.windows, gains=self.gains)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, 1, thresholds=self.thresholds, confidence=self.confidence)
-        checks.between(0, np.inf, rate=self.rate, gain=self.gain)
+        checks.strictly_between(0, 1, thresholds=self.thresholds, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rate=self.rate, gain=self.gain)
         checks.one_of(self.thresholds, threshold=self.threshold)
         checks.one_of(self.thresholds, convnet_threshold=self.convnet_threshold)
 
@@ -139,7 +139,7 @@ class Config:
             return Contest(net, optimizer, data, *rest, *looks)
         data = "digits" if self.data == USUAL else self.data
         return Contest(
-            net, optimizer, data, self.activations, self.threshold, self.steps, 1, TUNING_CHECK, self.tuning_seeds
+            net, optimizer, data, self.activations, self.threshold, self.steps, 1, TUNING_CHECK_EVERY, self.tuning_seeds
         )
 
 
@@ -224,7 +224,7 @@ def run(config: Config, progress: Progress) -> Runs:
 
 def _recipe(config: Config, contest: Contest, name: str) -> Recipe:
     if contest.net == CONVNET:
-        windows, sizes = stack(SHAPES[contest.data], config.channels, KERNELS)
+        windows, sizes = conv_stack(SHAPES[contest.data], config.channels, KERNELS)
         return Recipe((*sizes, 10), name, contest.optimizer, config.batch, windows=windows)
     sizes = (prod(SHAPES[contest.data]), *[config.width] * layers(contest.net), 10)
     return Recipe(sizes, name, contest.optimizer, config.batch)
@@ -233,7 +233,7 @@ def _recipe(config: Config, contest: Contest, name: str) -> Recipe:
 def _tuned(config: Config, contest: Contest, task: Task) -> Setting:
     seeds, rate = range(contest.tuning_seeds), config.rate * STARTS[contest.optimizer]
     window = (rate, config.gain, config.rates, config.gains, config.windows)
-    return tune_steps(task, contest.threshold, seeds, *window, look_every=contest.tuning_look)
+    return tune_steps(task, contest.threshold, seeds, *window, check_every=contest.tuning_look)
 
 
 def _reported(config: Config, contest: Contest, task: Task, setting: Setting, label: str) -> Runs:
@@ -244,7 +244,7 @@ def _reported(config: Config, contest: Contest, task: Task, setting: Setting, la
     shared |= {"setting": label} | setting._asdict()
     return [
         shared
-        | {"seed": int(grid.seed[i]), "steps": end.reached[i].tolist(), "error": float(end.error[i])}
+        | {"seed": int(grid.seed[i]), "steps": end.steps[i].tolist(), "error": float(end.error[i])}
         | {"diverged": not np.isfinite(end.loss[i])}
         for i in range(config.seeds)
     ]

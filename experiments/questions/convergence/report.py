@@ -1,4 +1,4 @@
-"""What the runs of `convergence` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `convergence`: sentences, a table and a figure, all computed from the runs."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -18,7 +18,7 @@ from experiments.core.statistics import (
     ratio_interval,
     verdict,
 )
-from experiments.core.steps_to_error import LOOKED_AT
+from experiments.core.steps_to_error import ERROR_EXAMPLES
 from experiments.core.style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
 from .measure import CONVNET, OPTIMIZERS, SATURATING, Config, Contest
@@ -215,9 +215,7 @@ def _caption(config: Config) -> str:
         "times faster' would put a saturating activation; above the dashed line ReLU is faster."
     )
     goals = listed(list(dict.fromkeys(f"{one.threshold:.0%} ({_kind(one)})" for one in config.contests())))
-    looked = (
-        f"Verdicts are taken at {goals}; the error is that of {LOOKED_AT:,} training examples where there are more."
-    )
+    looked = f"Verdicts are taken at {goals}; the error is that of {ERROR_EXAMPLES:,} training examples where there are more."
     if len(config.contests()) > READABLE:
         return (
             f"Median steps divided by ReLU's, at the training error of the verdicts; {shared} Where a point is "

@@ -54,16 +54,16 @@ class Config:
     rounds: int = 60
     """How often every program has its turn."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
-        checks.activations(self.activations, learning=False)
+        """Raise a ValueError if a setting is wrong."""
+        checks.activations(self.activations, allow_prelu=False)
         checks.not_empty(activations=("relu", *self.activations), sizes=self.sizes, widths=self.widths)
         checks.at_least(1, sizes=self.sizes, widths=self.widths, batch=self.batch)
         checks.at_least(WIDE, widths=[max(self.widths)])
         checks.at_least(2, rounds=self.rounds)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
     def suspects(self) -> tuple[str, ...]:
         """What may be expensive."""

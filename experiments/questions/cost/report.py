@@ -1,4 +1,4 @@
-"""What the runs of `cost` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `cost`: sentences, tables and a figure, all computed from the runs."""
 
 import numpy as np
 from matplotlib.figure import Figure

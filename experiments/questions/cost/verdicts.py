@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `cost`; its rules are in that file."""
+"""The verdicts of `cost` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 import numpy as np
 

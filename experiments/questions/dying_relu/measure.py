@@ -7,14 +7,14 @@ positive value" (B19), and that leaky ReLU and PReLU "will not die" (B20) and Ma
 
 A unit is off if its pre-activation is at most 0 on every training example; a ReLU unit that is off is dead, as its
 output and its slope are then 0 everywhere. Nets with He's initial weights are trained at learning rates from very low
-to very high, by Adam and by SGD with the gradient's norm clipped to 1: both keep the numbers finite, so that what is
-seen is death and not overflow. A net that blew up all the same is counted as that, neither hidden nor called dead.
-The cures are tried at the same rates; of ReLU with LayerNorm before it, which the notes do not speak of, B15 is asked
-as well. For B20 and B21 a gradient is sent back from the output, and units that none reaches on any example are counted
-as cut off. For B16 training goes on at the tuned rate with a fresh optimiser: of the nets whose units died, and of new
-nets whose first layer starts with a large negative bias.
+to very high, by Adam and by SGD with the gradient's norm clipped to 1: both keep the numbers finite, so that units die
+and nets do not overflow. A net that diverged all the same is counted as diverged, not as dead. The cures are tried at
+the same rates; for ReLU with LayerNorm before it, which is not in the notes, B15 is judged as well. For B20 and B21 a
+gradient is sent back from the output, and units that it reaches on no example are counted as cut off. For B16 training
+goes on at the tuned rate with a fresh optimiser: for the nets whose units died, and for new nets whose first layer
+starts with a large negative bias.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth by itself:
+Rules, fixed before the run; anything else is INCONCLUSIVE; B15 is judged for every depth separately:
 - B15 is SUPPORTED if at some rate the interval of the mean dead fraction lies above 20 % (interval widened for the
 number of rates) and at the tuned rate below 5 %, REFUTED if at every rate it lies below 20 %.
 - B16 is SUPPORTED if no unit comes back of at least 30 dead ones, REFUTED if the Wilson interval lies above 0.
@@ -34,12 +34,12 @@ from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.progress import Progress, part
 from experiments.core.result import Runs
 from experiments.core.style import named
-from experiments.core.training import Grid, Recipe, State, begin, restart, resume, score
+from experiments.core.training import Grid, Recipe, State, initial_state, restart, resume, score
 from experiments.core.units import unit_state
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 HE = 2.0**0.5
-LAYER_NORM = "layer_norm"  # the cure that is no other activation
+LAYER_NORM = "layer_norm"  # the only cure that keeps ReLU
 OPTIMIZERS = {"adam": "Adam", "clipped_sgd": "clipped SGD"}
 
 
@@ -48,21 +48,21 @@ class Config:
     """How many ReLU units die when the learning rate is too high, do they come back, and what prevents it?"""
 
     cures: tuple[str, ...] = ("leaky_relu", "prelu", "elu", "maxout")
-    """Tried in place of relu, at the same learning rates: names of jaxact functions; layer_norm is ReLU behind one."""
+    """Replacements of relu, tried at the same rates: names of jaxact functions; layer_norm is LayerNorm before ReLU."""
     adam_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 1.0)
-    """Learning rates for Adam, rising."""
+    """Learning rates of Adam, in rising order."""
     sgd_rates: tuple[float, ...] = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
-    """Learning rates for SGD with clipped gradients, rising."""
+    """Learning rates of SGD with clipped gradients, in rising order."""
     widths: tuple[int, ...] = (100, 100, 100)
     """Units of each hidden layer."""
     depths: tuple[int, ...] = ()
-    """Numbers of hidden layers, of as many units as the first has, at which dead ReLU units are counted as well."""
+    """Further numbers of hidden layers, as wide as the first, for which dead ReLU units are counted."""
     positive_bias: float = 0.1
-    """The initial bias that is to keep units alive."""
+    """The initial bias that should keep units alive."""
     negative_bias: float = -6.0
     """The initial bias that makes units dead from the start."""
     steps: int = 200
-    """Training steps, and steps again for dead units to come back."""
+    """Training steps, and as many again in which dead units may revive."""
     batch: int = 32
     """Examples per step."""
     seeds: int = 6
@@ -72,14 +72,14 @@ class Config:
     at_chance: float = 0.15
     """Test accuracy below which a net counts as guessing; ten classes make guessing right about 10 % of the time."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: Name = "digits"
     """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
         checks.activations([name for name in self.cures if name not in ("maxout", LAYER_NORM)])
         checks.not_empty(cures=("relu", *self.cures), adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
@@ -87,16 +87,16 @@ class Config:
         checks.at_least(1, widths=self.widths, depths=self.depths, steps=self.steps, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds)
         checks.at_least(2, seeds=self.seeds)
-        checks.between(0, np.inf, adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
-        checks.between(0, np.inf, positive_bias=self.positive_bias, negative_bias=-self.negative_bias)
-        checks.between(0, 1, at_chance=self.at_chance, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, adam_rates=self.adam_rates, sgd_rates=self.sgd_rates)
+        checks.strictly_between(0, np.inf, positive_bias=self.positive_bias, negative_bias=-self.negative_bias)
+        checks.strictly_between(0, 1, at_chance=self.at_chance, confidence=self.confidence)
 
     def rates(self, optimizer: str) -> tuple[float, ...]:
         """The learning rates tried with an optimiser."""
         return {"adam": self.adam_rates, "clipped_sgd": self.sgd_rates}[optimizer]
 
     def variants(self) -> list[tuple[str, float]]:
-        """What is trained at every rate: activation and initial bias."""
+        """Activation and initial bias of the nets that are trained at every rate."""
         return [("relu", 0.0), ("relu", self.positive_bias), *((cure, 0.0) for cure in self.cures)]
 
 
@@ -118,7 +118,7 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """By both optimisers: every variant at every rate, for ReLU the way back, and ReLU at every depth."""
+    """By both optimisers: every variant at every rate, the revival of dead ReLU units, and ReLU at every depth."""
     data = load(config.data, config.folder)
     runs: Runs = []
     variants = config.variants()
@@ -134,9 +134,9 @@ def run(config: Config, progress: Progress) -> Runs:
             runs += rows
             if number == 0:
                 tuned = tuned_rate(runs, optimizer)
-                runs += _way_back(config, recipe, data, grid, state, tuned, "after a high rate")
-                grid, state = _buried(config, recipe, tuned)
-                runs += _way_back(config, recipe, data, grid, state, tuned, "after a negative bias")
+                runs += _revival(config, recipe, data, grid, state, tuned, "after a high rate")
+                grid, state = _killed_by_bias(config, recipe, tuned)
+                runs += _revival(config, recipe, data, grid, state, tuned, "after a negative bias")
         for number, depth in enumerate(config.depths, len(variants)):
             done(number / steps, f"{depth} hidden layers, {OPTIMIZERS[optimizer]}")
             sizes = (data.train.x.shape[1], *config.widths[:1] * depth, 10)
@@ -160,18 +160,18 @@ def tuned_rate(runs: Runs, optimizer: str) -> float:
 
 
 def _sweep(config: Config, recipe: Recipe, data: Data, name: str, bias: float) -> tuple[Runs, Grid, State]:
-    """Train at every rate, ReLU from the tuning seeds as well; one row per net."""
+    """Train at every rate, ReLU also from the tuning seeds; one row per net."""
     tuning = range(config.tuning_seeds if name == "relu" else 0)
     seeds = [*tuning, *range(FRESH, FRESH + config.seeds)]
     grid = Grid.of(seeds, config.rates(recipe.optimizer), [HE], bias)
-    state = _trained(config, recipe, data, grid, begin(recipe, grid))
+    state = _trained(config, recipe, data, grid, initial_state(recipe, grid))
     error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
     validation, _ = score(recipe, state, *data.validation)
     states = unit_state(recipe, state, data.train.x)
     return (
         [
             {"phase": "sweep", "optimizer": recipe.optimizer, "activation": name, "bias": bias}
-            | {"seed": int(grid.seed[i]), "rate": _short(grid.rate[i]), "diverged": not np.isfinite(loss[i])}
+            | {"seed": int(grid.seed[i]), "rate": _as_written(grid.rate[i]), "diverged": not np.isfinite(loss[i])}
             | {"accuracy": 1 - float(error[i]), "validation": 1 - float(validation[i])}
             | {kind: [int(layer[i].sum()) for layer in units] for kind, units in states._asdict().items()}
             for i in range(len(grid.seed))
@@ -181,38 +181,38 @@ def _sweep(config: Config, recipe: Recipe, data: Data, name: str, bias: float) -
     )
 
 
-def _way_back(config: Config, recipe: Recipe, data: Data, grid: Grid, state: State, rate: float, phase: str) -> Runs:
-    """Go on at a good rate with a fresh optimiser; per net and layer, how many units were dead and came back."""
+def _revival(config: Config, recipe: Recipe, data: Data, grid: Grid, state: State, rate: float, phase: str) -> Runs:
+    """Train on at a good rate with a fresh optimiser; count the dead and the revived units of each net and layer."""
     before = unit_state(recipe, state, data.train.x).dead
     state = _trained(config, recipe, data, grid, restart(recipe, state, rate))
     after = unit_state(recipe, state, data.train.x).dead
     _, loss = score(recipe, state, *data.test)
     return [
-        {"phase": phase, "optimizer": recipe.optimizer, "seed": int(grid.seed[i]), "rate": _short(grid.rate[i])}
+        {"phase": phase, "optimizer": recipe.optimizer, "seed": int(grid.seed[i]), "rate": _as_written(grid.rate[i])}
         | {"diverged": not np.isfinite(loss[i]), "dead": [int(layer[i].sum()) for layer in before]}
         | {"revived": [int((was[i] & ~still[i]).sum()) for was, still in zip(before, after, strict=True)]}
         for i in np.flatnonzero(grid.seed >= FRESH)
     ]
 
 
-def _buried(config: Config, recipe: Recipe, rate: float) -> tuple[Grid, State]:
-    """New nets whose first layer starts with the large negative bias of the notes' example."""
+def _killed_by_bias(config: Config, recipe: Recipe, rate: float) -> tuple[Grid, State]:
+    """New nets whose first layer starts with the large negative bias that the notes give as an example."""
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [rate], [HE])
-    state = begin(recipe, grid)
+    state = initial_state(recipe, grid)
     first = state.net[0]._replace(bias=jnp.full_like(state.net[0].bias, config.negative_bias))
     return grid, state._replace(net=(first, *state.net[1:]))
 
 
 def _trained(config: Config, recipe: Recipe, data: Data, grid: Grid, state: State) -> State:
-    *_, (_, trained) = resume(recipe, state, grid.seed, data.train, config.steps, _stride(config.steps))
-    return trained
+    *_, (_, state) = resume(recipe, state, grid.seed, data.train, config.steps, _stride(config.steps))
+    return state
 
 
 def _stride(steps: int) -> int:
-    """Steps between two chances for Ctrl-C: as many as divide the steps, so that none is lost, and at most 100."""
+    """The largest divisor of the steps up to 100: Ctrl-C takes effect between such strides."""
     return max(stride for stride in range(1, min(steps, 100) + 1) if steps % stride == 0)
 
 
-def _short(rate: float) -> float:
-    """A learning rate as it was written, not as float32 stores it."""
+def _as_written(rate: float) -> float:
+    """The learning rate as in the settings, without the rounding of float32."""
     return float(f"{rate:.4g}")

@@ -1,4 +1,4 @@
-"""What the runs of `dying_relu` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `dying_relu`: sentences, tables and a figure, all computed from the runs."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from experiments.core.statistics import mean_interval
 from experiments.core.style import canvas, color, legend, named, title
 
 from .measure import OPTIMIZERS, Config, tuned_rate
-from .verdicts import MANY, PUBLISHED, by_depth, chosen, guessing, share
+from .verdicts import MANY, PUBLISHED, by_depth, fresh_nets, guessing_rate, share
 
 TITLE = "Do ReLU units die?"
 
@@ -25,47 +25,49 @@ def report(config: Config, runs: Runs) -> Report:
         _practice(config, runs),
         _caption(config),
         [_layers_table(config, runs, optimizer) for optimizer in OPTIMIZERS]
-        + [_way_back_table(config, runs), _cures_table(config, runs)],
+        + [_revival_table(config, runs), _cures_table(config, runs)],
     )
 
 
 def _dead(config: Config, runs: Runs, optimizer: str, rate: float, name: str = "relu", bias: float = 0.0) -> float:
     """Mean share of dead units in per cent."""
-    found = share(config, chosen(runs, optimizer, name, bias, rate), "dead")
-    return 100 * float(found.mean()) if len(found) else float("nan")
+    shares = share(config, fresh_nets(runs, optimizer, name, bias, rate), "dead")
+    return 100 * float(shares.mean()) if len(shares) else float("nan")
 
 
 def _accuracy(runs: Runs, optimizer: str, rate: float, name: str = "relu", bias: float = 0.0) -> float:
-    """Mean test accuracy in per cent; a net that blew up counts with what it answers."""
-    return 100 * float(np.mean([row["accuracy"] for row in chosen(runs, optimizer, name, bias, rate)]))
+    """Mean test accuracy in per cent, that of diverged nets included."""
+    return 100 * float(np.mean([row["accuracy"] for row in fresh_nets(runs, optimizer, name, bias, rate)]))
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for optimizer, written in OPTIMIZERS.items():
+    for optimizer, optimizer_name in OPTIMIZERS.items():
         tuned = tuned_rate(runs, optimizer)
         top = config.rates(optimizer)[-1]
         sentences.append(
-            f"{written}: at the tuned rate {tuned:g} ReLU nets have {_dead(config, runs, optimizer, tuned):.1f} % dead "
+            f"{optimizer_name}: at the tuned rate {tuned:g} ReLU nets have {_dead(config, runs, optimizer, tuned):.1f} % dead "
             f"units and {_accuracy(runs, optimizer, tuned):.1f} % test accuracy; at {top:g} they have "
             f"{_dead(config, runs, optimizer, top):.1f} % dead units and "
             f"{_accuracy(runs, optimizer, top):.1f} % accuracy."
         )
-        rate = guessing(config, runs, optimizer)
+        rate = guessing_rate(config, runs, optimizer)
         if rate is not None and config.cures:
             cures = ", ".join(f"{named(cure)} {_accuracy(runs, optimizer, rate, cure):.1f} %" for cure in config.cures)
-            sentences.append(f"{written}, rate {rate:g}, where ReLU nets guess, the cures have this accuracy: {cures}.")
-    blown = sum(run["diverged"] for run in runs)
-    sentences.append(f"{blown} of {len(runs)} nets blew up; they count as blown up, not as dead.")
+            sentences.append(
+                f"{optimizer_name}, rate {rate:g}, where ReLU nets guess, accuracies of the cures: {cures}."
+            )
+    diverged = sum(run["diverged"] for run in runs)
+    sentences.append(f"{diverged} of {len(runs)} nets diverged; they do not count as dead.")
     return sentences
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
     worst = []
-    for optimizer, written in OPTIMIZERS.items():
+    for optimizer, optimizer_name in OPTIMIZERS.items():
         rates = config.rates(optimizer)
         rate = max(rates, key=lambda rate, o=optimizer: np.nan_to_num(_dead(config, runs, o, rate)))
-        worst.append(f"{_dead(config, runs, optimizer, rate):.0f} % ({written} at {rate:g})")
+        worst.append(f"{_dead(config, runs, optimizer, rate):.0f} % ({optimizer_name} at {rate:g})")
     return [
         f"{PUBLISHED}. Ours at the worst rate: {' and '.join(worst)}.",
         "What differs: CS231n names no data, net, optimiser or rate, so theirs is an order of magnitude and not a "
@@ -75,25 +77,25 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for optimizer, written in OPTIMIZERS.items():
+    for optimizer, optimizer_name in OPTIMIZERS.items():
         tuned, rates = tuned_rate(runs, optimizer), config.rates(optimizer)
         many = [rate for rate in rates if _dead(config, runs, optimizer, rate) > 20]
         if many:
             sentences.append(
-                f"{written}: more than a fifth of the units is dead from rate {min(many):g} on, "
+                f"{optimizer_name}: more than a fifth of the units is dead from rate {min(many):g} on, "
                 f"{min(many) / tuned:.3g} times the tuned rate. If many units are dead, lower the rate first."
             )
-        back = [run for run in runs if run["phase"] == "after a high rate" and run["optimizer"] == optimizer]
-        dead, revived = (sum(sum(row[kind]) for row in back) for kind in ("dead", "revived"))
+        revival = [run for run in runs if run["phase"] == "after a high rate" and run["optimizer"] == optimizer]
+        dead, revived = (sum(sum(row[kind]) for row in revival) for kind in ("dead", "revived"))
         if dead:
             sentences.append(
-                f"{written}: lowering the rate afterwards brings back {revived:,} of {dead:,} dead units "
+                f"{optimizer_name}: lowering the rate afterwards revives {revived:,} of {dead:,} dead units "
                 f"({100 * revived / dead:.1f} %)."
             )
         for cure in config.cures:
             best = max(rates, key=lambda rate, o=optimizer, c=cure: _accuracy(runs, o, rate, c))
             sentences.append(
-                f"{written} with {named(cure)}: best mean accuracy {_accuracy(runs, optimizer, best, cure):.1f} % "
+                f"{optimizer_name} with {named(cure)}: best mean accuracy {_accuracy(runs, optimizer, best, cure):.1f} % "
                 f"at rate {best:g}; ReLU at its tuned rate has {_accuracy(runs, optimizer, tuned):.1f} %."
             )
     return sentences
@@ -112,18 +114,18 @@ def _caption(config: Config) -> str:
 def _layers_table(config: Config, runs: Runs, optimizer: str) -> Table:
     rows = []
     for rate in config.rates(optimizer):
-        nets = chosen(runs, optimizer, "relu", 0.0, rate)
-        sound = [net for net in nets if not net["diverged"]]
+        nets = fresh_nets(runs, optimizer, "relu", 0.0, rate)
+        finite = [net for net in nets if not net["diverged"]]
         layers = [
-            f"{100 * np.mean([net['dead'][index] for net in sound]) / width:.1f}" if sound else "-"
+            f"{100 * np.mean([net['dead'][index] for net in finite]) / width:.1f}" if finite else "-"
             for index, width in enumerate(config.widths)
         ]
-        rows.append([f"{rate:g}", *layers, f"{_accuracy(runs, optimizer, rate):.1f}", str(len(nets) - len(sound))])
-    header = ["rate", *[f"layer {index + 1}" for index in range(len(config.widths))], "accuracy", "blew up"]
+        rows.append([f"{rate:g}", *layers, f"{_accuracy(runs, optimizer, rate):.1f}", str(len(nets) - len(finite))])
+    header = ["rate", *[f"layer {index + 1}" for index in range(len(config.widths))], "accuracy", "diverged"]
     return Table(f"Dead ReLU units per layer in %, {OPTIMIZERS[optimizer]}, zero bias", header, rows)
 
 
-def _way_back_table(config: Config, runs: Runs) -> Table:
+def _revival_table(config: Config, runs: Runs) -> Table:
     rows = []
     for optimizer in OPTIMIZERS:
         for phase in ("after a high rate", "after a negative bias"):
@@ -134,21 +136,21 @@ def _way_back_table(config: Config, runs: Runs) -> Table:
             ]
             rows.append([OPTIMIZERS[optimizer], phase, *layers])
     header = ["optimiser", "killed", *[f"layer {index + 1}" for index in range(len(config.widths))]]
-    return Table("Dead units that came back at the tuned rate", header, rows)
+    return Table("Dead units that revived at the tuned rate", header, rows)
 
 
 def _cures_table(config: Config, runs: Runs) -> Table:
     rows = []
     for optimizer in OPTIMIZERS:
         for name, bias in config.variants():
-            nets = [net for net in chosen(runs, optimizer, name, bias) if not net["diverged"]]
-            blown = len(chosen(runs, optimizer, name, bias)) - len(nets)
+            nets = [net for net in fresh_nets(runs, optimizer, name, bias) if not net["diverged"]]
+            diverged = len(fresh_nets(runs, optimizer, name, bias)) - len(nets)
             shares = [
                 f"{100 * share(config, nets, kind).mean():.1f}" if nets else "-"
                 for kind in ("stuck", "dead", "cut_off")
             ]
-            rows.append([OPTIMIZERS[optimizer], named(name), f"{bias:g}", *shares, str(blown)])
-    header = ["optimiser", "activation", "bias", "stuck", "dead", "cut off", "blew up"]
+            rows.append([OPTIMIZERS[optimizer], named(name), f"{bias:g}", *shares, str(diverged)])
+    header = ["optimiser", "activation", "bias", "stuck", "dead", "cut off", "diverged"]
     return Table("Units over all rates in %: never positive, without slope, without gradient", header, rows)
 
 
@@ -156,36 +158,38 @@ def figure(config: Config, runs: Runs) -> Figure:
     """Dead units and accuracy against the learning rate, one column per optimiser."""
     rows = 3 if config.depths else 2
     picture, axes = canvas(rows, len(OPTIMIZERS), 9.5, 3.2 * rows, sharey="row")
-    for column, (optimizer, written) in enumerate(OPTIMIZERS.items()):
+    for column, (optimizer, optimizer_name) in enumerate(OPTIMIZERS.items()):
         rates, (top, bottom) = config.rates(optimizer), (axes[0][column], axes[1][column])
         for name, bias in config.variants():
-            look: dict[str, Any] = {"color": color(name), "label": named(name) + (f", bias {bias:g}" if bias else "")}
-            look |= {
+            style: dict[str, Any] = {"color": color(name), "label": named(name) + (f", bias {bias:g}" if bias else "")}
+            style |= {
                 "linestyle": "--" if bias else "-",
                 "marker": "o",
                 "markerfacecolor": "white" if bias else color(name),
             }
-            top.plot(rates, [_dead(config, runs, optimizer, rate, name, bias) for rate in rates], **look)
-            bottom.plot(rates, [_accuracy(runs, optimizer, rate, name, bias) for rate in rates], **look)
-        spread = [
-            mean_interval(100 * share(config, chosen(runs, optimizer, "relu", 0.0, rate), "dead"), config.confidence)
+            top.plot(rates, [_dead(config, runs, optimizer, rate, name, bias) for rate in rates], **style)
+            bottom.plot(rates, [_accuracy(runs, optimizer, rate, name, bias) for rate in rates], **style)
+        intervals = [
+            mean_interval(
+                100 * share(config, fresh_nets(runs, optimizer, "relu", 0.0, rate), "dead"), config.confidence
+            )
             for rate in rates
         ]
         low, high = (
-            np.clip([interval.low for interval in spread], 0, 100),
-            np.clip([interval.high for interval in spread], 0, 100),
+            np.clip([interval.low for interval in intervals], 0, 100),
+            np.clip([interval.high for interval in intervals], 0, 100),
         )
         top.fill_between(rates, low, high, color=color("relu"), alpha=0.2, linewidth=0)
         top.axhline(40, color="#444444", linestyle=":", linewidth=1.2)
         top.text(rates[0], 41.5, "CS231n's 40 %", fontsize=9, color="#444444")
         bottom.axhline(10, color="#444444", linestyle="--", linewidth=1)
         bottom.text(rates[0], 11.5, "guessing", fontsize=9, color="#444444")
-        for one in (top, bottom):
-            one.axvline(tuned_rate(runs, optimizer), color="#999999", linewidth=1)
-            one.set(xscale="log", ylim=(-4, 104))
+        for axes_of_column in (top, bottom):
+            axes_of_column.axvline(tuned_rate(runs, optimizer), color="#999999", linewidth=1)
+            axes_of_column.set(xscale="log", ylim=(-4, 104))
         top.sharex(bottom)
         top.tick_params(labelbottom=False)
-        title(top, written)
+        title(top, optimizer_name)
         bottom.set_xlabel("learning rate")
         if config.depths:
             _draw_depths(config, runs, axes[2][column], optimizer)

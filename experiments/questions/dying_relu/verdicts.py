@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `dying_relu`; its rules are in that file."""
+"""The verdicts of `dying_relu` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 import math
 from dataclasses import replace
@@ -19,19 +19,19 @@ from experiments.core.statistics import (
 
 from .measure import FRESH, LAYER_NORM, OPTIMIZERS, Config, tuned_rate
 
-MANY, FEW = 0.20, 0.05  # "a large fraction" is dead above the one, next to none below the other
-ENOUGH_DEAD = 30  # fewer dead units are no evidence that none comes back
+MANY, FEW = 0.20, 0.05  # shares of dead units: above MANY is "a large fraction", below FEW is hardly any
+ENOUGH_DEAD = 30  # with fewer dead units, no revival is no evidence
 PUBLISHED = 'CS231n: "as much as 40 % of your network can be dead" (no experiment given)'
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Every claim for every optimiser, that many die for every depth as well."""
+    """Every claim for every optimiser; B15 for every depth as well."""
     claims = []
     for optimizer in OPTIMIZERS:
         claims += [_many_die(*each, optimizer) for each in ((config, runs), *by_depth(config, runs))]
         claims += [_many_die(config, runs, optimizer, LAYER_NORM)] if LAYER_NORM in config.cures else []
         claims += [
-            _for_ever(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
+            _stays_dead(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
         ]
         claims.append(_positive_bias(config, runs, optimizer))
         claims += [_will_not_die(config, runs, optimizer, cure) for cure in config.cures if cure in CURES]
@@ -43,11 +43,11 @@ CURES = {
     "prelu": ("B20", "PReLU units will not die", "S2"),
     "maxout": ("B21", "Maxout fixes the dying ReLU problem", "S2"),
 }
-"""Which row of the notes promises what of a cure; nothing is promised of ELU, it runs for comparison."""
+"""Number, text and source of the claim on each cure; there is none on ELU, which runs for comparison."""
 
 
 def by_depth(config: Config, runs: Runs) -> list[tuple[Config, Runs]]:
-    """For every depth its settings, and its nets as if there were no others."""
+    """For every depth, settings with this depth only, and the runs of its nets."""
     return [
         (
             replace(config, widths=config.widths[:1] * depth, depths=()),
@@ -57,8 +57,8 @@ def by_depth(config: Config, runs: Runs) -> list[tuple[Config, Runs]]:
     ]
 
 
-def chosen(runs: Runs, optimizer: str, activation: str, bias: float, rate: float | None = None) -> Runs:
-    """The fresh nets of a variant, at one rate or at all."""
+def fresh_nets(runs: Runs, optimizer: str, activation: str, bias: float, rate: float | None = None) -> Runs:
+    """The nets of a variant from fresh seeds, at one rate or at all."""
     return [
         run
         for run in runs
@@ -70,14 +70,14 @@ def chosen(runs: Runs, optimizer: str, activation: str, bias: float, rate: float
 
 
 def share(config: Config, rows: Runs, kind: str) -> np.ndarray:
-    """The fraction of all hidden units that are dead (or stuck, or cut off) in each net that did not blow up."""
+    """The fraction of all hidden units that are dead (or stuck, or cut off) in each net that did not diverge."""
     return np.array([sum(row[kind]) for row in rows if not row["diverged"]]) / sum(config.widths)
 
 
-def guessing(config: Config, runs: Runs, optimizer: str) -> float | None:
-    """The lowest rate at which ReLU nets are at chance, the claim's interval allowing; None if there is none."""
+def guessing_rate(config: Config, runs: Runs, optimizer: str) -> float | None:
+    """The lowest rate at which the interval of the ReLU nets' accuracy lies below `at_chance`; None if there is none."""
     for rate in config.rates(optimizer):
-        rows = chosen(runs, optimizer, "relu", 0.0, rate)
+        rows = fresh_nets(runs, optimizer, "relu", 0.0, rate)
         if mean_interval([row["accuracy"] for row in rows], config.confidence).high < config.at_chance:
             return rate
     return None
@@ -90,12 +90,14 @@ def _scope(config: Config, optimizer: str) -> str:
 
 def _many_die(config: Config, runs: Runs, optimizer: str, name: str = "relu") -> Claim:
     rates = config.rates(optimizer)
-    wide = 1 - (1 - config.confidence) / len(rates)
-    dead = [mean_interval(share(config, chosen(runs, optimizer, name, 0.0, rate), "dead"), wide) for rate in rates]
+    widened = 1 - (1 - config.confidence) / len(rates)
+    dead = [
+        mean_interval(share(config, fresh_nets(runs, optimizer, name, 0.0, rate), "dead"), widened) for rate in rates
+    ]
     worst = max(range(len(rates)), key=lambda i: dead[i].low)
     tuned = tuned_rate(runs, optimizer)
-    calm = mean_interval(share(config, chosen(runs, optimizer, name, 0.0, tuned), "dead"), config.confidence)
-    if dead[worst].low > MANY and calm.high < FEW:
+    at_tuned = mean_interval(share(config, fresh_nets(runs, optimizer, name, 0.0, tuned), "dead"), config.confidence)
+    if dead[worst].low > MANY and at_tuned.high < FEW:
         outcome = SUPPORTED
     else:
         outcome = REFUTED if all(interval.high < MANY for interval in dead) else INCONCLUSIVE
@@ -105,8 +107,8 @@ def _many_die(config: Config, runs: Runs, optimizer: str, name: str = "relu") ->
         source="S4 (S0 S1)",
         scope=_scope(config, optimizer) + (", LayerNorm before every ReLU" if name == LAYER_NORM else ""),
         measure=f"mean share of dead units at rate {rates[worst]:g}; at the tuned rate {tuned:g} it is "
-        f"{100 * calm.value:.1f} % [{100 * calm.low:.1f}, {100 * calm.high:.1f}]",
-        rule=f"supported if at some rate the interval (at {wide:.2%}, for {len(rates)} rates) lies above {MANY:.0%} "
+        f"{100 * at_tuned.value:.1f} % [{100 * at_tuned.low:.1f}, {100 * at_tuned.high:.1f}]",
+        rule=f"supported if at some rate the interval (at {widened:.2%}, for {len(rates)} rates) lies above {MANY:.0%} "
         f"and at the tuned rate below {FEW:.0%}; refuted if at every rate it lies below {MANY:.0%}",
         unit="%",
         interval=_percent(dead[worst]),
@@ -115,21 +117,21 @@ def _many_die(config: Config, runs: Runs, optimizer: str, name: str = "relu") ->
     )
 
 
-def _for_ever(config: Config, runs: Runs, optimizer: str, phase: str) -> Claim:
+def _stays_dead(config: Config, runs: Runs, optimizer: str, phase: str) -> Claim:
     rows = [run for run in runs if run["phase"] == phase and run["optimizer"] == optimizer and not run["diverged"]]
     layers = slice(None) if phase == "after a high rate" else slice(1)
     dead, revived = (sum(sum(row[kind][layers]) for row in rows) for kind in ("dead", "revived"))
     interval = wilson_interval(revived, dead, config.confidence)
     proven = revived == 0 and dead >= ENOUGH_DEAD
     outcome = REFUTED if interval.low > 0 else SUPPORTED if proven else INCONCLUSIVE
-    where = "a unit killed by a high rate" if phase == "after a high rate" else "a first-layer unit killed by b << 0"
+    unit = "a unit killed by a high rate" if phase == "after a high rate" else "a first-layer unit killed by b << 0"
     return Claim(
         id="B16",
-        text=f"{where} stays dead forever",
+        text=f"{unit} stays dead forever",
         source="S4 S0",
         scope=_scope(config, optimizer),
         measure=f"share of {dead:,} dead units that came back in {config.steps} more steps ({revived:,})",
-        rule=f"supported if none of at least {ENOUGH_DEAD} comes back, refuted if the Wilson interval lies above 0",
+        rule=f"supported if none of at least {ENOUGH_DEAD} dead units comes back, refuted if the Wilson interval lies above 0",
         unit="%",
         interval=_percent(interval),
         verdict=outcome,
@@ -140,13 +142,13 @@ def _positive_bias(config: Config, runs: Runs, optimizer: str) -> Claim:
     differences = []
     for seed in range(FRESH, FRESH + config.seeds):
         zero, positive = (
-            [row for row in chosen(runs, optimizer, "relu", bias) if row["seed"] == seed]
+            [row for row in fresh_nets(runs, optimizer, "relu", bias) if row["seed"] == seed]
             for bias in (0.0, config.positive_bias)
         )
-        kept = [pair for pair in zip(zero, positive, strict=True) if not (pair[0]["diverged"] or pair[1]["diverged"])]
-        if kept:
-            before, after = (share(config, list(rows), "dead") for rows in zip(*kept, strict=True))
-            differences.append(float(np.mean(after - before)))
+        pairs = [pair for pair in zip(zero, positive, strict=True) if not (pair[0]["diverged"] or pair[1]["diverged"])]
+        if pairs:
+            without, with_bias = (share(config, list(nets), "dead") for nets in zip(*pairs, strict=True))
+            differences.append(float(np.mean(with_bias - without)))
     interval = mean_interval(differences, config.confidence)
     return Claim(
         id="B19",
@@ -163,17 +165,17 @@ def _positive_bias(config: Config, runs: Runs, optimizer: str) -> Claim:
 
 
 def _will_not_die(config: Config, runs: Runs, optimizer: str, cure: str) -> Claim:
-    row, text, source = CURES[cure]
-    rate = guessing(config, runs, optimizer)
-    nets = [net for net in chosen(runs, optimizer, cure, 0.0) if not net["diverged"]]
+    claim_id, text, source = CURES[cure]
+    rate = guessing_rate(config, runs, optimizer)
+    nets = [net for net in fresh_nets(runs, optimizer, cure, 0.0) if not net["diverged"]]
     cut_off, stuck = (sum(sum(net[kind]) for net in nets) for kind in ("cut_off", "stuck"))
-    at_rate = [net["accuracy"] for net in chosen(runs, optimizer, cure, 0.0, rate)] if rate else []
+    at_rate = [net["accuracy"] for net in fresh_nets(runs, optimizer, cure, 0.0, rate)] if rate else []
     interval = mean_interval(at_rate, config.confidence)
     outcome = verdict(interval, low=config.at_chance)
     if cut_off:
         outcome = REFUTED
     return Claim(
-        id=row,
+        id=claim_id,
         text=text,
         source=source,
         scope=_scope(config, optimizer),
@@ -183,8 +185,8 @@ def _will_not_die(config: Config, runs: Runs, optimizer: str, cure: str) -> Clai
             else "no rate where ReLU nets guess; "
         )
         + f"over all rates {cut_off:,} units get no gradient ({stuck:,} are stuck)",
-        rule="supported if no unit at any rate is without gradient and the accuracy's interval lies above "
-        f"{config.at_chance:.0%}; refuted if some unit is, or the accuracy lies below",
+        rule="supported if every unit gets a gradient at every rate and the accuracy's interval lies above "
+        f"{config.at_chance:.0%}; refuted if a unit gets none or the interval lies below",
         unit="%",
         interval=_percent(interval),
         verdict=outcome,

@@ -45,7 +45,7 @@ class Config:
     """Units of each hidden layer whose parameters are counted."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.not_empty(depths=self.depths)
         checks.at_least(2, depths=self.depths)
         checks.at_least(1, points=self.points, width=self.width)

@@ -15,8 +15,8 @@ import numpy as np
 
 import jaxact
 import jaxact.nn
-from experiments.core.quantisation import holding, quantised
-from experiments.core.training import Grid, Layer, Recipe, begin, forward
+from experiments.core.quantisation import integer_bits, quantised
+from experiments.core.training import Grid, Layer, Recipe, forward, initial_state
 
 from .algebra import ABOVE, FLOATS, Check, differing, notes, slope, truth
 
@@ -97,7 +97,7 @@ def _parameters(_: str, size: Size) -> list[Check]:
     sizes = (64, size.width, size.width, 10)
 
     def counts(activation: str) -> tuple[int, int]:
-        net = begin(Recipe(sizes, activation), Grid.of([0], [0.1])).net
+        net = initial_state(Recipe(sizes, activation), Grid.of([0], [0.1])).net
         hidden, whole = (sum(leaf.size for leaf in jax.tree.leaves(part)) for part in (net[:-1], net))
         return hidden, whole
 
@@ -115,7 +115,7 @@ def _bits(dtype: str, _: Size) -> list[Check]:
     def worst(m: int, bits: int) -> float:
         return float(jnp.max(jnp.abs(quantised(capped, jnp.asarray(m), jnp.asarray(bits)) - capped)))
 
-    bits = int(holding(np.array([SIX])).item())
+    bits = int(integer_bits(np.array([SIX])).item())
     return [
         notes("bits before the point that hold 6", bits, 3, 3),
         notes("bits of 8 that are left, unsigned", BYTE - bits, 5, 5),

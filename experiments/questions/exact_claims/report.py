@@ -1,4 +1,4 @@
-"""What the checks of `exact_claims` say, in sentences, a table and a figure; all of it computed from them."""
+"""The report of `exact_claims`: sentences, a table and a figure, all computed from the runs."""
 
 import jax
 import jax.numpy as jnp

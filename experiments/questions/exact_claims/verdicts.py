@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the checks of `exact_claims`; its rules are in that file."""
+"""The verdicts of `exact_claims` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from typing import NamedTuple
 

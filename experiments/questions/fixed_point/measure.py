@@ -33,10 +33,10 @@ from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, Split, digits, load
 from experiments.core.devices import each_net
 from experiments.core.progress import Progress
-from experiments.core.quantisation import SMALLEST, holding, quantised
+from experiments.core.quantisation import LEAST_INTEGER_BITS, integer_bits, quantised
 from experiments.core.result import Runs
 from experiments.core.training import Grid, Net, Recipe, State, activate, forward, score
-from experiments.core.tuning import trained, tune_rate
+from experiments.core.tuning import train_epochs, tune_rate
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 FORMATS = ("m = 3", "holds all", "per layer", "chosen")
@@ -87,26 +87,26 @@ class Config:
     gains: int = 3
     """Initial gains per tuning window, a factor 2 apart."""
     windows: int = 4
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
     data: Name = "digits"
     """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; raw ones are of digits."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
         checks.not_empty(caps=(SIX, *self.caps), bits=self.bits, judged=self.judged)
-        checks.between(0, np.inf, caps=self.caps, rate=self.rate, gain=self.gain)
+        checks.strictly_between(0, np.inf, caps=self.caps, rate=self.rate, gain=self.gain)
         for bits in (*self.judged, EIGHT):
             checks.one_of(self.bits, judged=bits)
         checks.at_least(1, bits=self.bits, depth=self.depth, width=self.width, epochs=self.epochs, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> list[float]:
         """The cap of every kind of net; ReLU has none."""
@@ -135,7 +135,7 @@ def run(config: Config, progress: Progress) -> Runs:
     return runs
 
 
-@each_net(along=2)
+@each_net(batched=2)
 def score_rounded(recipe: Recipe, state: State, m: Array, bits: Array, x: Array, y: Array) -> tuple[Array, Array]:
     """As `score`, with the outputs of each hidden layer rounded to its own format; `m` is (net, layer)."""
 
@@ -169,7 +169,7 @@ def _rounded(config: Config, pixels: str, cap: float, data: Data) -> Runs:
     seeds, window = range(config.tuning_seeds), (config.rate, config.gain, config.rates, config.windows, config.gains)
     setting = tune_rate(recipe, data, config.epochs, seeds, *window)
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
-    state = trained(recipe, grid, data, config.epochs)
+    state = train_epochs(recipe, grid, data, config.epochs)
     error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
     highest = np.asarray(largest(recipe, state, data.train.x))
     accuracies: dict[str, list[np.ndarray]] = {name: [] for name in FORMATS}
@@ -188,11 +188,11 @@ def _rounded(config: Config, pixels: str, cap: float, data: Data) -> Runs:
 
 def formats(recipe: Recipe, state: State, highest: np.ndarray, bits: int, data: Split) -> Iterator[tuple[str, Array]]:
     """The m of every net and layer, for each way to find it."""
-    per_layer = holding(highest)
+    per_layer = integer_bits(highest)
     whole = np.broadcast_to(per_layer.max(1, keepdims=True), per_layer.shape)
-    tried = [np.full_like(per_layer, m) for m in range(SMALLEST, int(whole.max()) + 1)]
+    tried = [np.full_like(per_layer, m) for m in range(LEAST_INTEGER_BITS, int(whole.max()) + 1)]
     losses = [score_rounded(recipe, state, jnp.asarray(m), bits, *data)[1] for m in tried]
     best = np.argmin(np.nan_to_num(np.array(losses), nan=np.inf), axis=0)
-    chosen = np.repeat(SMALLEST + best[:, None], per_layer.shape[1], axis=1).astype(np.int32)
+    chosen = np.repeat(LEAST_INTEGER_BITS + best[:, None], per_layer.shape[1], axis=1).astype(np.int32)
     for name, m in zip(FORMATS, (np.full_like(per_layer, 3), whole, per_layer, chosen), strict=True):
         yield name, jnp.asarray(m)

@@ -1,9 +1,9 @@
-"""What the runs of `fixed_point` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `fixed_point`: sentences, tables and a figure, all computed from the runs."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.core.quantisation import holding
+from experiments.core.quantisation import integer_bits
 from experiments.core.result import Report, Runs, Table
 from experiments.core.statistics import REFUTED, SUPPORTED, mean_interval
 from experiments.core.style import canvas, legend, listed, title
@@ -51,7 +51,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     sentences = []
     for pixels in PIXELS:
         tops = [max(run["largest"]) for run in nets(runs, pixels, np.inf)]
-        integer = holding(np.array([min(tops), max(tops)]))
+        integer = integer_bits(np.array([min(tops), max(tops)]))
         sentences.append(
             f"On {pixels} pixels the largest output of a hidden ReLU unit on the training part is between "
             f"{min(tops):.1f} and {max(tops):.1f}, so that m = {listed([str(m) for m in np.unique(integer)])} "

@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `fixed_point`; its rules are in that file."""
+"""The verdicts of `fixed_point` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 import numpy as np
 

@@ -33,7 +33,7 @@ from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe, State, begin, forward
+from experiments.core.training import Grid, Recipe, State, forward, initial_state
 from experiments.core.tuning import Setting
 from experiments.core.units import saturated
 
@@ -76,7 +76,7 @@ class Config:
     tuning_seeds: int = 2
     """Seeds, never reported, on which the learning rate is chosen."""
     steps: int = 300
-    """Most steps a net may take; needing more counts as never."""
+    """Maximum of steps; a net that needs more counts as never reaching the training error."""
     batch: int = 32
     """Examples per step."""
     rate: float = 2.0**-6
@@ -86,18 +86,18 @@ class Config:
     windows: int = 1
     """Most tuning windows; with more than one a window moves until its best rate lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: Name = "digits"
     """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations(self.activations, learning=False)
+        checks.activations(self.activations, allow_prelu=False)
         checks.not_empty(activations=self.activations, scales=self.scales, depths=self.depths)
-        checks.between(0, np.inf, scales=self.scales, rate=self.rate)
+        checks.strictly_between(0, np.inf, scales=self.scales, rate=self.rate)
         if LECUN not in self.scales:
             raise ValueError(f"scales is {list(self.scales)}, but LeCun's scale 1 is expected among them.")
         checks.at_least(1, depths=self.depths, normalised_depths=self.normalised_depths)
@@ -106,7 +106,7 @@ class Config:
         checks.at_least(TUNING_LOOK, steps=self.steps)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
+        checks.strictly_between(0, 1, threshold=self.threshold, confidence=self.confidence)
 
     def kinds(self) -> list[Kind]:
         """The kinds of nets."""
@@ -140,7 +140,7 @@ def run(config: Config, progress: Progress) -> Runs:
 
 def _tuned(config: Config, task: Task, scale: float) -> Setting:
     window = (config.rate, scale, config.rates, 1, config.windows)
-    return tune_steps(task, config.threshold, range(config.tuning_seeds), *window, look_every=TUNING_LOOK)
+    return tune_steps(task, config.threshold, range(config.tuning_seeds), *window, check_every=TUNING_LOOK)
 
 
 def _reported(config: Config, task: Task, scale: float, setting: Setting) -> Runs:
@@ -148,7 +148,7 @@ def _reported(config: Config, task: Task, scale: float, setting: Setting) -> Run
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [scale])
     end = steps_to_error(task, grid, LOOK, all_reached)
     recipe, x = task.recipe, task.data.x
-    before, after = (np.asarray(_saturated(recipe, state, x)) for state in (begin(recipe, grid), end.state))
+    before, after = (np.asarray(_saturated(recipe, state, x)) for state in (initial_state(recipe, grid), end.state))
     depth = len(recipe.sizes) - 2
     shared = {
         "depth": depth,
@@ -160,7 +160,7 @@ def _reported(config: Config, task: Task, scale: float, setting: Setting) -> Run
     shared |= {"interior": setting.interior, "windows": setting.windows}
     return [
         shared
-        | {"seed": int(grid.seed[i]), "steps": float(end.reached[i, 0]), "error": float(end.error[i])}
+        | {"seed": int(grid.seed[i]), "steps": float(end.steps[i, 0]), "error": float(end.error[i])}
         | {"saturated_before": float(before[i]), "saturated_after": float(after[i])}
         | {"diverged": not np.isfinite(end.loss[i])}
         for i in range(config.seeds)

@@ -1,4 +1,4 @@
-"""What the runs of `init_scale` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `init_scale`: sentences, a table and a figure, all computed from the runs."""
 
 from itertools import product
 

@@ -44,7 +44,7 @@ from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import Grid, Net, Recipe, State, forward, score
-from experiments.core.tuning import by_error, trained, tune_rate
+from experiments.core.tuning import by_error, train_epochs, tune_rate
 from jaxact import init
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
@@ -94,22 +94,22 @@ class Config:
     rates: int = 3
     """Learning rates per tuning window, a factor 2 apart."""
     windows: int = 4
-    """Most tuning windows; a window moves until its best rate lies inside."""
+    """Maximum of tuning windows; a window moves until its best rate lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
     data: Name = "digits"
     """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations(self.others, learning=False)
+        checks.activations(self.others, allow_prelu=False)
         checks.not_empty(others=(ELU, *self.others), depths=self.depths, levels=self.levels)
         checks.not_empty(slopes=self.slopes, rates_around=self.rates_around)
-        checks.between(0, 1, slopes=self.slopes, confidence=self.confidence)
-        checks.between(0, np.inf, levels=self.levels, rate=self.rate, rates_around=self.rates_around)
+        checks.strictly_between(0, 1, slopes=self.slopes, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, levels=self.levels, rate=self.rate, rates_around=self.rates_around)
         checks.at_least(1, depths=self.depths, width=self.width, epochs=self.epochs, batch=self.batch)
         checks.at_least(1, draws=self.draws, tuning_seeds=self.tuning_seeds, windows=self.windows)
         checks.at_least(2, seeds=self.seeds)
@@ -149,7 +149,7 @@ def run(config: Config, progress: Progress) -> Runs:
     return runs
 
 
-@each_net(along=2)
+@each_net(batched=2)
 def score_noisy(noisy: tuple[Recipe, str], state: State, keys: Array, level: Array, x: Array, y: Array) -> Array:
     """The fraction of right answers of every net under the noise of its key; the recipe comes with the place."""
     recipe, place = noisy
@@ -172,10 +172,10 @@ def _reported(config: Config, recipe: Recipe, data: Data) -> Runs:
     """One row per multiple of the tuned rate and fresh seed, with an accuracy for every place, level and draw."""
     function = getattr(jaxact, recipe.activation) if isinstance(recipe.activation, str) else recipe.activation
     window = (config.rate, init.gain(function), config.rates, config.windows)
-    setting = tune_rate(recipe, data, config.epochs, range(config.tuning_seeds), *window, judged=by_error)
+    setting = tune_rate(recipe, data, config.epochs, range(config.tuning_seeds), *window, objective=by_error)
     seeds = range(FRESH, FRESH + config.seeds)
     grid = Grid.of(seeds, setting.rate * np.array(config.rates_around), [setting.gain])
-    state = trained(recipe, grid, data, config.epochs)
+    state = train_epochs(recipe, grid, data, config.epochs)
     error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
     keys = jax.vmap(jax.random.key)(grid.seed)
     draws = [jax.vmap(jax.random.fold_in, (0, None))(keys, draw) for draw in range(config.draws)]

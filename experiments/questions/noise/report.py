@@ -1,4 +1,4 @@
-"""What the runs of `noise` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `noise`: sentences, a table and a figure, all computed from the runs."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from experiments.core.data import TITLES
 from experiments.core.result import Report, Runs, Table
 from experiments.core.statistics import Interval
 from experiments.core.style import canvas, color, legend, listed, title
-from experiments.core.tuning import rates_said
+from experiments.core.tuning import rates_text
 
 from .measure import ELU, PLACES, Config, leaky
 from .verdicts import HALF, NOISE, PUBLISHED, clean, equal, hulled, judge, lead, noisy, shown
@@ -101,7 +101,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 def _caption(config: Config) -> str:
     return (
         "Points of test accuracy by which other activations are ahead of ELU, against the deviation of the noise, at "
-        f"the tuned rates. Intervals are hulls of those {rates_said(config.rates_around)}, each at "
+        f"the tuned rates. Intervals are hulls of those {rates_text(config.rates_around)}, each at "
         f"{config.confidence:.0%} over {config.seeds} seeds, averaged over {config.draws} draws; at 0 there is no "
         f"noise. Below the line ELU is better; the shaded band is {HALF:g} points wide on either side."
     )

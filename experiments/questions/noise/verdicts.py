@@ -1,4 +1,4 @@
-"""What may be said of the notes' claim after the runs of `noise`; its rules are in that file."""
+"""The verdicts of `noise` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from collections.abc import Callable
 from itertools import product
@@ -9,7 +9,7 @@ from experiments.core.data import TITLES
 from experiments.core.result import Claim, Runs
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval
 from experiments.core.style import named
-from experiments.core.tuning import at_all_rates, rates_said
+from experiments.core.tuning import hull_over_rates, rates_text
 
 from .measure import ELU, PLACES, Config, leaky
 
@@ -52,7 +52,7 @@ def lead(config: Config, runs: Runs, depth: int, place: str, rival: str) -> tupl
 
 def hulled(config: Config, differences: Callable[[float], np.ndarray]) -> Interval:
     """The interval of what differs between nets of a seed, at all multiples of the tuned rates."""
-    return at_all_rates(config.rates_around, lambda times: mean_interval(differences(times), config.confidence))
+    return hull_over_rates(config.rates_around, lambda times: mean_interval(differences(times), config.confidence))
 
 
 def shown(name: str) -> str:
@@ -91,7 +91,7 @@ def _claim(config: Config, runs: Runs, depth: int, place: str, rival: str) -> Cl
         text=f"ELU is more robust than {shown(rival)} to noise {NOISE[place]} ({depth} hidden layers)",
         source="S2" if compared else "S2, of leaky ReLU only",
         scope=f"{TITLES[config.data]}, {depth} hidden layers of {config.width}, Adam, rate tuned for each, "
-        f"noise of deviation {levels}; intervals hold {rates_said(config.rates_around)}",
+        f"noise of deviation {levels}; intervals hold {rates_text(config.rates_around)}",
         measure=f"test accuracy of ELU minus that of {shown(rival)} under noise; without noise it is "
         f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {both.value:.1f} "
         f"[{both.low:.1f}, {both.high:.1f}]",

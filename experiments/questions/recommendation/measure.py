@@ -39,7 +39,7 @@ from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.style import named
 from experiments.core.training import Grid, Recipe, score
-from experiments.core.tuning import by_error, trained, tune_rate
+from experiments.core.tuning import by_error, train_epochs, tune_rate
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 RELU = "relu"
@@ -74,16 +74,16 @@ class Config:
     gains: int = 3
     """Initial gains per tuning window, a factor 2 apart."""
     windows: int = 4
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
     data: tuple[Name, ...] = ("digits", "mnist1d")
     """What the nets learn, each with verdicts of its own: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         for name in self.data:
             checks.one_of(TITLES, data=name)
         checks.activations([name for name in self.activations if name != "maxout"])
@@ -94,8 +94,8 @@ class Config:
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
         checks.includes(1.0, rates_around=self.rates_around)
-        checks.between(0, np.inf, rate=self.rate, gain=self.gain, rates_around=self.rates_around)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rate=self.rate, gain=self.gain, rates_around=self.rates_around)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
 
 def smallest() -> Config:
@@ -127,10 +127,10 @@ def _reported(config: Config, data: Data, depth: int, name: str) -> Runs:
     recipe = Recipe((data.train.x.shape[1], *[config.width] * depth, 10), name, "adam", config.batch)
     epochs = max(1, config.steps * config.batch // len(data.train.y))
     window = (config.rate, config.gain, config.rates, config.windows, config.gains)
-    setting = tune_rate(recipe, data, epochs, range(config.tuning_seeds), *window, judged=by_error)
+    setting = tune_rate(recipe, data, epochs, range(config.tuning_seeds), *window, objective=by_error)
     seeds = range(FRESH, FRESH + config.seeds)
     grid = Grid.of(seeds, setting.rate * np.array(config.rates_around), [setting.gain])
-    error, loss = (np.asarray(value) for value in score(recipe, trained(recipe, grid, data, epochs), *data.test))
+    error, loss = (np.asarray(value) for value in score(recipe, train_epochs(recipe, grid, data, epochs), *data.test))
     return [
         {"seed": seed, "times": times, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
         | setting._asdict()

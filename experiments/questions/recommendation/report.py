@@ -1,4 +1,4 @@
-"""What the runs of `recommendation` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `recommendation`: sentences, a table and a figure, all computed from the runs."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from experiments.core.data import TITLES
 from experiments.core.result import Report, Runs, Table
 from experiments.core.style import canvas, color, listed, named, title
-from experiments.core.tuning import rates_said
+from experiments.core.tuning import rates_text
 
 from .measure import RELU, Config
 from .verdicts import HALF, PUBLISHED, accuracies, accuracy, ahead, judge, widened
@@ -96,7 +96,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 def _caption(config: Config) -> str:
     return (
         "How many points of test accuracy each activation is ahead of ReLU, one dot per seed, with the interquartile "
-        f"mean, all at the tuned rates. Its interval is the hull of those {rates_said(config.rates_around)}, each at "
+        f"mean, all at the tuned rates. Its interval is the hull of those {rates_text(config.rates_around)}, each at "
         f"{widened(config):.2%} ({config.confidence:.0%} for all of a panel together). In the shaded band, {HALF:g} "
         "points wide on either side, the rules see no difference."
     )

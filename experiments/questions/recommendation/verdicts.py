@@ -1,4 +1,4 @@
-"""What may be said of the notes' advice after the runs of `recommendation`; its rules are in that file."""
+"""The verdicts of `recommendation` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from experiments.core.data import TITLES
 from experiments.core.result import Claim, Runs
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, interquartile_interval, verdict
 from experiments.core.style import listed, named
-from experiments.core.tuning import at_all_rates, rates_said
+from experiments.core.tuning import hull_over_rates, rates_text
 
 from .measure import RELU, Config
 
@@ -50,7 +50,7 @@ def ahead(config: Config, runs: Runs, data: str, name: str, other: str, confiden
         pairs = [[accuracies(runs, data, depth, one, times) for one in (name, other)] for depth in config.depths]
         return interquartile_interval([one - two for one, two in pairs], confidence)
 
-    return at_all_rates(config.rates_around, compared)
+    return hull_over_rates(config.rates_around, compared)
 
 
 def widened(config: Config) -> float:
@@ -62,7 +62,7 @@ def _scope(config: Config, data: str) -> str:
     depths = listed([str(depth) for depth in config.depths])
     return (
         f"{TITLES[data]}, {depths} hidden layers of {config.width}, {config.steps} steps of Adam, rate and gain "
-        f"tuned for each; intervals hold {rates_said(config.rates_around)}"
+        f"tuned for each; intervals hold {rates_text(config.rates_around)}"
     )
 
 

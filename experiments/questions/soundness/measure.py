@@ -23,11 +23,11 @@ from jax import Array
 
 import jaxact
 from experiments.core import checks
-from experiments.core.convolution import stack
+from experiments.core.convolution import conv_stack
 from experiments.core.data import SHAPES, Split, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.training import Grid, Layer, Net, Recipe, State, begin, restart, resume, score
+from experiments.core.training import Grid, Layer, Net, Recipe, State, initial_state, restart, resume, score
 
 FRESH = 1000  # as in all questions
 RATE, BATCH, GAIN = 1e-2, 100, 3**-0.5  # PyTorch draws uniformly up to 1 / sqrt(fan-in): a gain of 1 / sqrt(3)
@@ -95,19 +95,19 @@ class Published(NamedTuple):
     accuracy: float
     """In per cent of the test part."""
     recipe: Recipe
-    start: Callable[[Recipe, Grid], State] = begin
+    start: Callable[[Recipe, Grid], State] = initial_state
 
 
 def _recipe(sizes: tuple[int, ...], **rest: object) -> Recipe:
     return Recipe((*sizes, 10), "relu", "adam", BATCH)._replace(**rest)
 
 
-WINDOWS, SIZES = stack(SHAPES["mnist1d"], CHANNELS, KERNELS)
+WINDOWS, SIZES = conv_stack(SHAPES["mnist1d"], CHANNELS, KERNELS)
 NETS = {
     "linear": Published("a linear layer", 32, _recipe((PLACES,))),
-    "mlp": Published(f"two dense layers of {WIDTH}", 68, _recipe((PLACES, WIDTH, WIDTH), reading=residual)),
+    "mlp": Published(f"two dense layers of {WIDTH}", 68, _recipe((PLACES, WIDTH, WIDTH), custom_forward=residual)),
     "cnn": Published(f"three convolutions of {CHANNELS} channels", 94, _recipe(SIZES, windows=WINDOWS)),
-    "gru": Published(f"a bidirectional GRU of {UNITS} units", 91, _recipe((PLACES,), reading=gru), start_gru),
+    "gru": Published(f"a bidirectional GRU of {UNITS} units", 91, _recipe((PLACES,), custom_forward=gru), start_gru),
 }
 
 
@@ -122,16 +122,16 @@ class Config:
     steps: int = 2000
     """Steps of training; the published accuracies took 6000."""
     confidence: float = 0.99
-    """Of every interval: 0.99, as in all questions."""
+    """Confidence of every interval: 0.99, as in all questions."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.not_empty(nets=self.nets)
         for net in self.nets:
             checks.one_of(NETS, net=net)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(PIECE, steps=self.steps)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
 
 def smallest() -> Config:

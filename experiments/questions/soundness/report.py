@@ -1,4 +1,4 @@
-"""What the runs of `soundness` say, in sentences, a table and a figure; all of it computed from the runs."""
+"""The report of `soundness`: sentences, a table and a figure, all computed from the runs."""
 
 import numpy as np
 from matplotlib.figure import Figure

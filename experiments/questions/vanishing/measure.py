@@ -41,8 +41,8 @@ from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.training import Grid, Net, Recipe, State, begin, forward, losses, score
-from experiments.core.tuning import trained, tune_rate
+from experiments.core.training import Grid, Net, Recipe, State, forward, initial_state, losses, score
+from experiments.core.tuning import train_epochs, tune_rate
 from experiments.core.units import saturated
 
 from .initials import INITS, drawn
@@ -85,18 +85,18 @@ class Config:
     rates: int = 5
     """Learning rates per tuning window, a factor 2 apart."""
     windows: int = 4
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as several claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: Name = "digits"
     """What the nets learn: digits, mnist1d, mnist, fashion or cifar10."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations(self.activations, learning=False)
+        checks.activations(self.activations, allow_prelu=False)
         checks.not_empty(activations=self.activations, inits=self.inits)
         for init in self.inits:
             checks.one_of(INITS, init=init)
@@ -104,8 +104,8 @@ class Config:
         checks.at_least(1, width=self.width, examples=self.examples, trained_layers=self.trained_layers)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch, windows=self.windows)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, np.inf, rate=self.rate)
-        checks.between(0, 1, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rate=self.rate)
+        checks.strictly_between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> tuple[str, ...]:
         """The untrained nets that there are."""
@@ -185,9 +185,9 @@ def _halves(config: Config, data: Data) -> Runs:
     seeds = range(config.tuning_seeds)
     chosen = tune_rate(recipe, data, config.epochs, seeds, config.rate, HE, config.rates, config.windows)
     grid = Grid.of(range(FRESH, FRESH + config.trained), [chosen.rate], [chosen.gain])
-    end = trained(recipe, grid, data, config.epochs)
+    end = train_epochs(recipe, grid, data, config.epochs)
     rows = []
-    for phase, state in (("before", begin(recipe, grid)), ("after", end)):
+    for phase, state in (("before", initial_state(recipe, grid)), ("after", end)):
         _, loss = score(recipe, state, *data.train)
         for seed, shares, value in zip(grid.seed, off(recipe, state, data.train.x), np.asarray(loss), strict=True):
             row = {"part": "half", "phase": phase, "seed": int(seed), "off": shares.tolist()}

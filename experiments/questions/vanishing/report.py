@@ -1,4 +1,4 @@
-"""What the runs of `vanishing` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `vanishing`: sentences, tables and a figure, all computed from the runs."""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `vanishing`; its rules are in that file."""
+"""The verdicts of `vanishing` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from functools import cache
 

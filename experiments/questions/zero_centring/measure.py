@@ -38,8 +38,8 @@ from experiments.core import checks
 from experiments.core.data import TITLES, Name, Split, digits, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.steps_to_error import TUNING_CHECK, Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe, State, begin, resume
+from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
+from experiments.core.training import Grid, Recipe, State, initial_state, resume
 
 from .centring import gaussian, inside, off_centre, same_sign
 from .path_ratio import PathRatio
@@ -115,7 +115,7 @@ class Config:
     tuning_seeds: int = 5
     """Seeds, never reported, on which learning rate and initial gain are chosen."""
     steps: int = 300
-    """Most steps a net may take; needing more counts as never."""
+    """Maximum of steps; a net that needs more counts as never reaching the training error."""
     batch: int = 32
     """Examples per step."""
     rate: float = 0.25
@@ -129,18 +129,18 @@ class Config:
     gains: int = 3
     """Initial gains per tuning window, a factor 2 apart."""
     windows: int = 6
-    """Most tuning windows; a window moves until its best setting lies inside."""
+    """Maximum of tuning windows; a window moves until its best setting lies inside."""
     confidence: float = 0.99
-    """Of every interval: 0.99, not 0.95, as many claims are judged at once."""
+    """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
     data: Name = "digits"
     """What nets learn from standardised pixels: digits, mnist1d, mnist, fashion or cifar10; others are of digits."""
     folder: str = ""
     """Folder with the files of mnist, fashion or cifar10; without one they are fetched from OpenML."""
 
     def __post_init__(self) -> None:
-        """Say in one sentence what cannot be run."""
+        """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations([*self.pixel_nets, *self.plain], learning=False)
+        checks.activations([*self.pixel_nets, *self.plain], allow_prelu=False)
         for name in self.moved:
             checks.one_of(SHIFTS, moved=name)
         for name in self.other_optimizers:
@@ -149,11 +149,11 @@ class Config:
         checks.not_empty(plain=(*self.moved, *self.plain))
         checks.at_least(2, depth=self.depth, seeds=self.seeds)
         checks.at_least(1, width=self.width, batch=self.batch, batches=self.batches, minibatches=self.minibatches)
-        checks.at_least(TUNING_CHECK, steps=self.steps)
+        checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
         checks.at_least(1, probe=self.probe, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
         checks.at_least(3, rates=self.rates)
-        checks.between(0, 1, threshold=self.threshold, confidence=self.confidence)
-        checks.between(0, np.inf, rate=self.rate, adam_rate=self.adam_rate, gain=self.gain)
+        checks.strictly_between(0, 1, threshold=self.threshold, confidence=self.confidence)
+        checks.strictly_between(0, np.inf, rate=self.rate, adam_rate=self.adam_rate, gain=self.gain)
 
     def nets(self) -> list[Net]:
         """All kinds of nets."""
@@ -216,8 +216,8 @@ def _watched(config: Config, net: Net, data: Split) -> Runs:
     shared = net._asdict() | setting._asdict()
     runs: Runs = []
     for i, seed in enumerate(grid.seed):
-        path_ratio = float(way.ratios[int(min(end.reached[i, 0], end.last)) - 1][i])
-        row = {"part": "way", "seed": int(seed), "steps": float(end.reached[i, 0]), "path_ratio": path_ratio}
+        path_ratio = float(way.ratios[int(min(end.steps[i, 0], end.last)) - 1][i])
+        row = {"part": "way", "seed": int(seed), "steps": float(end.steps[i, 0]), "path_ratio": path_ratio}
         runs.append(row | {"diverged": not np.isfinite(end.loss[i])} | shared)
     *_, (_, probed) = resume(recipe, begun, grid.seed, data, config.probe, config.probe)
     for time, state in (("at the start", begun), (f"after {config.probe} steps", probed)):
@@ -229,7 +229,7 @@ def starts(net: Net) -> Callable[[Recipe, Grid], State]:
     """New nets; what hidden outputs have too much is taken from the biases of the layer that they go to."""
 
     def start(recipe: Recipe, grid: Grid) -> State:
-        state = begin(recipe, grid)
+        state = initial_state(recipe, grid)
         first, *rest = state.net
         moved = (layer._replace(bias=layer.bias - net.repaid * layer.weight.sum(1)) for layer in rest)
         return state._replace(net=(first, *moved))

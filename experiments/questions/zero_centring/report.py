@@ -1,4 +1,4 @@
-"""What the runs of `zero_centring` say, in sentences, tables and a figure; all of it computed from the runs."""
+"""The report of `zero_centring`: sentences, tables and a figure, all computed from the runs."""
 
 from itertools import product
 

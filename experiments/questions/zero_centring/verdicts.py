@@ -1,4 +1,4 @@
-"""What may be said of the notes' claims after the runs of `zero_centring`; its rules are in that file."""
+"""The verdicts of `zero_centring` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from collections.abc import Sequence
 
