@@ -67,11 +67,8 @@ def verdict_counts_text(claims: Iterable[Claim]) -> str:
 def counts_by_claim(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
     """The number of verdicts of each kind on each claim of the notes that was tested, by the claim's number."""
     tested = list(claims)
-    return {
-        id: verdict_counts(claim for claim in tested if claim.id == id)
-        for id in CLAIMS
-        if any(c.id == id for c in tested)
-    }
+    by_id = {id: [claim for claim in tested if claim.id == id] for id in CLAIMS}
+    return {id: verdict_counts(of_id) for id, of_id in by_id.items() if of_id}
 
 
 def counts_table(claims: Iterable[Claim]) -> list[list[str]]:

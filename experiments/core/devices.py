@@ -48,7 +48,7 @@ def device_count() -> int:
 
 
 def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """jit a function of a recipe, of `batched` trees whose leading axis is the net, and of arguments that all nets share.
+    """jit a function of a recipe, `batched` trees whose leading axis is the net, and arguments that all nets share.
 
     The function must treat each net independently and return trees with the same leading axis. Every device gets
     equally many nets; where their number does not divide, the last net is computed several times.

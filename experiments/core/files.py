@@ -192,7 +192,7 @@ def _find(name: str, folder: Path, files: list[str]) -> Path:
 
 
 def _bytes(name: str, path: Path) -> bytes:
-    """The content of a file; DataError if it is another data set's file or a damaged one, a warning if it is unknown."""
+    """The content of a file; DataError if it is damaged or another data set's, a warning if it is unknown."""
     data = path.read_bytes()
     sums = {hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest()}
     for other, standard in STANDARD.items():

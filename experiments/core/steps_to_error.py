@@ -53,10 +53,10 @@ def steps_to_error(
     """
     recipe, data, max_steps, thresholds, start = task
     examples = Split(*(part[:ERROR_EXAMPLES] for part in data))  # the first ones, as `load` gives shuffled data
-    state = start(recipe, grid)
+    state = initial = start(recipe, grid)
     steps = np.full((len(grid.seed), len(thresholds)), np.inf)
     step, error, loss = 0, np.ones(len(steps)), np.zeros(len(steps))
-    for step, state in resume(recipe, state, grid.seed, data, max_steps, check_every):
+    for step, state in resume(recipe, initial, grid.seed, data, max_steps, check_every):
         error, loss = (np.asarray(value) for value in score(recipe, state, *examples))
         reached = (error[:, None] <= np.asarray(thresholds)) & np.isfinite(loss)[:, None]
         steps = np.where(reached, np.minimum(steps, step), steps)

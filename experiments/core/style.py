@@ -110,7 +110,7 @@ def whiskers(
     intervals: Sequence[Interval],
     activation: str,
     label: str = "",
-    borrowed: bool = False,
+    hollow: bool = False,
 ) -> None:
     """Draw values with their intervals: an infinite value has no point, an infinite end lies beyond the axis."""
     finite = [
@@ -123,8 +123,8 @@ def whiskers(
         [place for place, _ in finite],
         values,
         yerr=[below, above],
-        fmt="o:" if borrowed else "o-",
-        markerfacecolor="white" if borrowed else color(activation),
+        fmt="o:" if hollow else "o-",
+        markerfacecolor="white" if hollow else color(activation),
         capsize=2.5,
         elinewidth=1.2,
         linewidth=1.2,

@@ -217,7 +217,7 @@ def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -
 
 
 def _batches(seed: int, examples: int, batch: int) -> Iterator[np.ndarray]:
-    """Minibatches without end, reshuffled every epoch; they depend on the seed alone, so that activations share them."""
+    """Minibatches without end, reshuffled every epoch; the seed alone decides, so that activations share them."""
     batch = min(batch, examples)
     rng = np.random.default_rng(seed)
     while True:

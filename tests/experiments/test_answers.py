@@ -455,9 +455,9 @@ def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
 def _convergence_runs(steps: dict[str, float]) -> list[dict[str, Any]]:
     config = QUESTIONS["convergence"].config()
     return [
-        {"net": contest.net, "optimizer": contest.optimizer, "activation": name, "setting": "its own", "seed": seed}
+        {"net": setup.net, "optimizer": setup.optimizer, "activation": name, "setting": "its own", "seed": seed}
         | {"steps": [taken * (1 + seed / 100)] * len(config.thresholds), "diverged": False}
-        for contest in config.contests()
+        for setup in config.setups()
         for name, taken in steps.items()
         for seed in range(config.seeds)
     ]

@@ -259,7 +259,7 @@ def test_other_data_are_learnt_from_standardised_pixels_only(
         seen[pixels] = examples.x.shape[1]
         return []
 
-    monkeypatch.setattr(question, "_rounded" if question is fixed_point else "_watched", rows)
+    monkeypatch.setattr(question, "_reported", rows)
     question.run(dataclasses.replace(question.smallest(), data="mnist1d"), lambda fraction, doing: None)
     assert seen.pop("standardised") == 40
     assert set(seen.values()) == {64}

@@ -15,17 +15,17 @@ from experiments.questions.exact_claims import verdicts as exact_claims_verdicts
 from experiments.questions.exact_claims.algebra import (
     NOTES,
     TRUTH,
-    certain,
-    differing,
-    grid,
-    not_nan,
-    notes,
-    off,
-    slope,
+    autodiff_slope,
+    count_not_nan,
+    exact_values,
+    finite_points,
+    max_error,
+    notes_check,
+    share_unequal,
 )
 from experiments.questions.exact_claims.functions import FUNCTIONS
 from experiments.questions.exact_claims.nets import NETS
-from experiments.questions.exact_claims.verdicts import SAID, judge
+from experiments.questions.exact_claims.verdicts import STATEMENTS, judge
 
 Runs = list[dict[str, Any]]
 
@@ -42,57 +42,57 @@ def test_float64_is_not_left_switched_on(runs: Runs) -> None:
 
 
 def test_every_claim_is_checked_and_told(runs: Runs) -> None:
-    assert set(NETS) | set(FUNCTIONS) == set(SAID)
-    assert {name.split()[0] for name in SAID} == {f"A{n}" for n in range(1, 17)} | {"B22"}
-    for name in SAID:
-        assert any((run["claim"], run["of"]) == (name, NOTES) for run in runs)
+    assert set(NETS) | set(FUNCTIONS) == set(STATEMENTS)
+    assert {name.split()[0] for name in STATEMENTS} == {f"A{n}" for n in range(1, 17)} | {"B22"}
+    for name in STATEMENTS:
+        assert any((run["claim"], run["role"]) == (name, NOTES) for run in runs)
     assert all(run["low"] <= run["high"] for run in runs)
 
 
 def test_what_the_table_says_is_so_is_so(runs: Runs) -> None:
-    assert not [run["what"] for run in runs if run["of"] == TRUTH and not run["holds"]]
-    assert not [name for name in SAID if "not confirmed" in exact_claims_verdicts.what_is_so(runs, name)]
+    assert not [run["what"] for run in runs if run["role"] == TRUTH and not run["holds"]]
+    assert not [name for name in STATEMENTS if "not confirmed" in exact_claims_verdicts.true_sentence(runs, name)]
 
 
 def test_verdicts_on_what_is_known(runs: Runs) -> None:
     """Max(alpha x, x) is no PReLU above 1; the softmax's derivative lacks a factor; 0.1 is not 0.01."""
     claims = judge(exact_claims.smallest(), runs)
-    found = {name: claim.verdict for name, claim in zip(SAID, claims, strict=True)}
+    found = {name: claim.verdict for name, claim in zip(STATEMENTS, claims, strict=True)}
     refuted = {"A6", "A10 derivative", "A11", "A12", "A16"}
-    assert found == {name: REFUTED if name in refuted else SUPPORTED for name in SAID}
+    assert found == {name: REFUTED if name in refuted else SUPPORTED for name in STATEMENTS}
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", STATEMENTS)
 def test_one_failed_check_refutes_and_its_sentence_is_doubted(name: str, runs: Runs) -> None:
     def changed(of: str, holds: bool) -> Runs:
-        return [run | {"holds": holds} if (run["claim"], run["of"]) == (name, of) else run for run in runs]
+        return [run | {"holds": holds} if (run["claim"], run["role"]) == (name, of) else run for run in runs]
 
-    place = list(SAID).index(name)
+    place = list(STATEMENTS).index(name)
     config = exact_claims.smallest()
     assert judge(config, changed(NOTES, True))[place].verdict == SUPPORTED
-    first = next(i for i, run in enumerate(runs) if (run["claim"], run["of"]) == (name, NOTES))
+    first = next(i for i, run in enumerate(runs) if (run["claim"], run["role"]) == (name, NOTES))
     one = changed(NOTES, True)
     one[first] = one[first] | {"holds": False}
     claim = judge(config, one)[place]
     assert (claim.verdict, claim.interval.value) == (REFUTED, runs[first]["value"])
     told = " ".join(row[2] for row in exact_claims_report.report(config, changed(TRUTH, False)).tables[0].rows)
-    has_truth = any((run["claim"], run["of"]) == (name, TRUTH) for run in runs)
-    assert (f"not confirmed: {SAID[name].so}" in told) == has_truth
+    has_truth = any((run["claim"], run["role"]) == (name, TRUTH) for run in runs)
+    assert (f"not confirmed: {STATEMENTS[name].truth}" in told) == has_truth
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_slope_that_loses_its_digits_is_noticed(dtype: str) -> None:
     with jax.enable_x64(True):
-        x = grid(dtype)
+        x = finite_points(dtype)
         y = np.asarray(jaxact.sigmoid(x))
-        exact = certain(lambda v: 1 / (1 + v.exp()) * (1 - 1 / (1 + v.exp())), x)
-        assert off(slope(jaxact.sigmoid, x), exact) < 4
-        assert off(y * (1 - y), exact) > 1e3
-        assert off(np.nextafter(exact.astype(dtype), np.inf, dtype=dtype), exact) < 3
+        exact = exact_values(lambda v: 1 / (1 + v.exp()) * (1 - 1 / (1 + v.exp())), x)
+        assert max_error(autodiff_slope(jaxact.sigmoid, x), exact) < 4
+        assert max_error(y * (1 - y), exact) > 1e3
+        assert max_error(np.nextafter(exact.astype(dtype), np.inf, dtype=dtype), exact) < 3
 
 
 def test_a_nan_lies_in_no_range_and_unequal_is_counted() -> None:
-    assert not notes("", float("nan"), -1e9, 1e9).holds
-    assert not notes("", off(np.array([np.nan]), np.array([1.0])), 0, 1e9).holds
-    assert differing([1, 2, 3, 4], [1, 2, 3, 5]) == 0.25
-    assert not_nan([0.0, np.nan, np.inf]) == 2
+    assert not notes_check("", float("nan"), -1e9, 1e9).holds
+    assert not notes_check("", max_error(np.array([np.nan]), np.array([1.0])), 0, 1e9).holds
+    assert share_unequal([1, 2, 3, 4], [1, 2, 3, 5]) == 0.25
+    assert count_not_nan([0.0, np.nan, np.inf]) == 2

@@ -112,12 +112,12 @@ def test_robustness_is_judged_by_its_rule(under: Interval, clean: Interval, both
 def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[float, float]] | None = None) -> Runs:
     """ELU nets so many points ahead, with noise and without; at some multiples of the tuned rate by other numbers."""
     runs: Runs = []
-    for depth, name, times, seed in product(
+    for depth, name, multiple, seed in product(
         config.depths, (ELU, *config.rivals()), config.rates_around, range(config.seeds)
     ):
-        noisily, cleanly = (0.01 * one * (name == ELU) for one in (other or {}).get(times, (under, clean)))
+        noisily, cleanly = (0.01 * one * (name == ELU) for one in (other or {}).get(multiple, (under, clean)))
         levels = [[0.5 + 0.01 * seed + noisily] * 3] * len(config.levels)
-        row = {"depth": depth, "activation": name, "times": times, "seed": seed, "accuracy": 0.9 + cleanly}
+        row = {"depth": depth, "activation": name, "multiple": multiple, "seed": seed, "accuracy": 0.9 + cleanly}
         runs.append(row | {"noisy": dict.fromkeys(PLACES, levels), "diverged": False, "interior": True, "rate": 0.002})
     return runs
 
@@ -134,20 +134,20 @@ def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> Non
     assert claims[0].interval.value == pytest.approx(under)
 
 
-@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("multiple", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize(
     ("usual", "other"),
     [((2.0, 0.0), (-2.0, 0.0)), ((-2.0, 0.0), (2.0, 0.0)), ((2.0, 0.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 0.0))],
 )
 def test_what_another_rate_contradicts_is_inconclusive(
-    times: float, usual: tuple[float, float], other: tuple[float, float]
+    multiple: float, usual: tuple[float, float], other: tuple[float, float]
 ) -> None:
     """A lead of the other sign, a better clean net that drops more, or a difference where there was none."""
     config = Config()
-    runs = _runs(config, *usual, {times: other})
+    runs = _runs(config, *usual, {multiple: other})
     claims = noise_verdicts.judge(config, runs)
     assert {claim.verdict for claim in claims} == {INCONCLUSIVE}
-    tuned = other if times == 1 else usual
+    tuned = other if multiple == 1 else usual
     assert claims[0].interval == pytest.approx((tuned[0], min(usual[0], other[0]), max(usual[0], other[0])))
     assert f"without noise it is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
     alone = noise_verdicts.judge(replace(config, rates_around=(1.0,)), runs)

@@ -20,14 +20,14 @@ Runs = list[dict[str, Any]]
 def _runs(config: Config, ahead: dict[str, float], spread: float = 0.1) -> Runs:
     """Nets that are so many points ahead of ReLU, give or take the spread."""
     return [
-        {"data": data, "depth": depth, "activation": name, "times": times, "seed": 1000 + seed}
+        {"data": data, "depth": depth, "activation": name, "multiple": multiple, "seed": 1000 + seed}
         | {"diverged": False, "interior": True}
         | {"accuracy": 0.9 + 0.001 * seed + (ahead.get(name, 0.0) + spread * (-1) ** seed * (name != RELU)) / 100}
         | {"rate": 0.004, "gain": 1.0}
         for data in config.data
         for depth in config.depths
         for name in (RELU, *config.activations)
-        for times in config.rates_around
+        for multiple in config.rates_around
         for seed in range(config.seeds)
     ]
 
@@ -66,15 +66,15 @@ def test_a_difference_on_one_data_set_says_nothing_about_the_other() -> None:
     assert found == {"digits": SUPPORTED, "MNIST-1D": REFUTED}
 
 
-@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("multiple", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize(("usual", "other"), [(2.0, -2.0), (-2.0, 2.0)])
-def test_what_another_rate_contradicts_is_inconclusive(times: float, usual: float, other: float) -> None:
+def test_what_another_rate_contradicts_is_inconclusive(multiple: float, usual: float, other: float) -> None:
     config = Config()
     runs, flipped = (_runs(config, dict.fromkeys(config.activations, points), 0.0) for points in (usual, other))
-    runs = [run if run["times"] != times else two for run, two in zip(runs, flipped, strict=True)]
+    runs = [run if run["multiple"] != multiple else two for run, two in zip(runs, flipped, strict=True)]
     claims = recommendation_verdicts.judge(config, runs)
     assert {claim.verdict for claim in claims} == {INCONCLUSIVE}
-    tuned = other if times == 1 else usual
+    tuned = other if multiple == 1 else usual
     lead = recommendation_verdicts.ahead(config, runs, "digits", "elu", RELU, 0.99)
     assert lead == pytest.approx((tuned, -2, 2))
     changed = f"{len(claims)} of {len(claims)} claims would have another verdict"
@@ -85,7 +85,7 @@ def test_the_rival_that_is_shown_decides_not_one_whose_lead_hangs_on_the_rate() 
     config = Config()
     runs, flipped = _runs(config, {"gelu": 2.0, "elu": 5.0}), _runs(config, {"gelu": 2.0, "elu": -5.0})
     use, *_ = recommendation_verdicts.judge(
-        config, [run if run["times"] != 2 else two for run, two in zip(runs, flipped, strict=True)]
+        config, [run if run["multiple"] != 2 else two for run, two in zip(runs, flipped, strict=True)]
     )
     assert use.verdict == REFUTED
     assert "minus that of gelu" in use.measure

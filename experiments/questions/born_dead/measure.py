@@ -159,17 +159,18 @@ def learning(config: Config, rate: float) -> Runs:
     start = initial_state(recipe, grid)
     *_, (_, end) = train(recipe, grid, ABS, config.steps, config.steps)
     _, loss = score(recipe, end, *ABS)
-    before, after = (np.asarray(_constant(recipe, state)) for state in (start, end))
+    born_dead, collapsed = (np.asarray(_constant(recipe, state)) for state in (start, end))
+    mse = np.asarray(loss)
     return [
         {
             "part": "abs",
             "rate": rate,
             "seed": int(seed),
-            "born_dead": bool(constant_before),
-            "collapsed": bool(constant_after),
+            "born_dead": bool(born_dead[i]),
+            "collapsed": bool(collapsed[i]),
         }
-        | {"loss": float(mse), "diverged": not np.isfinite(mse)}
-        for seed, constant_before, constant_after, mse in zip(grid.seed, before, after, np.asarray(loss), strict=True)
+        | {"loss": float(mse[i]), "diverged": not np.isfinite(mse[i])}
+        for i, seed in enumerate(grid.seed)
     ]
 
 

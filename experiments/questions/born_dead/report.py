@@ -43,7 +43,7 @@ def report(config: Config, runs: Runs) -> Report:
     )
 
 
-def _percent_text(interval: Interval) -> str:
+def _text(interval: Interval) -> str:
     return f"{interval.value:.1f} % [{interval.low:.1f}, {interval.high:.1f}]"
 
 
@@ -53,10 +53,7 @@ def _biases(config: Config) -> list[float]:
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     shares = listed(
-        [
-            f"{_percent_text(percent(share(config, runs, width, config.hidden)))} at width {width}"
-            for width in config.widths
-        ]
+        [f"{_text(percent(share(config, runs, width, config.hidden)))} at width {width}" for width in config.widths]
     )
     sentences = [f"Share of nets born dead, with {config.hidden} hidden layers, one input and no biases: {shares}."]
     for rate in config.rates:
@@ -82,7 +79,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
-    ours = listed([f"{_percent_text(collapsed(config, runs, rate))} at rate {rate:g}" for rate in config.rates])
+    ours = listed([f"{_text(collapsed(config, runs, rate))} at rate {rate:g}" for rate in config.rates])
     known = [width for width in config.widths if width in LU_AT_TEN]
     theirs = "; ".join(
         f"width {width} {LU_AT_TEN[width]}, ours {100 * share(config, runs, width, config.hidden).value:.1f} %"
@@ -110,15 +107,15 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
     if safe:
         sentences.append(
-            f"Only narrow nets are born dead: of nets with {config.hidden} hidden layers of {min(safe)} units, less than "
-            "1 % are."
+            f"Only narrow nets are born dead: of nets with {config.hidden} hidden layers of {min(safe)} units, less "
+            "than 1 % are."
         )
     dead = at_bias(runs, "ordinary", 0.0, "dead_units")
     sentences.append(f"Ordinary nets start with {dead:.1f} % dead units at zero bias, so there is little to prevent.")
     best = min(_biases(config), key=lambda bias: at_bias(runs, "narrow", bias, "dead"))
     sentences.append(
-        f"Fewest narrow nets are born dead with bias {best:g}: {at_bias(runs, 'narrow', best, 'dead'):.1f} % in place of "
-        f"{at_bias(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead does not necessarily learn."
+        f"Fewest narrow nets are born dead with bias {best:g}: {at_bias(runs, 'narrow', best, 'dead'):.1f} % instead "
+        f"of {at_bias(runs, 'narrow', 0.0, 'dead'):.1f} %. A net that is not dead does not necessarily learn."
     )
     return sentences
 
@@ -127,8 +124,8 @@ def _caption(config: Config) -> str:
     return (
         f"Left: share of nets born dead by number of hidden layers, {config.nets:,} nets per width, with "
         f"{config.confidence:.0%} intervals narrower than the lines; the shaded bands lie between the bounds of {LU}. "
-        "Middle: nets of width 2 that were trained to learn |x|: born dead, died in training, or alive; the dashed line "
-        "is the published 90 %. "
+        "Middle: nets of width 2 that were trained to learn |x|: born dead, died in training, or alive; the dashed "
+        "line is the published 90 %. "
         f"Right: dead units (dots) and nets with a dead layer (crosses) on {TITLES[config.data]}, by initial bias."
     )
 
@@ -139,13 +136,13 @@ def _rays_table(config: Config, runs: Runs) -> Table:
     for width in config.widths:
         for hidden, dead, nets in counts(runs, width):
             if hidden in shown:
-                interval = percent(wilson_interval(dead, nets, config.confidence))
+                value, low, high = percent(wilson_interval(dead, nets, config.confidence))
                 bounds = [f"{100 * bound(width, hidden):.3f}" for bound in (lower, upper)]
                 rows.append(
                     [
                         str(width),
                         str(hidden),
-                        f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]",
+                        f"{value:.3f} [{low:.3f}, {high:.3f}]",
                         *bounds,
                     ]
                 )

@@ -37,7 +37,7 @@ FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 GAINS = {
     "identity": 1.0,
     "relu": 2.0**0.5,
-}  # LeCun's and He's gains: each keeps the size of its activation's signal from layer to layer
+}  # LeCun's and He's: each keeps the size of the signal from layer to layer
 XOR = Split(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([[0], [1], [1], [0]], "float32"))
 
 

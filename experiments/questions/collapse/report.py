@@ -46,8 +46,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         linear_accuracy = accuracy(runs, data, "identity", 1).mean()
         nets = [run for run in runs if run["part"] == "classes" and run["data"] == data]
         sentences += [
-            f"A single linear layer has a test accuracy of {linear_accuracy:.1f} % ({TITLES[data]}), so that a non-linearity "
-            f"can gain at most {100 - linear_accuracy:.1f} points.",
+            f"A single linear layer has a test accuracy of {linear_accuracy:.1f} % ({TITLES[data]}), so that a "
+            f"non-linearity can gain at most {100 - linear_accuracy:.1f} points.",
             f"{sum(run['diverged'] for run in nets)} nets diverged on {TITLES[data]}.",
         ]
         if border := [run for run in nets if not run["interior"]]:
@@ -78,13 +78,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     for data, depth in product(config.data, config.depths):
         difference = accuracy(runs, data, "relu", depth) - accuracy(runs, data, "identity", depth)
         gain = mean_interval(difference, config.confidence)
-        effect = (
-            "helps"
-            if gain.low > 0
-            else "hurts"
-            if gain.high < 0
-            else "makes no difference that can be told from chance"
-        )
+        effect = "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "makes no significant difference"
         sentences.append(
             f"With {depth} layers ReLU {effect} on {TITLES[data]}: "
             f"{gain.value:+.1f} points [{gain.low:+.1f}, {gain.high:+.1f}]."
@@ -153,9 +147,8 @@ def _classes(axes: Axes, config: Config, runs: Runs, data: str) -> None:
         mean = mean_interval(accuracies, config.confidence)
         label = None if name in labelled else NETS[name]
         labelled.add(name)
-        axes.scatter(
-            [_jitter(i, place) for i in range(len(accuracies))], accuracies, 12, color(name), alpha=0.6, label=label
-        )
+        places = [_jitter(i, place) for i in range(len(accuracies))]
+        axes.scatter(places, accuracies, 12, color(name), alpha=0.6, label=label)
         ends = [[mean.value - mean.low], [mean.high - mean.value]]
         axes.errorbar(place, mean.value, ends, fmt="_", color="#222222", capsize=4)
     axes.set_xticks(range(len(_nets(config))), [str(depth) for _, depth in _nets(config)])

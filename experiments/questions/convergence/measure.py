@@ -4,14 +4,14 @@ The notes say that ReLU "converges much faster than sigmoid/tanh in practice (e.
 "converge much faster than sigmoid/tanh" too and that ELU has "all benefits of ReLU" (B2), and that tanh is "better
 than logistic" (B9). The six goes back to Krizhevsky, Sutskever & Hinton 2012, figure 1.
 
-That figure was drawn from a convolutional net of four layers, three convolutions and a linear one, on CIFAR-10, and
-ends at 25 % training error. Here fully connected nets are trained to the threshold of the settings, and a convolutional
+That figure shows a convolutional net of four layers, three convolutions and a linear one, on CIFAR-10, down to 25 %
+training error. Here fully connected nets are trained to the threshold of the settings, and a convolutional
 net of four layers, whose convolutions are those of MNIST-1D's authors, to 25 %.
 
-A net is trained until it errs on at most a given share of its training examples. For every activation, net and
-optimiser, learning rate and initial gain are first tuned, on seeds that are not reported, to reach the verdict's
-threshold in the fewest steps. What is reported is a ratio of median steps over fresh seeds with a bootstrap
-interval; a run that never gets there counts as infinitely many steps.
+A net is trained until its training error is at most a given threshold. For every activation, net and optimiser,
+learning rate and initial gain are first tuned, on seeds that are not reported, to reach the verdict's threshold in the
+fewest steps. Reported is a ratio of median steps over fresh seeds with a bootstrap interval; a run that never reaches
+the threshold counts as infinitely many steps.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - "Six times" is SUPPORTED if the whole interval lies between 4 and 9, REFUTED if none of it does.
@@ -38,12 +38,13 @@ from experiments.core.tuning import Setting
 
 SATURATING = ("tanh", "sigmoid")
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
-CONVNET_LOOK, CONVNET_TUNING_LOOK = 16, 32  # steps between looks: a look costs as much as 20 steps
+CONVNET_CHECK_EVERY, CONVNET_TUNING_CHECK_EVERY = 16, 32  # steps between checks: a check costs as much as 20 steps
 CONVNET, KERNELS = "convnet", (5, 3, 3)
 USUAL = "usual"
-STARTS = {"sgd": 1.0, "momentum": 1 / 8, "adam": 1 / 64}  # a momentum of 0.9 makes a step ten times as long
+RATE_FACTORS = {"sgd": 1.0, "momentum": 1 / 8, "adam": 1 / 64}
+"""Of the learning rate, by optimiser: a momentum of 0.9 makes a step ten times as long."""
 OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
-"""As sentences name them."""
+"""The names of the optimisers in sentences."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Config:
     """Do nets with ReLU learn faster than nets with tanh or sigmoid, and is it six times?"""
 
     activations: tuple[str, ...] = ("relu", "leaky_relu", "elu", "tanh", "sigmoid")
-    """Names of jaxact functions to compare; claims are judged for the pairs that are there."""
+    """Names of jaxact functions to compare; claims are judged for the pairs that are among them."""
     nets: tuple[str, ...] = ("mlp2", "mlp4", CONVNET)
     """mlp2 has two hidden layers and so on, convnet three convolutions and a linear layer; each gets verdicts."""
     optimizers: tuple[str, ...] = ("sgd",)
@@ -59,9 +60,9 @@ class Config:
     width: int = 64
     """Units per hidden layer."""
     thresholds: tuple[float, ...] = (0.25, 0.10, 0.05, 0.01)
-    """Training errors whose first time is recorded."""
+    """Training errors; the first step at each of them is recorded."""
     threshold: float = 0.05
-    """The training error that verdicts and tuning go by; must be one of the thresholds."""
+    """The training error for verdicts and tuning; must be one of the thresholds."""
     seeds: int = 8
     """Fresh seeds reported per activation and net."""
     tuning_seeds: int = 5
@@ -81,11 +82,11 @@ class Config:
     windows: int = 6
     """Maximum of tuning windows; a window moves until its best setting lies inside."""
     channels: int = 25
-    """Of each convolution."""
+    """Channels of each convolution."""
     convnet_activations: tuple[str, ...] = ("relu", "tanh")
     """The activations to compare in the convolutional net; the published figure has these two."""
     convnet_threshold: float = 0.25
-    """The convolutional net's threshold for verdicts and tuning; the published one."""
+    """The convolutional net's training error for verdicts and tuning; the published one."""
     convnet_steps: int = 1500
     """Maximum of steps of the convolutional net."""
     convnet_tuning_seeds: int = 3
@@ -113,7 +114,7 @@ class Config:
             checks.one_of(OPTIMIZERS, optimizer=optimizer)
         checks.at_least(1, width=self.width, batch=self.batch, channels=self.channels)
         checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
-        checks.at_least(CONVNET_TUNING_LOOK, convnet_steps=self.convnet_steps)
+        checks.at_least(CONVNET_TUNING_CHECK_EVERY, convnet_steps=self.convnet_steps)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, convnet_tuning_seeds=self.convnet_tuning_seeds)
         checks.at_least(1, windows=self.windows, gains=self.gains)
         checks.at_least(2, seeds=self.seeds)
@@ -123,54 +124,53 @@ class Config:
         checks.one_of(self.thresholds, threshold=self.threshold)
         checks.one_of(self.thresholds, convnet_threshold=self.convnet_threshold)
 
-    def contests(self) -> "list[Contest]":
+    def setups(self) -> "list[Setup]":
         """Every net with every optimiser."""
-        return [self._contest(*one) for one in product(self.nets, self.optimizers)]
+        return [self._setup(*pair) for pair in product(self.nets, self.optimizers)]
 
     def names(self) -> list[str]:
-        """Every activation that runs in any contest."""
-        return list(dict.fromkeys(name for contest in self.contests() for name in contest.activations))
+        """All activations, in whichever setups they run."""
+        return list(dict.fromkeys(name for setup in self.setups() for name in setup.activations))
 
-    def _contest(self, net: str, optimizer: str) -> "Contest":
+    def _setup(self, net: str, optimizer: str) -> "Setup":
         if net == CONVNET:
             data = "mnist1d" if self.data == USUAL else self.data
             rest = (self.convnet_activations, self.convnet_threshold, self.convnet_steps)
-            looks = (CONVNET_LOOK, CONVNET_TUNING_LOOK, self.convnet_tuning_seeds)
-            return Contest(net, optimizer, data, *rest, *looks)
+            checks_every = (CONVNET_CHECK_EVERY, CONVNET_TUNING_CHECK_EVERY, self.convnet_tuning_seeds)
+            return Setup(net, optimizer, data, *rest, *checks_every)
         data = "digits" if self.data == USUAL else self.data
-        return Contest(
+        return Setup(
             net, optimizer, data, self.activations, self.threshold, self.steps, 1, TUNING_CHECK_EVERY, self.tuning_seeds
         )
 
 
-class Contest(NamedTuple):
-    """A net, its data and its optimiser, in which all activations race each other."""
+class Setup(NamedTuple):
+    """A net, its data and its optimiser, with which all activations are compared."""
 
     net: str
     optimizer: str
     data: str
     activations: tuple[str, ...]
     threshold: float
-    """The training error that verdicts and tuning go by."""
-    steps: int
-    """Most steps."""
-    look: int
-    """Steps between looks at the training error."""
-    tuning_look: int
+    """The training error for verdicts and tuning."""
+    max_steps: int
+    check_every: int
+    """Steps between checks of the training error."""
+    tuning_check_every: int
     """The same while tuning."""
     tuning_seeds: int
 
     @property
-    def short(self) -> str:
+    def text(self) -> str:
         """The net, and the optimiser unless it is plain SGD."""
         count = 0 if self.net == CONVNET else layers(self.net)
         net = f"{count} hidden layer{'s' * (count > 1)}" if count else "convolutional net"
         return net if self.optimizer == "sgd" else f"{net}, {OPTIMIZERS[self.optimizer]}"
 
     @property
-    def within(self) -> str:
-        """The same as it stands in a sentence."""
-        return f"a {self.short}" if self.net == CONVNET else self.short
+    def with_article(self) -> str:
+        """The same with its article."""
+        return f"a {self.text}" if self.net == CONVNET else self.text
 
 
 def smallest() -> Config:
@@ -196,7 +196,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """Whether it depends on depth and optimiser: four depths and the convolutional net, Adam as well, more seeds."""
+    """Four depths and the convolutional net, Adam as well, and more seeds."""
     return Config(nets=("mlp1", "mlp2", "mlp4", "mlp8", CONVNET), optimizers=("sgd", "adam"), seeds=12)
 
 
@@ -206,41 +206,41 @@ def layers(net: str) -> int:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Tune, then train on fresh seeds, every activation in every contest."""
-    todo = [(contest, name) for contest in config.contests() for name in contest.activations]
-    data = {name: load(name, config.folder).train for name in {contest.data for contest, _ in todo}}
-    settings: dict[tuple[Contest, str], Setting] = {}
+    """Tune every activation in every setup, then train it on fresh seeds."""
+    todo = [(setup, name) for setup in config.setups() for name in setup.activations]
+    data = {name: load(name, config.folder).train for name in {setup.data for setup, _ in todo}}
+    settings: dict[tuple[Setup, str], Setting] = {}
     runs: Runs = []
-    for index, (contest, name) in enumerate(todo):
-        progress(index / len(todo), f"{name}, {contest.short}")
-        task = Task(_recipe(config, contest, name), data[contest.data], contest.steps, config.thresholds)
-        settings[contest, name] = _tuned(config, contest, task)
-        runs += _reported(config, contest, task, settings[contest, name], "its own")
-        if name in SATURATING and (contest, "relu") in settings:
-            runs += _reported(config, contest, task, settings[contest, "relu"], "ReLU's")
+    for index, (setup, name) in enumerate(todo):
+        progress(index / len(todo), f"{name}, {setup.text}")
+        task = Task(_recipe(config, setup, name), data[setup.data], setup.max_steps, config.thresholds)
+        settings[setup, name] = _tuned(config, setup, task)
+        runs += _reported(config, setup, task, settings[setup, name], "its own")
+        if name in SATURATING and (setup, "relu") in settings:
+            runs += _reported(config, setup, task, settings[setup, "relu"], "ReLU's")
     progress(1.0, "done")
     return runs
 
 
-def _recipe(config: Config, contest: Contest, name: str) -> Recipe:
-    if contest.net == CONVNET:
-        windows, sizes = conv_stack(SHAPES[contest.data], config.channels, KERNELS)
-        return Recipe((*sizes, 10), name, contest.optimizer, config.batch, windows=windows)
-    sizes = (prod(SHAPES[contest.data]), *[config.width] * layers(contest.net), 10)
-    return Recipe(sizes, name, contest.optimizer, config.batch)
+def _recipe(config: Config, setup: Setup, name: str) -> Recipe:
+    if setup.net == CONVNET:
+        windows, sizes = conv_stack(SHAPES[setup.data], config.channels, KERNELS)
+        return Recipe((*sizes, 10), name, setup.optimizer, config.batch, windows=windows)
+    sizes = (prod(SHAPES[setup.data]), *[config.width] * layers(setup.net), 10)
+    return Recipe(sizes, name, setup.optimizer, config.batch)
 
 
-def _tuned(config: Config, contest: Contest, task: Task) -> Setting:
-    seeds, rate = range(contest.tuning_seeds), config.rate * STARTS[contest.optimizer]
+def _tuned(config: Config, setup: Setup, task: Task) -> Setting:
+    seeds, rate = range(setup.tuning_seeds), config.rate * RATE_FACTORS[setup.optimizer]
     window = (rate, config.gain, config.rates, config.gains, config.windows)
-    return tune_steps(task, contest.threshold, seeds, *window, check_every=contest.tuning_look)
+    return tune_steps(task, setup.threshold, seeds, *window, check_every=setup.tuning_check_every)
 
 
-def _reported(config: Config, contest: Contest, task: Task, setting: Setting, label: str) -> Runs:
+def _reported(config: Config, setup: Setup, task: Task, setting: Setting, label: str) -> Runs:
     """One row per fresh seed."""
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
-    end = steps_to_error(task, grid, contest.look, all_reached)
-    shared = {"net": contest.net, "optimizer": contest.optimizer, "activation": task.recipe.activation}
+    end = steps_to_error(task, grid, setup.check_every, all_reached)
+    shared = {"net": setup.net, "optimizer": setup.optimizer, "activation": task.recipe.activation}
     shared |= {"setting": label} | setting._asdict()
     return [
         shared

@@ -21,12 +21,12 @@ from experiments.core.statistics import (
 from experiments.core.steps_to_error import ERROR_EXAMPLES
 from experiments.core.style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
-from .measure import CONVNET, OPTIMIZERS, SATURATING, Config, Contest
+from .measure import CONVNET, OPTIMIZERS, SATURATING, Config, Setup
 from .verdicts import FASTER, PUBLISHED, SIX, ratio, steps_to
 
 TITLE = "Does ReLU learn six times faster?"
 
-READABLE = 3  # contests that fit beside each other
+MOST_COLUMNS = 3  # setups that fit side by side on a page
 
 
 def report(config: Config, runs: Runs) -> Report:
@@ -41,28 +41,28 @@ def report(config: Config, runs: Runs) -> Report:
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Few contests: steps by training error. Many: steps at the verdict's training error by net."""
-    return _by_threshold(config, runs) if len(config.contests()) <= READABLE else _by_net(config, runs)
+    """For few setups steps by training error, for many steps by net, at the verdict's training error."""
+    return _by_threshold(config, runs) if len(config.setups()) <= MOST_COLUMNS else _by_net(config, runs)
 
 
 def _by_threshold(config: Config, runs: Runs) -> Figure:
     """Steps, and steps relative to ReLU, against the training error to be reached."""
-    contests = config.contests()
-    picture, axes = canvas(2, len(contests), 4.2 * max(2, len(contests)), 6.8, sharey="row")
+    setups = config.setups()
+    picture, axes = canvas(2, len(setups), 4.2 * max(2, len(setups)), 6.8, sharey="row")
     places = np.arange(len(config.thresholds))
-    for column, contest in enumerate(contests):
+    for column, setup in enumerate(setups):
         top, bottom = axes[0][column], axes[1][column]
-        for shift, name in _apart(config.names()):
+        for shift, name in _shifts(config.names()):
             for setting in ("its own", "ReLU's"):
-                _draw(config, runs, contest, name, setting, top, bottom, places + shift)
-        title(top, f"{TITLES[contest.data]}, {contest.short}")
-        for one in (top, bottom):
-            one.set_xticks(places, [f"{threshold:.0%}" for threshold in config.thresholds])
-            one.set_xlim(-0.5, places[-1] + 0.5)
-        _compare(bottom)
+                _draw(config, runs, setup, name, setting, top, bottom, places + shift)
+        title(top, f"{TITLES[setup.data]}, {setup.text}")
+        for panel in (top, bottom):
+            panel.set_xticks(places, [f"{threshold:.0%}" for threshold in config.thresholds])
+            panel.set_xlim(-0.5, places[-1] + 0.5)
+        _draw_reference(bottom)
         bottom.set_xlabel("training error reached")
-    # The bar of a run that never arrives has no upper end.
-    axes[0][0].set_ylim(1, 2 * max(contest.steps for contest in contests))
+    # The bar of an interval that is infinite has no upper end.
+    axes[0][0].set_ylim(1, 2 * max(setup.max_steps for setup in setups))
     plain_log(axes[0][0], [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000])
     axes[0][0].set_ylabel("steps")
     axes[1][0].set_ylabel("steps / ReLU's steps")
@@ -74,31 +74,31 @@ def _by_net(config: Config, runs: Runs) -> Figure:
     """Steps relative to ReLU at the verdict's training error, net by net, one panel per optimiser."""
     picture, [axes] = canvas(1, len(config.optimizers), 4.7 * max(2, len(config.optimizers)), 4.6, sharey="row")
     labels = [net if net == CONVNET else net.removeprefix("mlp") for net in config.nets]
-    for one, optimizer in zip(axes, config.optimizers, strict=True):
-        contests = [contest for contest in config.contests() if contest.optimizer == optimizer]
-        for shift, name in _apart(config.names()):
-            there = [place for place, contest in enumerate(contests) if {name, "relu"} <= set(contest.activations)]
+    for panel, optimizer in zip(axes, config.optimizers, strict=True):
+        setups = [setup for setup in config.setups() if setup.optimizer == optimizer]
+        for shift, name in _shifts(config.names()):
+            ran = [place for place, setup in enumerate(setups) if {name, "relu"} <= set(setup.activations)]
             for convolutional in (False, True):  # no line joins different kinds of nets
-                places = [place for place in there if (contests[place].net == CONVNET) == convolutional]
+                places = [place for place in ran if (setups[place].net == CONVNET) == convolutional]
                 if name != "relu" and places:
-                    found = [ratio(config, runs, contests[i], name, "relu", contests[i].threshold) for i in places]
-                    whiskers(one, np.array(places) + shift, found, name, "_" * convolutional)
-        one.set_xticks(range(len(labels)), labels)
-        one.set_xlabel("hidden layers, or kind of net")
-        title(one, OPTIMIZERS[optimizer])
-        _compare(one)
+                    ratios = [ratio(config, runs, setups[i], name, "relu", setups[i].threshold) for i in places]
+                    whiskers(panel, np.array(places) + shift, ratios, name, "_" * convolutional)
+        panel.set_xticks(range(len(labels)), labels)
+        panel.set_xlabel("hidden layers, or kind of net")
+        title(panel, OPTIMIZERS[optimizer])
+        _draw_reference(panel)
     axes[0].set_ylabel("steps / ReLU's steps")
     legend(picture, axes[0], 4)
     return picture
 
 
-def _apart(names: Sequence[str]) -> list[tuple[float, str]]:
-    """How far from the tick every activation is drawn, so that none hides another."""
+def _shifts(names: Sequence[str]) -> list[tuple[float, str]]:
+    """The distance from the tick at which each activation is drawn, so that none hides another."""
     return [(0.12 * (index - (len(names) - 1) / 2), name) for index, name in enumerate(names)]
 
 
-def _compare(axes: Axes) -> None:
-    """What the notes say, and where nobody is faster."""
+def _draw_reference(axes: Axes) -> None:
+    """The range that the notes give, and the line of equal speed."""
     axes.axhspan(*SIX, color="#f3e3c3", zorder=0)
     axes.axhline(1, color="#444444", linestyle="--", linewidth=1)
     axes.set_ylim(0.2, 40)
@@ -106,45 +106,50 @@ def _compare(axes: Axes) -> None:
 
 
 def _draw(
-    config: Config, runs: Runs, contest: Contest, name: str, setting: str, top: Axes, bottom: Axes, places: np.ndarray
+    config: Config, runs: Runs, setup: Setup, name: str, setting: str, top: Axes, bottom: Axes, places: np.ndarray
 ) -> None:
-    """One activation with one kind of setting in both panels; nothing where it did not run."""
-    steps = [steps_to(config, runs, contest, name, threshold, setting) for threshold in config.thresholds]
+    """Draw one activation with one kind of setting in both panels, if it ran."""
+    steps = [steps_to(config, runs, setup, name, threshold, setting) for threshold in config.thresholds]
     if not steps[0]:
         return
-    borrowed = setting != "its own"
-    label = f"{named(name)} at ReLU's rate and gain" if borrowed else ""
-    if not borrowed:
-        whiskers(top, places, [median_interval(one, config.confidence) for one in steps], name, label)
+    at_relu_setting = setting != "its own"
+    label = f"{named(name)} at ReLU's rate and gain" if at_relu_setting else ""
+    if not at_relu_setting:
+        whiskers(top, places, [median_interval(each, config.confidence) for each in steps], name, label)
     else:
         top.plot([], [], "o:", color=color(name), markerfacecolor="white", label=label)
-    if "relu" in contest.activations and name != "relu":
-        relu = [steps_to(config, runs, contest, "relu", threshold) for threshold in config.thresholds]
-        ratios = [ratio_interval(one, base, config.confidence) for one, base in zip(steps, relu, strict=True)]
-        whiskers(bottom, places, ratios, name, label, borrowed)
+    if "relu" in setup.activations and name != "relu":
+        relu = [steps_to(config, runs, setup, "relu", threshold) for threshold in config.thresholds]
+        ratios = [ratio_interval(each, base, config.confidence) for each, base in zip(steps, relu, strict=True)]
+        whiskers(bottom, places, ratios, name, label, hollow=at_relu_setting)
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    """How many steps everybody took, and who never arrived."""
+    """Median steps of every activation, and the runs that never reached the training error."""
     sentences = []
-    for contest in config.contests():
-        goal = contest.threshold
-        times = {name: np.median(steps_to(config, runs, contest, name, goal)) for name in contest.activations}
-        order = listed([f"{named(name)} {_count(times[name])}" for name in sorted(times, key=lambda name: times[name])])
-        where = f"{TITLES[contest.data]} with {contest.within}"
+    for setup in config.setups():
+        goal = setup.threshold
+        medians = {name: np.median(steps_to(config, runs, setup, name, goal)) for name in setup.activations}
+        order = listed(
+            [f"{named(name)} {_count(medians[name])}" for name in sorted(medians, key=lambda name: medians[name])]
+        )
+        where = f"{TITLES[setup.data]} with {setup.with_article}"
         sentences.append(f"Median steps to {goal:.0%} training error on {where}, fastest first: {order}.")
-    own = [run for run in runs if run["setting"] == "its own"]
-    goals = {(contest.net, contest.optimizer): contest.threshold for contest in config.contests()}
-    columns = [config.thresholds.index(goals[run["net"], run["optimizer"]]) for run in own]
-    never = sum(np.isinf(run["steps"][column]) for run, column in zip(own, columns, strict=True))
-    blown = sum(run["diverged"] for run in own)
-    sentences.append(f"Of {len(own)} tuned runs {never} never got there and {blown} blew up; both count as never.")
-    outside = {(run["net"], run["optimizer"], run["activation"]) for run in own if not run["interior"]}
+    tuned = [run for run in runs if run["setting"] == "its own"]
+    goals = {(setup.net, setup.optimizer): setup.threshold for setup in config.setups()}
+    columns = [config.thresholds.index(goals[run["net"], run["optimizer"]]) for run in tuned]
+    never = sum(np.isinf(run["steps"][column]) for run, column in zip(tuned, columns, strict=True))
+    diverged = sum(run["diverged"] for run in tuned)
+    sentences.append(
+        f"Of {len(tuned)} tuned runs {never} never reached that error, {diverged} diverged; both count as "
+        "infinitely many steps."
+    )
+    outside = {(run["net"], run["optimizer"], run["activation"]) for run in tuned if not run["interior"]}
     where = [
-        f"{named(name)} with {contest.within}"
-        for contest in config.contests()
-        for name in contest.activations
-        if (contest.net, contest.optimizer, name) in outside
+        f"{named(name)} with {setup.with_article}"
+        for setup in config.setups()
+        for name in setup.activations
+        if (setup.net, setup.optimizer, name) in outside
     ]
     if where:
         sentences.append(
@@ -154,49 +159,50 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
-    """The published factor beside ours."""
+    """The published factor and ours."""
     goal = max(config.thresholds)
-    both = [contest for contest in config.contests() if {"relu", "tanh"} <= set(contest.activations)]
+    both = [setup for setup in config.setups() if {"relu", "tanh"} <= set(setup.activations)]
     if not both:
         return []
-    values = listed([f"{ratio(config, runs, one, 'tanh', 'relu', goal).value:.2f} ({one.short})" for one in both])
-    kinds = list(dict.fromkeys(f"{_kind(contest)} on {TITLES[contest.data]}" for contest in both))
+    values = listed([f"{ratio(config, runs, setup, 'tanh', 'relu', goal).value:.2f} ({setup.text})" for setup in both])
+    kinds = list(dict.fromkeys(f"{_kind(setup)} on {TITLES[setup.data]}" for setup in both))
     return [
         PUBLISHED,
         f"Ours, tanh against ReLU to {goal:.0%} training error: {values}.",
         "What differs: theirs is a convolutional net on colour photographs, of one size and initialisation; ours are "
         f"{listed(kinds)}, and each activation gets its best initial gain as well as its best learning rate. Their "
-        "caption says itself that the size of the effect varies with the architecture. The notes say sigmoid as well "
-        "as tanh; sigmoid is not in their figure.",
+        "caption says that the size of the effect varies with the architecture. The notes claim the same of sigmoid, "
+        "which is not in their figure.",
     ]
 
 
-def _kind(contest: Contest) -> str:
-    return "four-layer convolutional nets with strides" if contest.net == CONVNET else "fully connected nets"
+def _kind(setup: Setup) -> str:
+    return "four-layer convolutional nets with strides" if setup.net == CONVNET else "fully connected nets"
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
-    """What to do, as far as the intervals say it."""
+    """Advice that the intervals support."""
     sentences = []
-    for slow, contest in product(SATURATING, config.contests()):
-        if not {slow, "relu"} <= set(contest.activations):
+    for slow, setup in product(SATURATING, config.setups()):
+        if not {slow, "relu"} <= set(setup.activations):
             continue
-        tuned = ratio(config, runs, contest, slow, "relu", contest.threshold)
+        tuned = ratio(config, runs, setup, slow, "relu", setup.threshold)
         words = {
             SUPPORTED: "is slower than ReLU",
             REFUTED: "is faster than ReLU",
-            INCONCLUSIVE: "cannot be told from ReLU in speed",
+            INCONCLUSIVE: "is not significantly faster or slower than ReLU",
         }[verdict(tuned, *FASTER)]
-        relu = steps_to(config, runs, contest, "relu", contest.threshold)
-        steps = steps_to(config, runs, contest, slow, contest.threshold, "ReLU's")
-        borrowed = ratio_interval(steps, relu, config.confidence)
+        relu = steps_to(config, runs, setup, "relu", setup.threshold)
+        steps = steps_to(config, runs, setup, slow, setup.threshold, "ReLU's")
+        at_relu_setting = ratio_interval(steps, relu, config.confidence)
         sentences.append(
-            f"With {contest.within} a tuned {named(slow)} {words}: it takes {_times(tuned)} the steps. "
-            f"At the rate and gain tuned for ReLU it takes {_times(borrowed)} the steps of ReLU."
+            f"With {setup.with_article} a tuned {named(slow)} {words}: it takes {_times(tuned)} the steps. "
+            f"At the rate and gain tuned for ReLU it takes {_times(at_relu_setting)} the steps of ReLU."
         )
     if sentences:
         sentences.append(
-            "Whoever swaps activations and keeps the rest compares settings as much as activations: tune each of them."
+            "To compare activations, tune the rate and gain of each: with the settings of one of them, a comparison is "
+            "one of settings as much as of activations."
         )
     return sentences
 
@@ -214,55 +220,57 @@ def _caption(config: Config) -> str:
         f"bars are {config.confidence:.0%} intervals over {config.seeds} fresh seeds. The shaded band is where 'six "
         "times faster' would put a saturating activation; above the dashed line ReLU is faster."
     )
-    goals = listed(list(dict.fromkeys(f"{one.threshold:.0%} ({_kind(one)})" for one in config.contests())))
-    looked = f"Verdicts are taken at {goals}; the error is that of {ERROR_EXAMPLES:,} training examples where there are more."
-    if len(config.contests()) > READABLE:
+    goals = listed(list(dict.fromkeys(f"{setup.threshold:.0%} ({_kind(setup)})" for setup in config.setups())))
+    error = f"Verdicts are taken at {goals}; the error is measured on at most {ERROR_EXAMPLES:,} training examples."
+    if len(config.setups()) > MOST_COLUMNS:
         return (
             f"Median steps divided by ReLU's, at the training error of the verdicts; {shared} Where a point is "
-            f"missing, most runs never got there. {looked}"
+            f"missing, most runs never reached that error. {error}"
         )
     return (
-        f"Top: median steps until a net errs on so many of its training examples. Bottom: the same divided by ReLU's "
+        f"Top: median steps until a net reaches a training error. Bottom: the same divided by ReLU's "
         f"steps; {shared} Hollow dots: not tuned, but trained at the rate and gain that were tuned for ReLU. Where a "
-        f"line ends early, most runs never got further. {looked}"
+        f"line ends early, most runs never reached the lower errors. {error}"
     )
 
 
 def _ratios(config: Config, runs: Runs) -> Table:
-    """Where ReLU is faster, at a glance."""
+    """The steps of every activation relative to ReLU, by setup."""
     names = [name for name in config.names() if name != "relu"]
     rows = []
-    for contest in config.contests():
-        found = [
-            _interval(ratio(config, runs, contest, name, "relu", contest.threshold))
-            if {name, "relu"} <= set(contest.activations)
+    for setup in config.setups():
+        ratios = [
+            _interval(ratio(config, runs, setup, name, "relu", setup.threshold))
+            if {name, "relu"} <= set(setup.activations)
             else ""
             for name in names
         ]
-        rows.append([TITLES[contest.data], contest.short, f"{contest.threshold:.0%}", *found])
+        rows.append([TITLES[setup.data], setup.text, f"{setup.threshold:.0%}", *ratios])
     header = ["data", "net", "training error", *(f"{named(name)} / ReLU" for name in names)]
     return Table("Median steps divided by ReLU's", header, rows)
 
 
-def _interval(one: Interval) -> str:
-    value, low, high = ("never" if np.isinf(number) else f"{number:.2f}" for number in one)
+def _interval(interval: Interval) -> str:
+    value, low, high = ("never" if np.isinf(number) else f"{number:.2f}" for number in interval)
     return f"{value} [{low}, {high}]"
 
 
 def _table(config: Config, runs: Runs) -> Table:
-    """Settings and steps of every group, those with borrowed settings included."""
+    """Settings and steps of every activation in every setup, at its own settings and at ReLU's."""
     header = ["net", "activation", "rate and gain", "rate", "gain"]
-    header += [f"steps to {threshold:.0%}" for threshold in config.thresholds] + ["blew up"]
+    header += [f"steps to {threshold:.0%}" for threshold in config.thresholds] + ["diverged"]
     rows = []
-    for contest, name, setting in product(config.contests(), config.names(), ("its own", "ReLU's")):
-        group = (contest.net, contest.optimizer, name, setting)
-        one = [run for run in runs if (run["net"], run["optimizer"], run["activation"], run["setting"]) == group]
-        if not one:
+    for setup, name, setting in product(config.setups(), config.names(), ("its own", "ReLU's")):
+        group = (setup.net, setup.optimizer, name, setting)
+        nets = [run for run in runs if (run["net"], run["optimizer"], run["activation"], run["setting"]) == group]
+        if not nets:
             continue
         medians = [
-            _count(median_interval(steps_to(config, runs, contest, name, threshold, setting), config.confidence).value)
+            _count(median_interval(steps_to(config, runs, setup, name, threshold, setting), config.confidence).value)
             for threshold in config.thresholds
         ]
-        chosen = [f"{one[0]['rate']:.4g}", f"{one[0]['gain']:.3g}"]
-        rows.append([contest.short, named(name), setting, *chosen, *medians, str(sum(run["diverged"] for run in one))])
+        rate_and_gain = [f"{nets[0]['rate']:.4g}", f"{nets[0]['gain']:.3g}"]
+        rows.append(
+            [setup.text, named(name), setting, *rate_and_gain, *medians, str(sum(run["diverged"] for run in nets))]
+        )
     return Table("Median steps at every threshold", header, rows)

@@ -42,11 +42,11 @@ def _accuracy(runs: Runs, optimizer: str, rate: float, name: str = "relu", bias:
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for optimizer, optimizer_name in OPTIMIZERS.items():
+    for optimizer, label in OPTIMIZERS.items():
         tuned = tuned_rate(runs, optimizer)
         top = config.rates(optimizer)[-1]
         sentences.append(
-            f"{optimizer_name}: at the tuned rate {tuned:g} ReLU nets have {_dead(config, runs, optimizer, tuned):.1f} % dead "
+            f"{label}: at the tuned rate {tuned:g} ReLU nets have {_dead(config, runs, optimizer, tuned):.1f} % dead "
             f"units and {_accuracy(runs, optimizer, tuned):.1f} % test accuracy; at {top:g} they have "
             f"{_dead(config, runs, optimizer, top):.1f} % dead units and "
             f"{_accuracy(runs, optimizer, top):.1f} % accuracy."
@@ -54,9 +54,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         rate = guessing_rate(config, runs, optimizer)
         if rate is not None and config.cures:
             cures = ", ".join(f"{named(cure)} {_accuracy(runs, optimizer, rate, cure):.1f} %" for cure in config.cures)
-            sentences.append(
-                f"{optimizer_name}, rate {rate:g}, where ReLU nets guess, accuracies of the cures: {cures}."
-            )
+            sentences.append(f"{label}, rate {rate:g}, where ReLU nets guess, accuracies of the cures: {cures}.")
     diverged = sum(run["diverged"] for run in runs)
     sentences.append(f"{diverged} of {len(runs)} nets diverged; they do not count as dead.")
     return sentences
@@ -64,10 +62,10 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 def _compared(config: Config, runs: Runs) -> list[str]:
     worst = []
-    for optimizer, optimizer_name in OPTIMIZERS.items():
+    for optimizer, label in OPTIMIZERS.items():
         rates = config.rates(optimizer)
         rate = max(rates, key=lambda rate, o=optimizer: np.nan_to_num(_dead(config, runs, o, rate)))
-        worst.append(f"{_dead(config, runs, optimizer, rate):.0f} % ({optimizer_name} at {rate:g})")
+        worst.append(f"{_dead(config, runs, optimizer, rate):.0f} % ({label} at {rate:g})")
     return [
         f"{PUBLISHED}. Ours at the worst rate: {' and '.join(worst)}.",
         "What differs: CS231n names no data, net, optimiser or rate, so theirs is an order of magnitude and not a "
@@ -77,25 +75,25 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    for optimizer, optimizer_name in OPTIMIZERS.items():
+    for optimizer, label in OPTIMIZERS.items():
         tuned, rates = tuned_rate(runs, optimizer), config.rates(optimizer)
         many = [rate for rate in rates if _dead(config, runs, optimizer, rate) > 20]
         if many:
             sentences.append(
-                f"{optimizer_name}: more than a fifth of the units is dead from rate {min(many):g} on, "
+                f"{label}: more than a fifth of the units is dead from rate {min(many):g} on, "
                 f"{min(many) / tuned:.3g} times the tuned rate. If many units are dead, lower the rate first."
             )
         revival = [run for run in runs if run["phase"] == "after a high rate" and run["optimizer"] == optimizer]
         dead, revived = (sum(sum(row[kind]) for row in revival) for kind in ("dead", "revived"))
         if dead:
             sentences.append(
-                f"{optimizer_name}: lowering the rate afterwards revives {revived:,} of {dead:,} dead units "
+                f"{label}: lowering the rate afterwards revives {revived:,} of {dead:,} dead units "
                 f"({100 * revived / dead:.1f} %)."
             )
         for cure in config.cures:
             best = max(rates, key=lambda rate, o=optimizer, c=cure: _accuracy(runs, o, rate, c))
             sentences.append(
-                f"{optimizer_name} with {named(cure)}: best mean accuracy {_accuracy(runs, optimizer, best, cure):.1f} % "
+                f"{label} with {named(cure)}: best mean accuracy {_accuracy(runs, optimizer, best, cure):.1f} % "
                 f"at rate {best:g}; ReLU at its tuned rate has {_accuracy(runs, optimizer, tuned):.1f} %."
             )
     return sentences
@@ -158,7 +156,7 @@ def figure(config: Config, runs: Runs) -> Figure:
     """Dead units and accuracy against the learning rate, one column per optimiser."""
     rows = 3 if config.depths else 2
     picture, axes = canvas(rows, len(OPTIMIZERS), 9.5, 3.2 * rows, sharey="row")
-    for column, (optimizer, optimizer_name) in enumerate(OPTIMIZERS.items()):
+    for column, (optimizer, label) in enumerate(OPTIMIZERS.items()):
         rates, (top, bottom) = config.rates(optimizer), (axes[0][column], axes[1][column])
         for name, bias in config.variants():
             style: dict[str, Any] = {"color": color(name), "label": named(name) + (f", bias {bias:g}" if bias else "")}
@@ -189,7 +187,7 @@ def figure(config: Config, runs: Runs) -> Figure:
             axes_of_column.set(xscale="log", ylim=(-4, 104))
         top.sharex(bottom)
         top.tick_params(labelbottom=False)
-        title(top, optimizer_name)
+        title(top, label)
         bottom.set_xlabel("learning rate")
         if config.depths:
             _draw_depths(config, runs, axes[2][column], optimizer)

@@ -75,7 +75,7 @@ def share(config: Config, rows: Runs, kind: str) -> np.ndarray:
 
 
 def guessing_rate(config: Config, runs: Runs, optimizer: str) -> float | None:
-    """The lowest rate at which the interval of the ReLU nets' accuracy lies below `at_chance`; None if there is none."""
+    """The lowest rate at which the interval of ReLU's accuracy lies below `at_chance`; None if there is none."""
     for rate in config.rates(optimizer):
         rows = fresh_nets(runs, optimizer, "relu", 0.0, rate)
         if mean_interval([row["accuracy"] for row in rows], config.confidence).high < config.at_chance:
@@ -131,7 +131,8 @@ def _stays_dead(config: Config, runs: Runs, optimizer: str, phase: str) -> Claim
         source="S4 S0",
         scope=_scope(config, optimizer),
         measure=f"share of {dead:,} dead units that came back in {config.steps} more steps ({revived:,})",
-        rule=f"supported if none of at least {ENOUGH_DEAD} dead units comes back, refuted if the Wilson interval lies above 0",
+        rule=f"supported if none of at least {ENOUGH_DEAD} dead units revives, refuted if the Wilson interval lies "
+        "above 0",
         unit="%",
         interval=_percent(interval),
         verdict=outcome,

@@ -1,4 +1,4 @@
-"""Checks of what the notes say of single functions: ranges, slopes, saturation, special cases, the softmax."""
+"""Checks of the claims about single functions: ranges, slopes, saturation, special cases, the softmax."""
 
 from collections.abc import Callable
 
@@ -15,21 +15,21 @@ from .algebra import (
     FLOATS,
     ROUNDING,
     Check,
-    certain,
-    differing,
-    extremes,
-    grid,
-    not_nan,
-    notes,
-    off,
-    slope,
-    truth,
+    autodiff_slope,
+    count_not_nan,
+    exact_values,
+    finite_points,
+    infinities,
+    max_error,
+    notes_check,
+    share_unequal,
+    truth_check,
 )
 
-ZERO = 1e-3
-"""Of the largest slope: below that a slope is about zero."""
+ABOUT_ZERO = 1e-3
+"""A slope below this times the largest slope is about zero."""
 ALPHAS = (0.25, 1.0, 2.0)
-"""Slopes of PReLU: where it starts, the identity, and one above 1."""
+"""Slopes of PReLU: its initial one, that of the identity, and one above 1."""
 
 
 def _sigmoid(x: arb) -> arb:
@@ -45,58 +45,63 @@ def _tanh_slope(x: arb) -> arb:
 
 
 def _ranges(dtype: str) -> list[Check]:
-    x = np.concatenate([grid(dtype), extremes(dtype)])
+    x = np.concatenate([finite_points(dtype), infinities(dtype)])
     y, t = np.asarray(jaxact.sigmoid(x)), np.asarray(jaxact.tanh(x))
     whole = np.asarray(jaxact.sigmoid(np.arange(105, dtype=dtype)))
-    inside = certain(lambda v: _sigmoid(-abs(v)), grid(dtype))  # the distance to the nearer end
+    inside = exact_values(lambda v: _sigmoid(-abs(v)), finite_points(dtype))  # the distance to the nearer end
     return [
-        notes("sigmoid's values outside [0, 1]", np.sum(~((y >= 0) & (y <= 1))).item()),
-        notes("tanh's values outside [-1, 1]", np.sum(~((t >= -1) & (t <= 1))).item()),
-        notes(
+        notes_check("sigmoid's values outside [0, 1]", np.sum(~((y >= 0) & (y <= 1))).item()),
+        notes_check("tanh's values outside [-1, 1]", np.sum(~((t >= -1) & (t <= 1))).item()),
+        notes_check(
             "of sigmoid(NaN) and tanh(NaN), how many are numbers",
-            not_nan([f(np.nan) for f in (jaxact.sigmoid, jaxact.tanh)]),
+            count_not_nan([f(np.nan) for f in (jaxact.sigmoid, jaxact.tanh)]),
         ),
-        truth("the least distance of sigmoid from 0 and 1 in exact arithmetic", inside.min(), ABOVE, 1.0),
-        truth("the first whole number at which the float sigmoid is 1", np.argmax(whole == 1).item(), 1, 104),
+        truth_check("the least distance of sigmoid from 0 and 1 in exact arithmetic", inside.min(), ABOVE, 1.0),
+        truth_check("the first whole number at which the float sigmoid is 1", np.argmax(whole == 1).item(), 1, 104),
     ]
 
 
 def _slopes(dtype: str) -> list[Check]:
-    x = grid(dtype)
-    smooth, steps = np.append(x, np.zeros(1, dtype)), np.where(x > 0, 1, 0)
+    x = finite_points(dtype)
+    with_zero, step = np.append(x, np.zeros(1, dtype)), np.where(x > 0, 1, 0)
     leaky = np.where(x > 0, 1, 0.01).astype(dtype)
-    ends, nan = extremes(dtype), np.array([np.nan], dtype)
-    named = (jaxact.sigmoid, jaxact.tanh)
-    limits = np.concatenate([slope(f, ends) for f in (*named, jaxact.relu, jaxact.leaky_relu)])
+    ends, nan = infinities(dtype), np.array([np.nan], dtype)
+    smooth_functions = (jaxact.sigmoid, jaxact.tanh)
+    limits = np.concatenate([autodiff_slope(f, ends) for f in (*smooth_functions, jaxact.relu, jaxact.leaky_relu)])
     expected = np.concatenate([[0, 0, 0, 0, 0, 1], np.array([0.01, 1], dtype)])
     y = np.asarray(jaxact.sigmoid(x))
     return [
-        notes(
+        notes_check(
             "sigmoid' against s (1 - s), units of rounding",
-            off(slope(jaxact.sigmoid, smooth), certain(_sigmoid_slope, smooth)),
+            max_error(autodiff_slope(jaxact.sigmoid, with_zero), exact_values(_sigmoid_slope, with_zero)),
             0,
             ROUNDING,
         ),
-        notes(
+        notes_check(
             "tanh' against 1 - t^2, units of rounding",
-            off(slope(jaxact.tanh, smooth), certain(_tanh_slope, smooth)),
+            max_error(autodiff_slope(jaxact.tanh, with_zero), exact_values(_tanh_slope, with_zero)),
             0,
             ROUNDING,
         ),
-        notes("share of points where relu' is not 0 or 1 as printed", differing(slope(jaxact.relu, x), steps)),
-        notes(
+        notes_check(
+            "share of points where relu' is not 0 or 1 as printed", share_unequal(autodiff_slope(jaxact.relu, x), step)
+        ),
+        notes_check(
             "share of points where leaky_relu' is not 0.01 or 1 as printed",
-            differing(slope(jaxact.leaky_relu, x), leaky),
+            share_unequal(autodiff_slope(jaxact.leaky_relu, x), leaky),
         ),
-        notes("share of slopes at +-inf that are not their limits", differing(limits, expected)),
-        notes("of sigmoid'(NaN) and tanh'(NaN), how many are numbers", not_nan([slope(f, nan) for f in named])),
-        truth(
+        notes_check("share of slopes at +-inf that are not their limits", share_unequal(limits, expected)),
+        notes_check(
+            "of sigmoid'(NaN) and tanh'(NaN), how many are numbers",
+            count_not_nan([autodiff_slope(f, nan) for f in smooth_functions]),
+        ),
+        truth_check(
             "dsigmoid(y) = y (1 - y) of the output y = 1/2",
-            0.5 * (1 - 0.5) - slope(jaxact.sigmoid, np.zeros(1, dtype)).item(),
+            0.5 * (1 - 0.5) - autodiff_slope(jaxact.sigmoid, np.zeros(1, dtype)).item(),
         ),
-        truth(
+        truth_check(
             "the largest relative error of y (1 - y) computed in floats",
-            np.max(np.abs(y * (1 - y) / certain(_sigmoid_slope, x) - 1)),
+            np.max(np.abs(y * (1 - y) / exact_values(_sigmoid_slope, x) - 1)),
             1.0,
             1.0,
         ),
@@ -104,42 +109,44 @@ def _slopes(dtype: str) -> list[Check]:
 
 
 def _tails(dtype: str) -> list[Check]:
-    at = slope(jaxact.sigmoid, np.array([-10, 0, 10], dtype))
-    x = grid(dtype)
-    by_size = slope(jaxact.sigmoid, x[x > 0])
+    slopes = autodiff_slope(jaxact.sigmoid, np.array([-10, 0, 10], dtype))
+    x = finite_points(dtype)
+    rising_x = autodiff_slope(jaxact.sigmoid, x[x > 0])
     return [
-        notes("sigmoid'(-10) / sigmoid'(0)", at[0] / at[1], 0, ZERO),
-        notes("sigmoid'(10) / sigmoid'(0)", at[2] / at[1], 0, ZERO),
-        notes("sigmoid'(0), the largest of all", at[1], 0.25, 0.25),
-        notes("times the slope rises as x grows from 0", np.sum(np.diff(by_size) > 0).item()),
+        notes_check("sigmoid'(-10) / sigmoid'(0)", slopes[0] / slopes[1], 0, ABOUT_ZERO),
+        notes_check("sigmoid'(10) / sigmoid'(0)", slopes[2] / slopes[1], 0, ABOUT_ZERO),
+        notes_check("sigmoid'(0), the largest of all", slopes[1], 0.25, 0.25),
+        notes_check("times the slope rises as x grows from 0", np.sum(np.diff(rising_x) > 0).item()),
     ]
 
 
 def _saturated(dtype: str) -> list[Check]:
-    x = grid(dtype)
-    y, slopes = np.asarray(jaxact.sigmoid(x)), slope(jaxact.sigmoid, x)
-    full = (y == 0) | (y == 1)
+    x = finite_points(dtype)
+    y, slopes = np.asarray(jaxact.sigmoid(x)), autodiff_slope(jaxact.sigmoid, x)
+    saturated = (y == 0) | (y == 1)
     return [
-        notes("the largest sigmoid' where the float sigmoid is 0 or 1", slopes[full].max()),
-        truth(
+        notes_check("the largest sigmoid' where the float sigmoid is 0 or 1", slopes[saturated].max()),
+        truth_check(
             "the smallest sigmoid' at +-104 and between, in exact arithmetic",
-            certain(_sigmoid_slope, x).min(),
+            exact_values(_sigmoid_slope, x).min(),
             ABOVE,
             1.0,
         ),
-        truth("the largest y (1 - y) where the float y is 0 or 1", (y * (1 - y))[full].max()),
+        truth_check("the largest y (1 - y) where the float y is 0 or 1", (y * (1 - y))[saturated].max()),
     ]
 
 
 def _at_zero(dtype: str) -> list[Check]:
     zeros, near = np.array([0.0, -0.0], dtype), np.array([-1e-30, 1e-30], dtype)
     return [
-        notes("relu's slope just above 0 less that just below", np.ptp(slope(jaxact.relu, near)), 1.0, 1.0),
-        notes("the largest slope of jaxact.relu at +0 and -0", slope(jaxact.relu, zeros).max()),
-        notes("the largest slope of jax.nn.relu at +0 and -0", slope(jax.nn.relu, zeros).max()),
-        truth(
+        notes_check(
+            "relu's slope just above 0 less that just below", np.ptp(autodiff_slope(jaxact.relu, near)), 1.0, 1.0
+        ),
+        notes_check("the largest slope of jaxact.relu at +0 and -0", autodiff_slope(jaxact.relu, zeros).max()),
+        notes_check("the largest slope of jax.nn.relu at +0 and -0", autodiff_slope(jax.nn.relu, zeros).max()),
+        truth_check(
             "the slope of jnp.maximum(x, 0) at 0",
-            slope(lambda x: jnp.maximum(x, jnp.zeros_like(x)), zeros).max(),
+            autodiff_slope(lambda x: jnp.maximum(x, jnp.zeros_like(x)), zeros).max(),
             0.5,
             0.5,
         ),
@@ -148,57 +155,57 @@ def _at_zero(dtype: str) -> list[Check]:
 
 def _output_layers(dtype: str) -> list[Check]:
     rows = np.random.default_rng(0).normal(0, 3, (200, 7)).astype(dtype)
-    x = grid(dtype)
+    x = finite_points(dtype)
     pairs = np.stack([x, np.zeros_like(x)], axis=-1)
     sums = np.asarray(jaxact.softmax(rows)).astype(float).sum(-1)
     eps = float(np.finfo(dtype).eps)
     identity, sigmoid = CATALOGUE["identity"].bounds, CATALOGUE["sigmoid"].bounds
     return [
-        notes("softmax: largest |sum - 1|, units of rounding", np.abs(sums - 1).max() / eps, 0, ROUNDING),
-        notes(
+        notes_check("softmax: largest |sum - 1|, units of rounding", np.abs(sums - 1).max() / eps, 0, ROUNDING),
+        notes_check(
             "sigmoid(x) against softmax(x, 0), units of rounding",
-            off(jaxact.softmax(pairs)[:, 0], certain(_sigmoid, x)),
+            max_error(jaxact.softmax(pairs)[:, 0], exact_values(_sigmoid, x)),
             0,
             ROUNDING,
         ),
-        notes(
+        notes_check(
             "sigmoid(x) against its formula, units of rounding",
-            off(jaxact.sigmoid(x), certain(_sigmoid, x)),
+            max_error(jaxact.sigmoid(x), exact_values(_sigmoid, x)),
             0,
             ROUNDING,
         ),
-        truth("ends of identity's range that are finite", sum(map(np.isfinite, identity or (0, 0)))),
-        truth("ends of sigmoid's range that are finite", sum(map(np.isfinite, sigmoid or ())), 2, 2),
+        truth_check("ends of identity's range that are finite", sum(map(np.isfinite, identity or (0, 0)))),
+        truth_check("ends of sigmoid's range that are finite", sum(map(np.isfinite, sigmoid or ())), 2, 2),
     ]
 
 
 def _softmax_derivative(dtype: str) -> list[Check]:
     rows = jnp.asarray(np.random.default_rng(0).normal(0, 2, (200, 5)).astype(dtype))
-    truths = np.eye(5, dtype=dtype)[np.arange(200) % 5]
+    labels = np.eye(5, dtype=dtype)[np.arange(200) % 5]
     p = np.asarray(jaxact.softmax(rows))
 
     def gradient(function: Callable[[jax.Array], jax.Array]) -> np.ndarray:
-        picked = jax.grad(lambda row, y: jnp.sum(function(row) * y))
-        return np.asarray(jax.jit(jax.vmap(picked))(rows, jnp.asarray(truths)))
+        of_row = jax.grad(lambda row, y: jnp.sum(function(row) * y))
+        return np.asarray(jax.jit(jax.vmap(of_row))(rows, jnp.asarray(labels)))
 
     eps = float(np.finfo(dtype).eps)
-    by_hand = np.sum(p * truths, -1, keepdims=True) * (truths - p)
+    formula = np.sum(p * labels, -1, keepdims=True) * (labels - p)
     return [
-        notes(
+        notes_check(
             "largest |dp_y / do_j - (y_j - p_j)|",
-            np.abs(gradient(jaxact.softmax) - (truths - p)).max(),
+            np.abs(gradient(jaxact.softmax) - (labels - p)).max(),
             0,
             ROUNDING * eps,
         ),
-        truth(
+        truth_check(
             "d log p_y / do_j against y_j - p_j, units of rounding",
-            np.abs(gradient(jaxact.log_softmax) - (truths - p)).max() / eps,
+            np.abs(gradient(jaxact.log_softmax) - (labels - p)).max() / eps,
             0,
             ROUNDING,
         ),
-        truth(
+        truth_check(
             "dp_y / do_j against p_y (y_j - p_j), units of rounding",
-            np.abs(gradient(jaxact.softmax) - by_hand).max() / eps,
+            np.abs(gradient(jaxact.softmax) - formula).max() / eps,
             0,
             ROUNDING,
         ),
@@ -206,48 +213,54 @@ def _softmax_derivative(dtype: str) -> list[Check]:
 
 
 def _prelu(dtype: str) -> list[Check]:
-    x = np.concatenate([grid(dtype), np.zeros(1, dtype), extremes(dtype)])
+    x = np.concatenate([finite_points(dtype), np.zeros(1, dtype), infinities(dtype)])
 
     def wrong(alpha: float) -> float:
         slope = np.asarray(alpha, dtype)
-        return differing(jaxact.prelu(x, slope), np.maximum(slope * x, x))
+        return share_unequal(jaxact.prelu(x, slope), np.maximum(slope * x, x))
 
-    made = [
-        notes(f"share of points where PReLU is not max(alpha x, x), alpha {alpha:g}", wrong(alpha)) for alpha in ALPHAS
+    claimed = [
+        notes_check(f"share of points where PReLU is not max(alpha x, x), alpha {alpha:g}", wrong(alpha))
+        for alpha in ALPHAS
     ]
     two = np.asarray(2, dtype)
     return [
-        *made,
-        truth(
+        *claimed,
+        truth_check(
             "share where PReLU with alpha 2 is not min(alpha x, x)",
-            differing(jaxact.prelu(x, two), np.minimum(two * x, x)),
+            share_unequal(jaxact.prelu(x, two), np.minimum(two * x, x)),
         ),
     ]
 
 
 def _leaky_slopes(dtype: str) -> list[Check]:
-    x = grid(dtype)
+    x = finite_points(dtype)
     tenth, hundredth = (np.maximum(np.asarray(a, dtype) * x, x) for a in (0.1, 0.01))
     return [
-        notes(
+        notes_check(
             "share of negative points where max(0.1 x, x) and max(0.01 x, x) differ",
-            differing(tenth[x < 0], hundredth[x < 0]),
+            share_unequal(tenth[x < 0], hundredth[x < 0]),
         ),
-        truth("share of points where leaky_relu(x, 0.1) is not S2's", differing(jaxact.leaky_relu(x, 0.1), tenth)),
-        truth("share of points where leaky_relu(x) is not S4's", differing(jaxact.leaky_relu(x), hundredth)),
+        truth_check(
+            "share of points where leaky_relu(x, 0.1) is not S2's", share_unequal(jaxact.leaky_relu(x, 0.1), tenth)
+        ),
+        truth_check("share of points where leaky_relu(x) is not S4's", share_unequal(jaxact.leaky_relu(x), hundredth)),
     ]
 
 
 def _saturation(dtype: str) -> list[Check]:
-    x = np.concatenate([grid(dtype), extremes(dtype)])
+    x = np.concatenate([finite_points(dtype), infinities(dtype)])
     return [
-        notes(
-            "the smallest slope of leaky_relu, less 0.01", slope(jaxact.leaky_relu, x).min() - np.asarray(0.01, dtype)
+        notes_check(
+            "the smallest slope of leaky_relu, less 0.01",
+            autodiff_slope(jaxact.leaky_relu, x).min() - np.asarray(0.01, dtype),
         ),
-        notes("the smallest slope of relu at positive points", slope(jaxact.relu, x[x > 0]).min(), 1.0, 1.0),
-        truth(
+        notes_check(
+            "the smallest slope of relu at positive points", autodiff_slope(jaxact.relu, x[x > 0]).min(), 1.0, 1.0
+        ),
+        truth_check(
             "the largest of sigmoid' and tanh' at 104 in exact arithmetic",
-            max(certain(f, np.array([104.0])).item() for f in (_sigmoid_slope, _tanh_slope)),
+            max(exact_values(f, np.array([104.0])).item() for f in (_sigmoid_slope, _tanh_slope)),
             ABOVE,
             1e-40,
         ),
@@ -259,22 +272,25 @@ def _gradient_mean(dtype: str) -> list[Check]:
     outputs = {f: jaxact.init.mean(f) for f in (jaxact.sigmoid, jaxact.tanh)}
     slopes = {f: jaxact.init.mean(jaxact.slope(f)) for f in outputs}
     return [
-        notes("mean of sigmoid' at N(0, 1) inputs", slopes[jaxact.sigmoid], ABOVE, 1.0),
-        notes("mean of tanh', of which the notes say zero-centred", slopes[jaxact.tanh], -1e-6, 1e-6),
-        truth("mean of sigmoid's output", outputs[jaxact.sigmoid], 0.5 - 1e-6, 0.5 + 1e-6),
-        truth("mean of tanh's output", outputs[jaxact.tanh], -1e-6, 1e-6),
+        notes_check("mean of sigmoid' at N(0, 1) inputs", slopes[jaxact.sigmoid], ABOVE, 1.0),
+        notes_check("mean of tanh', of which the notes say zero-centred", slopes[jaxact.tanh], -1e-6, 1e-6),
+        truth_check("mean of sigmoid's output", outputs[jaxact.sigmoid], 0.5 - 1e-6, 0.5 + 1e-6),
+        truth_check("mean of tanh's output", outputs[jaxact.tanh], -1e-6, 1e-6),
     ]
 
 
 def _elu(dtype: str) -> list[Check]:
-    x = np.concatenate([grid(dtype), extremes(dtype)])
+    x = np.concatenate([finite_points(dtype), infinities(dtype)])
     return [
-        notes(
+        notes_check(
             "share of positive points where elu's slope is not relu's",
-            differing(slope(jaxact.elu, x[x > 0]), slope(jaxact.relu, x[x > 0])),
+            share_unequal(autodiff_slope(jaxact.elu, x[x > 0]), autodiff_slope(jaxact.relu, x[x > 0])),
         ),
-        truth(
-            "elu's slope at -17, of which relu's is 0", slope(jaxact.elu, np.array([-17], dtype)).item(), ABOVE, 1e-6
+        truth_check(
+            "elu's slope at -17, of which relu's is 0",
+            autodiff_slope(jaxact.elu, np.array([-17], dtype)).item(),
+            ABOVE,
+            1e-6,
         ),
     ]
 
@@ -293,4 +309,4 @@ FUNCTIONS: dict[str, tuple[Callable[[str], list[Check]], tuple[str, ...]]] = {
     "A16": (_gradient_mean, ("float64",)),
     "B22": (_elu, FLOATS),
 }
-"""The checks of every claim, and the float types that they are made in."""
+"""The checks of every claim, and the float types in which they are made."""

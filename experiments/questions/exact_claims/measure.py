@@ -4,17 +4,17 @@ Sixteen claims need no training: that linear layers compose to one (A1, A2), ran
 and leaky ReLU (A3 to A7, A12, A15), what Maxout contains and costs (A8, A9), softmax and its derivative (A10), PReLU
 as max(alpha x, x) (A11), the bits that ReLU6 needs (A13), that a ReLU cuts the plane in half (A14) and that sigmoid's
 "gradient is not zero centered" (A16); and of ELU's "all benefits of ReLU" (B22) the one that is algebra: that it does
-not saturate for positive inputs. What training makes of A1 and A2 is the question `collapse`.
+not saturate for positive inputs. Whether A1 and A2 hold for trained nets is the question `collapse`.
 
-Every claim becomes one or more checks: a number that jaxact's own functions give, under autodiff where slopes are
-concerned, and the range in which it lies if the claim is right as it is worded. A second kind of check belongs to the
-sentence that says what is true instead. Both run in float32 and in float64, at 0, +-10, 17, +-104, the infinities and
-NaN among other points; what a formula gives is computed with 512 bits. Errors count in units of rounding: of the
-type's epsilon times the true value, or of its smallest normal number if that is larger, as XLA flushes what is below.
+Every claim becomes one or more checks: a number that jaxact's own functions give, by autodiff for slopes, and the range
+in which it lies if the claim is right as worded. A second kind of check tests the sentence that says what is true
+instead. Both run in float32 and in float64, at 0, +-10, 17, +-104, the infinities and NaN among other points; formulas
+are evaluated with 512 bits. Errors are measured in units of rounding: the type's epsilon times the true value, or the
+type's smallest normal number if that is larger, as XLA flushes smaller ones to zero.
 
 Rules, fixed before the run:
-- A claim is SUPPORTED if all of its checks lie in their ranges, REFUTED if one does not. Nothing is drawn by chance
-that could leave it open.
+- A claim is SUPPORTED if all of its checks lie in their ranges, REFUTED if one does not. Nothing is random, so that no
+claim is inconclusive.
 - Formulas agree if no error is larger than 8 units of rounding; special cases agree if no number differs at all.
 - A slope is "about zero" below a thousandth of the function's largest slope.
 """
@@ -38,9 +38,9 @@ class Config:
     """Is the algebra of the notes right: formulas, slopes, ranges, special cases and counts?"""
 
     points: int = 10_000
-    """Random points at which special cases of Maxout, and half-planes, are compared."""
+    """Random points at which the special cases of Maxout and the half-planes are checked."""
     depths: tuple[int, ...] = (2, 4, 8)
-    """Numbers of linear layers that are compared with their product."""
+    """Numbers of linear layers that are compared with the product of their matrices."""
     width: int = 100
     """Units of each hidden layer whose parameters are counted."""
 
@@ -57,7 +57,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More points and layers; a quarter of a minute."""
+    """More points and layers; 15 seconds."""
     return Config(200_000, (2, 3, 4, 5, 6, 7, 8, 16), 300)
 
 
@@ -71,7 +71,7 @@ def run(config: Config, progress: Progress) -> Runs:
             progress(index / len(todo), claim)
             for dtype in dtypes:
                 runs += [
-                    {"claim": claim, "dtype": dtype} | one._asdict() | {"holds": one.holds} for one in check(dtype)
+                    {"claim": claim, "dtype": dtype} | each._asdict() | {"holds": each.holds} for each in check(dtype)
                 ]
     progress(1.0, "done")
     return runs

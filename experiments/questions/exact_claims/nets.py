@@ -1,7 +1,7 @@
-"""Checks of what the notes say of layers and nets: linear stacks, Maxout, parameters, bits, half-planes.
+"""Checks of the claims about layers and nets: linear stacks, Maxout, parameters, bits, half-planes.
 
-Weights, biases and inputs are small whole numbers, so that floats add and multiply them without rounding, whatever the
-order, and equal means equal.
+Weights, biases and inputs are small whole numbers, so that floats add and multiply them without rounding, in any order,
+and results have to be equal.
 """
 
 import math
@@ -18,20 +18,20 @@ import jaxact.nn
 from experiments.core.quantisation import integer_bits, quantised
 from experiments.core.training import Grid, Layer, Recipe, forward, initial_state
 
-from .algebra import ABOVE, FLOATS, Check, differing, notes, slope, truth
+from .algebra import ABOVE, FLOATS, Check, autodiff_slope, notes_check, share_unequal, truth_check
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
 TINY = 1e-12
-"""Below this an error in float64 is rounding."""
+"""Errors below this are rounding in float64."""
 LEAK = 2.0**-7
-"""A slope of leaky ReLU by which whole numbers are multiplied without rounding."""
+"""A slope of leaky ReLU, a power of 2, so that multiplying by it does not round."""
 SIX, BYTE = 6.0, 8
 WIDE = 8
-"""Units of each linear layer; after 16 of them numbers are still far below 2^24."""
+"""Units of each linear layer; after 16 layers numbers are still far below 2^24."""
 
 
 class Size(NamedTuple):
-    """How much is checked; see the question's Config."""
+    """The settings of the checks; see the question's Config."""
 
     points: int
     depths: tuple[int, ...]
@@ -49,9 +49,11 @@ def _composition(dtype: str, size: Size) -> list[Check]:
         weight, bias = np.eye(WIDE, dtype=int), np.zeros(WIDE, int)
         for w, b in zip(*numbers, strict=True):
             weight, bias = weight @ w, bias @ w + b
-        worst = max(worst, differing(y, x @ weight + bias))
+        worst = max(worst, share_unequal(y, x @ weight + bias))
     deepest = max(size.depths)
-    return [notes(f"share of outputs of up to {deepest} linear layers that are not those of their product", worst)]
+    return [
+        notes_check(f"share of outputs of up to {deepest} linear layers that are not those of their product", worst)
+    ]
 
 
 def _linear_only(dtype: str, _: Size) -> list[Check]:
@@ -59,13 +61,13 @@ def _linear_only(dtype: str, _: Size) -> list[Check]:
     line = np.linspace(-1, 1, 201)
     points = jnp.asarray(XOR[0].sum(1), dtype)
     solved = jaxact.relu(points) - 2 * jaxact.relu(points - 1)
-    folded = jaxact.relu(jnp.asarray(line, dtype)) + jaxact.relu(-jnp.asarray(line, dtype))
+    absolute = jaxact.relu(jnp.asarray(line, dtype)) + jaxact.relu(-jnp.asarray(line, dtype))
     return [
-        notes("mean squared error on XOR of the best linear map", _best_linear(x, y), ABOVE, 1.0),
-        notes("the same for |x| on [-1, 1]", _best_linear(line[:, None], np.abs(line)), ABOVE, 1.0),
-        truth("how far the one on XOR is from 1/4", abs(_best_linear(x, y) - 0.25), 0, TINY),
-        truth("share of XOR's answers that two ReLU units get wrong", differing(solved, XOR[1])),
-        truth("share of |x| that two ReLU units get wrong", differing(folded, np.abs(line).astype(dtype))),
+        notes_check("mean squared error on XOR of the best linear map", _best_linear(x, y), ABOVE, 1.0),
+        notes_check("the same for |x| on [-1, 1]", _best_linear(line[:, None], np.abs(line)), ABOVE, 1.0),
+        truth_check("how far the one on XOR is from 1/4", abs(_best_linear(x, y) - 0.25), 0, TINY),
+        truth_check("share of XOR's answers that two ReLU units get wrong", share_unequal(solved, XOR[1])),
+        truth_check("share of |x| that two ReLU units get wrong", share_unequal(absolute, np.abs(line).astype(dtype))),
     ]
 
 
@@ -82,14 +84,14 @@ def _maxout(dtype: str, size: Size) -> list[Check]:
 
     def layer(scale: float) -> jax.Array:
         """The notes' Maxout whose first piece is the second times `scale`; 0 gives w1 = 0, b1 = 0."""
-        made = jaxact.nn.Maxout(8, 16, dtype=jnp.dtype(dtype), key=jax.random.key(0))
+        maxout = jaxact.nn.Maxout(8, 16, dtype=jnp.dtype(dtype), key=jax.random.key(0))
         pieces = jnp.asarray([scale * weight, weight], dtype), jnp.asarray([scale * bias, bias], dtype)
-        return jax.vmap(eqx.tree_at(lambda m: (m.weight, m.bias), made, pieces))(x)
+        return jax.vmap(eqx.tree_at(lambda m: (m.weight, m.bias), maxout, pieces))(x)
 
     what = "share of outputs where Maxout is not {} of the second piece, {:,} points"
     return [
-        notes(what.format("ReLU", size.points), differing(layer(0), jaxact.relu(z))),
-        notes(what.format("leaky ReLU", size.points), differing(layer(LEAK), jaxact.leaky_relu(z, LEAK))),
+        notes_check(what.format("ReLU", size.points), share_unequal(layer(0), jaxact.relu(z))),
+        notes_check(what.format("leaky ReLU", size.points), share_unequal(layer(LEAK), jaxact.leaky_relu(z, LEAK))),
     ]
 
 
@@ -103,8 +105,10 @@ def _parameters(_: str, size: Size) -> list[Check]:
 
     (hidden, whole), (hidden_relu, whole_relu) = counts("maxout"), counts("relu")
     return [
-        notes("parameters of the hidden layers with Maxout, over those with ReLU", hidden / hidden_relu, 2.0, 2.0),
-        truth("the same of the whole net, whose output layer stays", whole / whole_relu, 1.0, 2 - TINY),
+        notes_check(
+            "parameters of the hidden layers with Maxout, over those with ReLU", hidden / hidden_relu, 2.0, 2.0
+        ),
+        truth_check("the same of the whole net, whose output layer stays", whole / whole_relu, 1.0, 2 - TINY),
     ]
 
 
@@ -117,12 +121,12 @@ def _bits(dtype: str, _: Size) -> list[Check]:
 
     bits = int(integer_bits(np.array([SIX])).item())
     return [
-        notes("bits before the point that hold 6", bits, 3, 3),
-        notes("bits of 8 that are left, unsigned", BYTE - bits, 5, 5),
-        notes("bits of 8 that are left beside a sign", BYTE - 1 - bits, 4, 4),
-        notes("largest error of ReLU6 with 3 and 5 bits, in 1/64", 64 * worst(3, 8), 0, 1),
-        notes("largest error of ReLU6 with 3 and 4 bits, in 1/32", 32 * worst(3, 7), 0, 1),
-        truth("largest error with 2 bits before the point", worst(2, 8), 2, math.inf),
+        notes_check("bits before the point that hold 6", bits, 3, 3),
+        notes_check("bits of 8 that are left, unsigned", BYTE - bits, 5, 5),
+        notes_check("bits of 8 that are left beside a sign", BYTE - 1 - bits, 4, 4),
+        notes_check("largest error of ReLU6 with 3 and 5 bits, in 1/64", 64 * worst(3, 8), 0, 1),
+        notes_check("largest error of ReLU6 with 3 and 4 bits, in 1/32", 32 * worst(3, 7), 0, 1),
+        truth_check("largest error with 2 bits before the point", worst(2, 8), 2, math.inf),
     ]
 
 
@@ -132,22 +136,22 @@ def _half_planes(dtype: str, size: Size) -> list[Check]:
     x = x[x @ weight != 0]
 
     def gradient(bias: int, x: np.ndarray) -> np.ndarray:
-        return slope(lambda x: jaxact.relu(x @ jnp.asarray(weight, dtype) + bias), x.astype(dtype))
+        return autodiff_slope(lambda x: jaxact.relu(x @ jnp.asarray(weight, dtype) + bias), x.astype(dtype))
 
     def half(bias: int) -> np.ndarray:
         return np.where((x @ weight > -bias)[:, None], weight, 0)
 
     active, mirrored = (gradient(0, points).any(-1) for points in (x, -x))
     return [
-        notes(
+        notes_check(
             "share of slopes that are not w on one side of w x = -b and 0 on the other",
-            differing(gradient(7, x), half(7)),
+            share_unequal(gradient(7, x), half(7)),
         ),
-        notes(
+        notes_check(
             "share of points that are active together with their mirror image, or neither, b = 0",
             np.mean(active == mirrored),
         ),
-        truth("share of the data on the active side, b = 100", gradient(100, x).any(-1).mean(), 0.6, 1.0),
+        truth_check("share of the data on the active side, b = 100", gradient(100, x).any(-1).mean(), 0.6, 1.0),
     ]
 
 
@@ -159,4 +163,4 @@ NETS: dict[str, tuple[Callable[[str, Size], list[Check]], tuple[str, ...]]] = {
     "A13": (_bits, ("float32",)),
     "A14": (_half_planes, FLOATS),
 }
-"""The checks of every claim, and the float types that they are made in."""
+"""The checks of every claim, and the float types in which they are made."""

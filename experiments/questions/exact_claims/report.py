@@ -12,7 +12,7 @@ from experiments.core.style import canvas, color, listed, title
 
 from .algebra import NOTES, TRUTH
 from .measure import Config
-from .verdicts import SAID, deciding, judge, of, span, what_is_so
+from .verdicts import STATEMENTS, checks_of, decisive_checks, judge, range_text, true_sentence
 
 TITLE = "Is the algebra of the notes right?"
 
@@ -27,20 +27,20 @@ def report(config: Config, runs: Runs) -> Report:
 def _findings(config: Config, runs: Runs) -> list[str]:
     claims = judge(config, runs)
     wrong = [claim for claim in claims if claim.verdict == REFUTED]
-    doubtful = [name for name in SAID if not all(run["holds"] for run in of(runs, name, TRUTH))]
+    unconfirmed = [name for name in STATEMENTS if not all(run["holds"] for run in checks_of(runs, name, TRUTH))]
     sentences = [
         f"{len(claims) - len(wrong)} of {len(claims)} claims are right as they are worded, by "
-        f"{sum(run['of'] == NOTES for run in runs)} checks; {sum(run['of'] == TRUTH for run in runs)} more are behind "
-        "what the table says is so instead."
+        f"{sum(run['role'] == NOTES for run in runs)} checks; {sum(run['role'] == TRUTH for run in runs)} more test "
+        "the correct statements in the table."
     ]
-    if doubtful:
-        sentences.append(f"What the table says is so could not be confirmed for {listed(doubtful)}.")
-    for name, claim in zip(SAID, claims, strict=True):
+    if unconfirmed:
+        sentences.append(f"The correct statements on {listed(unconfirmed)} could not be confirmed.")
+    for name, claim in zip(STATEMENTS, claims, strict=True):
         if claim.verdict == REFUTED:
-            first = deciding(runs, name)[0]
+            first = decisive_checks(runs, name)[0]
             sentences.append(
                 f"{claim.id} is wrong as worded: {first['what']} is {first['value']:.3g} in {first['dtype']}, and "
-                f"would be {span(first)}. What is so: {what_is_so(runs, name)}."
+                f"{range_text(first)} if the claim were right. What is true: {true_sentence(runs, name)}."
             )
     return sentences
 
@@ -53,15 +53,15 @@ def _compared() -> list[str]:
 
 
 def _practice(runs: Runs) -> list[str]:
-    lost = [run for run in of(runs, "A6", NOTES) if not run["holds"]]
+    failed = [run for run in checks_of(runs, "A6", NOTES) if not run["holds"]]
     sentences = [
         f"In {run['dtype']} sigmoid rounds to 0 or 1 where its slope is still up to {run['value']:.1e}. Let JAX "
-        "differentiate jaxact.sigmoid; y (1 - y), as the notes' code has it, gives 0 there."
-        for run in lost
+        "differentiate jaxact.sigmoid: y (1 - y), as in the notes' code, is 0 there."
+        for run in failed
     ]
-    if any(not run["holds"] for run in of(runs, "A11", NOTES)):
+    if any(not run["holds"] for run in checks_of(runs, "A11", NOTES)):
         sentences.append(
-            "Write PReLU as where(x > 0, x, alpha x): as a maximum it changes its shape once alpha passes 1."
+            "Write PReLU as where(x > 0, x, alpha x): max(alpha x, x) is another function for alpha above 1."
         )
     return sentences
 
@@ -69,25 +69,27 @@ def _practice(runs: Runs) -> list[str]:
 def _caption() -> str:
     return (
         "Left: the slope of sigmoid in float32. The notes' y (1 - y) falls to 0 (the end of its line) where y rounds "
-        "to 1, jaxact's goes on. "
+        "to 1; jaxact's does not. "
         f"Middle: PReLU with alpha = {ALPHA:g} and max(alpha x, x). Right: mean of the output and mean of the slope of "
-        "sigmoid and tanh when inputs are standard normal: the slopes' means do not tell the two apart in sign, the "
-        "outputs' do."
+        "sigmoid and tanh when inputs are standard normal: the means of both slopes are positive; the mean of the "
+        "output is 0 for tanh only."
     )
 
 
 def _table(config: Config, runs: Runs) -> Table:
     rows = []
-    for name, claim in zip(SAID, judge(config, runs), strict=True):
-        checks = deciding(runs, name)
-        checked = "; ".join(dict.fromkeys(f"{check['what']}: {check['value']:.3g} ({span(check)})" for check in checks))
-        rows.append([claim.id, SAID[name].text, what_is_so(runs, name), checked, claim.verdict])
-    header = ["claim", "the notes say", "what is so", "checked (expected if the notes are right)", "verdict"]
+    for name, claim in zip(STATEMENTS, judge(config, runs), strict=True):
+        checks = decisive_checks(runs, name)
+        checked = "; ".join(
+            dict.fromkeys(f"{check['what']}: {check['value']:.3g} ({range_text(check)})" for check in checks)
+        )
+        rows.append([claim.id, STATEMENTS[name].text, true_sentence(runs, name), checked, claim.verdict])
+    header = ["claim", "the notes say", "what is true", "checked (expected if the notes are right)", "verdict"]
     return Table("All exact claims", header, rows)
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Sigmoid's slope two ways, PReLU two ways, and means of outputs and slopes."""
+    """Three panels: sigmoid's slope and PReLU, each computed in two ways, and means of outputs and slopes."""
     picture, [[tails, prelu, means]] = canvas(1, 3, 10.5, 3.8)
     x = jnp.linspace(0, 30, 601, dtype=jnp.float32)
     y = jaxact.sigmoid(x)
@@ -103,9 +105,9 @@ def figure(config: Config, runs: Runs) -> Figure:
     prelu.set(xlabel="x")
     title(prelu, f"PReLU, alpha = {ALPHA:g}")
     places = ("sigmoid'", "tanh'", "sigmoid", "tanh")  # in the order of the checks
-    found = [run["value"] for run in runs if run["claim"] == "A16"]
-    bars = means.bar(places, found, 0.5, color=[color(place.rstrip("'")) for place in places])
-    means.bar_label(bars, [f"{abs(value):.2f}" for value in found])
+    values = [run["value"] for run in runs if run["claim"] == "A16"]
+    bars = means.bar(places, values, 0.5, color=[color(place.rstrip("'")) for place in places])
+    means.bar_label(bars, [f"{abs(value):.2f}" for value in values])
     means.axhline(0, color="#444444", linewidth=1)
     means.set(ylabel="mean at standard normal inputs")
     title(means, "What is zero-centred")

@@ -7,11 +7,11 @@ best in 8 bits", or "just an arbitrary value" (B25). Krizhevsky 2010, who introd
 
 Nets with ReLU, with ReLU6 and with other caps are trained in float32, on standardised pixels and on raw ones from 0 to
 16, by Adam, each with its own learning rate and initial gain, tuned by validation loss on seeds that are not reported.
-Then the outputs of their hidden layers are rounded to unsigned fixed point, Qm.f: b = m + f bits, steps of 2 to the
--f, nothing below 0 or above 2 to the m less one step; weights and pixels are left alone. The format is found in four
-ways: "m = 3", which suits a cap of 6; "holds all", the smallest m up to which no output on the training part is cut
-off, for the whole net; "per layer", the same for each layer; and "chosen", the m with the lowest loss on the training
-part. A net's drop is its test accuracy in float32 less that after rounding, in points.
+Then the outputs of their hidden layers are rounded to unsigned fixed point, Qm.f: b = m + f bits, steps of 2^-f, from 0
+to 2^m - 2^-f; weights and pixels are not rounded. The format is found in four ways: "m = 3", which suits a cap of 6;
+"holds all", the smallest m for the whole net with which no output on the training part is clipped; "per layer", the
+same for each layer; and "chosen", the m with the lowest loss on the training part. A net's drop is its test accuracy in
+float32 minus that after rounding, in points.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - "Ready" is SUPPORTED, for a number of bits and a way to find the format, if the interval of the drop of ReLU less that
@@ -47,7 +47,7 @@ EIGHT = 8
 
 @dataclass(frozen=True)
 class Capped:
-    """capped(z) = min(max(z, 0), cap), with slope 0 at both ends like ReLU6; without a cap, ReLU."""
+    """capped(z) = min(max(z, 0), cap), with slope 0 at both kinks, as ReLU6 has; ReLU if the cap is infinite."""
 
     cap: float
 
@@ -63,9 +63,9 @@ class Config:
     caps: tuple[float, ...] = (2.0, 4.0, 8.0)
     """Caps compared with 6."""
     bits: tuple[int, ...] = (8, 7, 6, 5, 4, 3, 2)
-    """Numbers of bits that outputs are rounded to."""
+    """Numbers of bits to which outputs are rounded."""
     judged: tuple[int, ...] = (8, 4)
-    """Numbers of bits that verdicts are given for; must be among the bits."""
+    """Numbers of bits for which there are verdicts; must be among the bits."""
     depth: int = 2
     """Hidden layers."""
     width: int = 64
@@ -109,7 +109,7 @@ class Config:
         checks.strictly_between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> list[float]:
-        """The cap of every kind of net; ReLU has none."""
+        """The cap of every kind of net; ReLU's is infinite."""
         return [np.inf, *sorted((SIX, *self.caps))]
 
 
@@ -130,7 +130,7 @@ def run(config: Config, progress: Progress) -> Runs:
     runs: Runs = []
     for index, (pixels, cap) in enumerate(cells):
         progress(index / len(cells), f"cap {cap:g}, {pixels} pixels")
-        runs += _rounded(config, pixels, cap, data[pixels])
+        runs += _reported(config, pixels, cap, data[pixels])
     progress(1.0, "done")
     return runs
 
@@ -139,31 +139,31 @@ def run(config: Config, progress: Progress) -> Runs:
 def score_rounded(recipe: Recipe, state: State, m: Array, bits: Array, x: Array, y: Array) -> tuple[Array, Array]:
     """As `score`, with the outputs of each hidden layer rounded to its own format; `m` is (net, layer)."""
 
-    def one(net: Net, m: Array) -> tuple[Array, Array]:
+    def of_net(net: Net, m: Array) -> tuple[Array, Array]:
         hidden = x
         for index, layer in enumerate(net[:-1]):
             hidden = activate(recipe.activation, hidden @ layer.weight + layer.bias[None], layer.slope)
             hidden = quantised(hidden, m[index], bits)
         output = hidden @ net[-1].weight + net[-1].bias[None]
-        right = jnp.take_along_axis(jaxact.log_softmax(output), y[:, None], axis=-1)
-        return jnp.mean(output.argmax(-1) != y), -jnp.mean(right)
+        log_probability = jnp.take_along_axis(jaxact.log_softmax(output), y[:, None], axis=-1)
+        return jnp.mean(output.argmax(-1) != y), -jnp.mean(log_probability)
 
-    return jax.lax.map(lambda pair: one(*pair), (state.net, m))
+    return jax.lax.map(lambda pair: of_net(*pair), (state.net, m))
 
 
 @each_net()
 def largest(recipe: Recipe, state: State, x: Array) -> Array:
     """The largest output of each hidden layer (net, layer)."""
 
-    def one(net: Net) -> Array:
-        _, before = forward(recipe, net, x)
-        return jnp.stack([jnp.max(activate(recipe.activation, z, None)) for z in before])
+    def of_net(net: Net) -> Array:
+        _, preactivations = forward(recipe, net, x)
+        return jnp.stack([jnp.max(activate(recipe.activation, z, None)) for z in preactivations])
 
-    return jax.lax.map(one, state.net)
+    return jax.lax.map(of_net, state.net)
 
 
-def _rounded(config: Config, pixels: str, cap: float, data: Data) -> Runs:
-    """Tune, train from fresh seeds, round; one row per net, with an accuracy for every format and number of bits."""
+def _reported(config: Config, pixels: str, cap: float, data: Data) -> Runs:
+    """Tune, train on fresh seeds and round; one row per net, with an accuracy for every format and number of bits."""
     sizes = (data.train.x.shape[1], *[config.width] * config.depth, 10)
     recipe = Recipe(sizes, Capped(cap), "adam", config.batch)
     seeds, window = range(config.tuning_seeds), (config.rate, config.gain, config.rates, config.windows, config.gains)
@@ -171,24 +171,26 @@ def _rounded(config: Config, pixels: str, cap: float, data: Data) -> Runs:
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
     state = train_epochs(recipe, grid, data, config.epochs)
     error, loss = (np.asarray(value) for value in score(recipe, state, *data.test))
-    highest = np.asarray(largest(recipe, state, data.train.x))
+    largest_output = np.asarray(largest(recipe, state, data.train.x))
     accuracies: dict[str, list[np.ndarray]] = {name: [] for name in FORMATS}
     for bits in config.bits:
-        for name, m in formats(recipe, state, highest, bits, data.train):
+        for name, m in formats(recipe, state, largest_output, bits, data.train):
             wrong, _ = score_rounded(recipe, state, m, bits, *data.test)
             accuracies[name].append(1 - np.asarray(wrong))
     return [
         {"pixels": pixels, "cap": cap, "seed": int(seed), "accuracy": 1 - float(error[i])}
-        | {"diverged": not np.isfinite(loss[i]), "largest": highest[i].tolist()}
-        | {"rounded": {name: [float(one[i]) for one in found] for name, found in accuracies.items()}}
+        | {"diverged": not np.isfinite(loss[i]), "largest": largest_output[i].tolist()}
+        | {"rounded": {name: [float(accuracy[i]) for accuracy in by_bits] for name, by_bits in accuracies.items()}}
         | setting._asdict()
         for i, seed in enumerate(grid.seed)
     ]
 
 
-def formats(recipe: Recipe, state: State, highest: np.ndarray, bits: int, data: Split) -> Iterator[tuple[str, Array]]:
-    """The m of every net and layer, for each way to find it."""
-    per_layer = integer_bits(highest)
+def formats(
+    recipe: Recipe, state: State, largest_output: np.ndarray, bits: int, data: Split
+) -> Iterator[tuple[str, Array]]:
+    """The m of every net and layer, in each of the FORMATS."""
+    per_layer = integer_bits(largest_output)
     whole = np.broadcast_to(per_layer.max(1, keepdims=True), per_layer.shape)
     tried = [np.full_like(per_layer, m) for m in range(LEAST_INTEGER_BITS, int(whole.max()) + 1)]
     losses = [score_rounded(recipe, state, jnp.asarray(m), bits, *data)[1] for m in tried]

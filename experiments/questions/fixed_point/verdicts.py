@@ -8,8 +8,8 @@ from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interv
 
 from .measure import EIGHT, FORMATS, PIXELS, SIX, Config
 
-MARGIN = 0.5  # points of accuracy
-BEST_OF = "holds all"
+MARGIN = 0.5  # points of accuracy: smaller differences do not count
+COMPARED_FORMAT = "holds all"  # in which caps are compared
 KRIZHEVSKY = (
     'Krizhevsky 2010 caps at 6 as it "encourages the model to learn sparse features earlier", not for fixed point'
 )
@@ -20,7 +20,7 @@ KRISHNAMOORTHI = (
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """For both kinds of pixels: ReLU against ReLU6 in every format, then 6 against the other caps."""
+    """The verdicts for both kinds of pixels: ReLU against ReLU6 in every format, then 6 against the other caps."""
     claims = []
     for pixels in PIXELS:
         claims += [_ready(config, runs, pixels, how, bits) for bits in config.judged for how in FORMATS]
@@ -34,31 +34,31 @@ def nets(runs: Runs, pixels: str, cap: float) -> Runs:
 
 
 def accuracy(config: Config, runs: Runs, pixels: str, cap: float, how: str, bits: int) -> np.ndarray:
-    """Test accuracy in per cent after rounding, one entry per seed; NaN for a net that blew up."""
-    place = config.bits.index(bits)
-    found = [np.nan if run["diverged"] else run["rounded"][how][place] for run in nets(runs, pixels, cap)]
-    return 100 * np.array(found)
+    """Test accuracy in per cent after rounding, one entry per seed; NaN for a net that diverged."""
+    index = config.bits.index(bits)
+    accuracies = [np.nan if run["diverged"] else run["rounded"][how][index] for run in nets(runs, pixels, cap)]
+    return 100 * np.array(accuracies)
 
 
 def drop(config: Config, runs: Runs, pixels: str, cap: float, how: str, bits: int) -> np.ndarray:
     """Points of accuracy lost by rounding, one entry per seed."""
-    whole = 100 * np.array([run["accuracy"] for run in nets(runs, pixels, cap)])
-    return whole - accuracy(config, runs, pixels, cap, how, bits)
+    in_float32 = 100 * np.array([run["accuracy"] for run in nets(runs, pixels, cap)])
+    return in_float32 - accuracy(config, runs, pixels, cap, how, bits)
 
 
-def saved(config: Config, runs: Runs, pixels: str, how: str, bits: int) -> Interval:
-    """What rounding costs ReLU more than ReLU6, in points, paired by seed."""
+def advantage(config: Config, runs: Runs, pixels: str, how: str, bits: int) -> Interval:
+    """The drop of ReLU minus that of ReLU6, in points, paired by seed."""
     relu, relu6 = (drop(config, runs, pixels, cap, how, bits) for cap in (np.inf, SIX))
     return mean_interval(relu - relu6, config.confidence)
 
 
 def points(number: float) -> str:
-    """Points as written in a sentence, without the sign of a zero."""
+    """Points as text, without the sign of a zero."""
     return f"{round(number, 1) + 0.0:.1f}"
 
 
-def ready(interval: Interval) -> str:
-    """SUPPORTED above the margin; REFUTED within the margin around 0, or wholly below it."""
+def readiness(interval: Interval) -> str:
+    """The verdict on ReLU6's advantage: SUPPORTED above the margin, REFUTED within the margin of 0 or below it."""
     if interval.low > MARGIN:
         return SUPPORTED
     inside = verdict(interval, -MARGIN, MARGIN) == SUPPORTED
@@ -73,7 +73,7 @@ def _scope(config: Config, pixels: str) -> str:
 
 
 def _ready(config: Config, runs: Runs, pixels: str, how: str, bits: int) -> Claim:
-    interval = saved(config, runs, pixels, how, bits)
+    interval = advantage(config, runs, pixels, how, bits)
     relu, relu6 = (float(drop(config, runs, pixels, cap, how, bits).mean()) for cap in (np.inf, SIX))
     return Claim(
         id="B24",
@@ -85,13 +85,13 @@ def _ready(config: Config, runs: Runs, pixels: str, how: str, bits: int) -> Clai
         f"{MARGIN:g} of 0 or wholly below -{MARGIN:g}",
         unit="points",
         interval=interval,
-        verdict=ready(interval),
+        verdict=readiness(interval),
         published=KRISHNAMOORTHI,
     )
 
 
 def _six(config: Config, runs: Runs, pixels: str, cap: float) -> Claim:
-    six, other = (accuracy(config, runs, pixels, one, BEST_OF, EIGHT) for one in (SIX, cap))
+    six, other = (accuracy(config, runs, pixels, each, COMPARED_FORMAT, EIGHT) for each in (SIX, cap))
     interval = mean_interval(six - other, config.confidence)
     return Claim(
         id="B25",

@@ -1,32 +1,31 @@
 """Does ELU's saturation for negative inputs make nets robust to noise?
 
 The notes say that ELU has a "negative saturation regime compared with Leaky ReLU (adds some robustness to noise)"
-(B23). It goes back to Clevert et al. 2015, who say that leaky and parametric ReLUs "do not ensure a noise-robust
-deactivation state", and whose nets have more than 5 layers where ELU is at its best.
+(B23). The claim comes from Clevert et al. 2015, who say that leaky and parametric ReLUs "do not ensure a noise-robust
+deactivation state"; ELU is best in their nets with more than 5 layers.
 
 Nets are trained without noise by Adam, start at the gain that jaxact.init gives for their activation, and have their
 learning rate tuned by validation error on seeds that are not reported. Then normal noise is added, either to the
 standardised inputs ("input"), or to the pre-activations of every hidden layer ("hidden"), there in units of the
-deviation of each layer's pre-activations. The same noise, drawn anew for every seed and several times, is added to all
-nets of a seed. ELU is compared with leaky ReLU, as the notes do, and with ReLU and tanh, which saturate as well: for
-negative inputs, and on both sides.
+deviation of each layer's pre-activations. Noise is drawn several times for every seed; all nets of a seed get the same
+noise. ELU is compared with leaky ReLU, as in the notes, and with ReLU and tanh, which saturate as well: for negative
+inputs, and on both sides.
 
-A seed's lead is the test accuracy of its ELU net under noise less that of the other net, in points, averaged over
-noise levels and draws; its clean lead is the same without noise. Nets that err more without noise have less to lose,
-so that leads count only between nets that are equally good; where they are not, ELU's drop has to be smaller too.
+A seed's lead is the test accuracy of its ELU net under noise minus that of the other net, in points, averaged over
+noise levels and draws; its clean lead is the same without noise. A net that errs more without noise can lose less, so
+that the lead alone counts only between nets that are equally good; otherwise ELU's drop has to be smaller too.
 
-Which of two neighbouring rates wins the tuning may hang on one validation example, and the rate decides how large
-weights grow. So the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared
-at equal multiples. The interval of a lead is the hull of the three: from their lowest end to their highest. A verdict
-thus stands only where the choice of the rate, within a factor of two, does not matter. Values are those at the tuned
-rates.
+Which of two neighbouring rates is tuned may depend on one validation example, and weights grow with the rate.
+Therefore the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared at equal
+multiples. The interval of a lead is the hull of the three: from their lowest end to their highest. A verdict is reached
+only where a factor of two in the rate does not change it. Values are those at the tuned rates.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - A lead is robust if its interval lies above 0; it is not if the interval lies below 0, or between -0.5 and 0.5.
 - The claim is SUPPORTED if the lead under noise is robust, REFUTED if it is not, provided that the interval of the
 clean lead lies between -0.5 and 0.5 points.
-- Where it does not, both the lead under noise and the lead less the clean lead, which is by how much ELU drops less,
-must be robust for SUPPORTED, and neither for REFUTED.
+- Where it does not, both the lead under noise and the lead minus the clean lead, by which ELU drops less, must be
+robust for SUPPORTED, and neither for REFUTED.
 """
 
 from dataclasses import dataclass
@@ -76,9 +75,9 @@ class Config:
     width: int = 100
     """Units per hidden layer."""
     levels: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
-    """Deviations of the noise, in units of the standardised input, or of a layer's pre-activations."""
+    """Deviations of the noise, relative to those of the standardised inputs, or of a layer's pre-activations."""
     draws: int = 2
-    """Times that noise is drawn for each seed and level."""
+    """How often noise is drawn for each seed and level."""
     epochs: int = 6
     """Passes over the training part."""
     seeds: int = 10
@@ -117,12 +116,12 @@ class Config:
         checks.includes(1.0, rates_around=self.rates_around)
 
     def rivals(self) -> dict[str, Leaky | str]:
-        """What ELU is compared with, by the name that runs have."""
-        return {leaky(slope): Leaky(slope) for slope in self.slopes} | {name: name for name in self.others}
+        """The activations with which ELU is compared, by their names in the runs."""
+        return {leaky_name(slope): Leaky(slope) for slope in self.slopes} | {name: name for name in self.others}
 
 
-def leaky(slope: float) -> str:
-    """The name of a leaky ReLU."""
+def leaky_name(slope: float) -> str:
+    """The name of a leaky ReLU in the runs."""
     return f"leaky_relu {slope:g}"
 
 
@@ -151,10 +150,10 @@ def run(config: Config, progress: Progress) -> Runs:
 
 @each_net(batched=2)
 def score_noisy(noisy: tuple[Recipe, str], state: State, keys: Array, level: Array, x: Array, y: Array) -> Array:
-    """The fraction of right answers of every net under the noise of its key; the recipe comes with the place."""
+    """The accuracy of every net under the noise of its key, at a place; `noisy` is the recipe and the place."""
     recipe, place = noisy
 
-    def one(pair: tuple[Net, Array]) -> Array:
+    def of_net(pair: tuple[Net, Array]) -> Array:
         net, key = pair
         if place == "input":
             output, _ = forward(recipe, net, x + level * jax.random.normal(key, x.shape, x.dtype))
@@ -165,7 +164,7 @@ def score_noisy(noisy: tuple[Recipe, str], state: State, keys: Array, level: Arr
             output, _ = forward(recipe, net, x, probes)
         return jnp.mean(output.argmax(-1) == y)
 
-    return jax.lax.map(one, (state.net, keys))
+    return jax.lax.map(of_net, (state.net, keys))
 
 
 def _reported(config: Config, recipe: Recipe, data: Data) -> Runs:
@@ -189,8 +188,8 @@ def _reported(config: Config, recipe: Recipe, data: Data) -> Runs:
         for place in PLACES
     }
     return [
-        {"seed": seed, "times": times, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
-        | {"noisy": {place: found[:, :, i].tolist() for place, found in noisy.items()}}
+        {"seed": seed, "multiple": multiple, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
+        | {"noisy": {place: accuracies[:, :, i].tolist() for place, accuracies in noisy.items()}}
         | setting._asdict()
-        for i, (times, seed) in enumerate(product(config.rates_around, seeds))
+        for i, (multiple, seed) in enumerate(product(config.rates_around, seeds))
     ]

@@ -11,94 +11,97 @@ from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interv
 from experiments.core.style import named
 from experiments.core.tuning import hull_over_rates, rates_text
 
-from .measure import ELU, PLACES, Config, leaky
+from .measure import ELU, PLACES, Config, leaky_name
 
-HALF = 0.5  # points of test accuracy within which nets are equally good
+MARGIN = 0.5  # points of test accuracy within which nets are equally good
 PUBLISHED = 'Clevert et al. 2015 on leaky and parametric ReLU: they "do not ensure a noise-robust deactivation state"'
 NOISE = {"input": "at the input", "hidden": "inside its hidden layers"}
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """ELU against every rival, at every depth, for both kinds of noise."""
+    """The verdicts on ELU against every rival, at every depth, for both kinds of noise."""
     return [_claim(config, runs, *cell) for cell in product(config.depths, PLACES, config.rivals())]
 
 
-def clean(runs: Runs, depth: int, name: str, times: float = 1.0) -> np.ndarray:
+def clean(runs: Runs, depth: int, name: str, multiple: float = 1.0) -> np.ndarray:
     """Test accuracy in per cent without noise at a multiple of the tuned rate, one entry per fresh seed."""
-    return np.array([100 * run["accuracy"] for run in _nets(runs, depth, name, times)])
+    return np.array([100 * run["accuracy"] for run in _nets(runs, depth, name, multiple)])
 
 
-def noisy(runs: Runs, depth: int, name: str, place: str, times: float = 1.0) -> np.ndarray:
+def noisy(runs: Runs, depth: int, name: str, place: str, multiple: float = 1.0) -> np.ndarray:
     """Test accuracy in per cent (seed, level) under noise, averaged over draws."""
-    return np.array([100 * np.mean(run["noisy"][place], axis=1) for run in _nets(runs, depth, name, times)])
+    return np.array([100 * np.mean(run["noisy"][place], axis=1) for run in _nets(runs, depth, name, multiple)])
 
 
 def lead(config: Config, runs: Runs, depth: int, place: str, rival: str) -> tuple[Interval, Interval, Interval]:
-    """By how many points ELU is ahead, at all rates: under noise, without noise, and the first less the second."""
+    """ELU's lead in points, at all rates: under noise, without noise, and the first minus the second."""
 
-    def under(times: float) -> np.ndarray:
-        mine, other = (noisy(runs, depth, name, place, times).mean(1) for name in (ELU, rival))
-        return mine - other
+    def under(multiple: float) -> np.ndarray:
+        elu, other = (noisy(runs, depth, name, place, multiple).mean(1) for name in (ELU, rival))
+        return elu - other
 
-    def without(times: float) -> np.ndarray:
-        return clean(runs, depth, ELU, times) - clean(runs, depth, rival, times)
+    def without(multiple: float) -> np.ndarray:
+        return clean(runs, depth, ELU, multiple) - clean(runs, depth, rival, multiple)
 
-    def drop(times: float) -> np.ndarray:
-        return under(times) - without(times)
+    def drop(multiple: float) -> np.ndarray:
+        return under(multiple) - without(multiple)
 
-    first, second, third = (hulled(config, each) for each in (under, without, drop))
-    return first, second, third
-
-
-def hulled(config: Config, differences: Callable[[float], np.ndarray]) -> Interval:
-    """The interval of what differs between nets of a seed, at all multiples of the tuned rates."""
-    return hull_over_rates(config.rates_around, lambda times: mean_interval(differences(times), config.confidence))
+    leads = [paired_interval(config, differences) for differences in (under, without, drop)]
+    return leads[0], leads[1], leads[2]
 
 
-def shown(name: str) -> str:
-    """An activation as written in a sentence; a leaky ReLU with its slope."""
+def paired_interval(config: Config, differences: Callable[[float], np.ndarray]) -> Interval:
+    """The hull, over the multiples of the tuned rates, of the interval of differences paired by seed."""
+    return hull_over_rates(
+        config.rates_around, lambda multiple: mean_interval(differences(multiple), config.confidence)
+    )
+
+
+def name_text(name: str) -> str:
+    """The name of an activation in a sentence; a leaky ReLU has its slope."""
     first, *slope = name.split()
     return " ".join([named(first), *slope])
 
 
-def equal(interval: Interval) -> bool:
-    """Whether nets are equally good, as far as HALF a point goes."""
-    return interval.low > -HALF and interval.high < HALF
+def equally_good(interval: Interval) -> bool:
+    """Whether nets are equally good: the interval lies within the MARGIN of 0."""
+    return interval.low > -MARGIN and interval.high < MARGIN
 
 
-def outcome(under: Interval, without: Interval, both: Interval) -> str:
-    """The rule."""
-    found = {_robust(one) for one in ((under,) if equal(without) else (under, both))}
-    return found.pop() if len(found) == 1 else INCONCLUSIVE
+def outcome(under: Interval, without: Interval, drop: Interval) -> str:
+    """The verdict from the leads under noise and without it, and from their difference."""
+    outcomes = {_robust(lead) for lead in ((under,) if equally_good(without) else (under, drop))}
+    return outcomes.pop() if len(outcomes) == 1 else INCONCLUSIVE
 
 
-def _robust(one: Interval) -> str:
-    if one.low > 0:
+def _robust(lead: Interval) -> str:
+    if lead.low > 0:
         return SUPPORTED
-    return REFUTED if one.high < 0 or equal(one) else INCONCLUSIVE
+    return REFUTED if lead.high < 0 or equally_good(lead) else INCONCLUSIVE
 
 
-def _nets(runs: Runs, depth: int, name: str, times: float) -> Runs:
-    return [run for run in runs if (run["depth"], run["activation"], run["times"]) == (depth, name, times)]
+def _nets(runs: Runs, depth: int, name: str, multiple: float) -> Runs:
+    return [run for run in runs if (run["depth"], run["activation"], run["multiple"]) == (depth, name, multiple)]
 
 
 def _claim(config: Config, runs: Runs, depth: int, place: str, rival: str) -> Claim:
-    under, without, both = lead(config, runs, depth, place, rival)
+    under, without, drop = lead(config, runs, depth, place, rival)
     levels = f"{min(config.levels):g} to {max(config.levels):g}"
-    compared = rival in map(leaky, config.slopes)
+    in_notes = rival in map(leaky_name, config.slopes)
     return Claim(
         id="B23",
-        text=f"ELU is more robust than {shown(rival)} to noise {NOISE[place]} ({depth} hidden layers)",
-        source="S2" if compared else "S2, of leaky ReLU only",
+        text=f"ELU is more robust than {name_text(rival)} to noise {NOISE[place]} ({depth} hidden layers)",
+        source="S2" if in_notes else "S2, of leaky ReLU only",
         scope=f"{TITLES[config.data]}, {depth} hidden layers of {config.width}, Adam, rate tuned for each, "
         f"noise of deviation {levels}; intervals hold {rates_text(config.rates_around)}",
-        measure=f"test accuracy of ELU minus that of {shown(rival)} under noise; without noise it is "
-        f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {both.value:.1f} "
-        f"[{both.low:.1f}, {both.high:.1f}]",
-        rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {HALF:g} "
-        f"points of it; unless clean accuracies agree within {HALF:g} points, the difference of drops must say so too",
+        measure=f"test accuracy of ELU minus that of {name_text(rival)} under noise; without noise it is "
+        f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {drop.value:.1f} "
+        f"[{drop.low:.1f}, {drop.high:.1f}]",
+        rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {MARGIN:g} "
+        f"points of it; unless clean accuracies agree within {MARGIN:g} points, the same must hold for the difference "
+        "of drops",
         unit="points",
         interval=under,
-        verdict=outcome(under, without, both),
-        published=PUBLISHED if compared else "",
+        verdict=outcome(under, without, drop),
+        published=PUBLISHED if in_notes else "",
     )

@@ -1,22 +1,21 @@
 """Which activation gives the best test accuracy, when each has been tuned: is ReLU the one to use?
 
 The notes' advice in practice (B26) is: "Use ReLU"; "Try out Leaky ReLU / ELU / Maxout"; "Try out tanh but don't expect
-much"; "Don't use sigmoid". Of ELU they say that it has "all benefits of ReLU" (B22). Of the benefits that they name,
-speed of convergence is judged in `convergence` (B2), that it costs little in `cost` (B13, where ELU takes part) and
-that it does not saturate for positive inputs in `exact_claims`; here it is whether ELU gives ReLU's accuracy.
+much"; "Don't use sigmoid". ELU has "all benefits of ReLU" (B22). Of the benefits that the notes name, speed of
+convergence is judged in `convergence` (B2), low cost in `cost` (B13, which includes ELU), and that it does not saturate
+for positive inputs in `exact_claims`; whether ELU gives ReLU's accuracy is judged here.
 
 Every net has the same data, steps, batches and number of units (Maxout with two pieces, so nearly twice the
 parameters). Learning rate and initial gain are tuned for each activation, data set and depth by the validation error,
-on seeds that are not reported. What is compared is test accuracy on fresh seeds, seed by seed: nets of a seed share
-initial weights, as far as their shapes are the same, and the order of examples. Values are interquartile means of the
-differences, with bootstrap intervals that draw within each depth; they say how sure the seeds make us, about this test
-part and these settings only. A net that blew up counts with what it answers.
+on seeds that are not reported. Test accuracy on fresh seeds is compared seed by seed: nets of a seed share initial
+weights, if their shapes are the same, and the order of examples. Values are interquartile means of the differences,
+with bootstrap intervals that resample within each depth; the intervals are about the seeds, for this test part and
+these settings. The accuracy of a net that diverged is included.
 
-Which of two neighbouring rates wins the tuning may hang on one validation example, and cost a point on the test part.
-So the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared at equal
-multiples. The interval of a difference is the hull of the three: from their lowest end to their highest. A verdict
-thus stands only where the choice of the rate, within a factor of two, does not matter. Values are those at the tuned
-rates.
+Which of two neighbouring rates is tuned may depend on one validation example, and cost a point on the test part.
+Therefore the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared at equal
+multiples. The interval of a difference is the hull of the three: from their lowest end to their highest. A verdict is
+reached only where a factor of two in the rate does not change it. Values are those at the tuned rates.
 
 Rules, fixed before the run, for each data set by itself; anything else is INCONCLUSIVE:
 - "Use ReLU" is SUPPORTED if against every other activation the interval of ReLU less the other lies above -0.5 points,
@@ -50,13 +49,13 @@ class Config:
     """Which activation gives the best test accuracy, when each has been tuned: is ReLU the one to use?"""
 
     activations: tuple[str, ...] = ("leaky_relu", "prelu", "elu", "maxout", "gelu", "tanh", "sigmoid")
-    """Names of jaxact functions compared with relu; claims are judged for those that the notes speak of."""
+    """Names of jaxact functions compared with relu; claims are judged for those in the notes."""
     depths: tuple[int, ...] = (2,)
-    """Numbers of hidden layers; a verdict is about all of them together."""
+    """Numbers of hidden layers; a verdict covers all of them together."""
     width: int = 64
     """Units per hidden layer."""
     steps: int = 400
-    """Steps of Adam, rounded down to whole passes over the training part, but one at least."""
+    """Steps of Adam, rounded down to whole passes over the training part, but at least one pass."""
     seeds: int = 16
     """Fresh seeds reported per activation, data set and depth."""
     tuning_seeds: int = 3
@@ -110,14 +109,14 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Tune, then train on fresh seeds, every activation at every depth on every data set."""
+    """Tune every activation at every depth on every data set, then train it on fresh seeds."""
     parts = {name: load(name, config.folder) for name in config.data}
     cells = list(product(config.data, config.depths, (RELU, *config.activations)))
     runs: Runs = []
     for index, (data, depth, name) in enumerate(cells):
         progress(index / len(cells), f"{TITLES[data]}, {depth} hidden layers, {named(name)}")
-        found = _reported(config, parts[data], depth, name)
-        runs += [{"data": data, "depth": depth, "activation": name} | row for row in found]
+        rows = _reported(config, parts[data], depth, name)
+        runs += [{"data": data, "depth": depth, "activation": name} | row for row in rows]
     progress(1.0, "done")
     return runs
 
@@ -132,7 +131,7 @@ def _reported(config: Config, data: Data, depth: int, name: str) -> Runs:
     grid = Grid.of(seeds, setting.rate * np.array(config.rates_around), [setting.gain])
     error, loss = (np.asarray(value) for value in score(recipe, train_epochs(recipe, grid, data, epochs), *data.test))
     return [
-        {"seed": seed, "times": times, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
+        {"seed": seed, "multiple": multiple, "accuracy": 1 - float(error[i]), "diverged": not np.isfinite(loss[i])}
         | setting._asdict()
-        for i, (times, seed) in enumerate(product(config.rates_around, seeds))
+        for i, (multiple, seed) in enumerate(product(config.rates_around, seeds))
     ]

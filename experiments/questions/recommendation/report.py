@@ -11,7 +11,7 @@ from experiments.core.style import canvas, color, listed, named, title
 from experiments.core.tuning import rates_text
 
 from .measure import RELU, Config
-from .verdicts import HALF, PUBLISHED, accuracies, accuracy, ahead, judge, widened
+from .verdicts import MARGIN, PUBLISHED, accuracies, accuracy, ahead, judge, widened
 
 TITLE = "Is ReLU the one to use?"
 
@@ -29,12 +29,12 @@ def report(config: Config, runs: Runs) -> Report:
     )
 
 
-def _everyone(config: Config) -> tuple[str, ...]:
+def _activations(config: Config) -> tuple[str, ...]:
     return (RELU, *config.activations)
 
 
 def _ranked(config: Config, runs: Runs, data: str) -> list[str]:
-    return sorted(_everyone(config), key=lambda name: -accuracy(config, runs, data, name).value)
+    return sorted(_activations(config), key=lambda name: -accuracy(config, runs, data, name).value)
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
@@ -43,10 +43,10 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         order = _ranked(config, runs, data)
         shown = listed([f"{named(name)} {accuracy(config, runs, data, name).value:.1f} %" for name in order])
         sentences.append(f"Test accuracy on {TITLES[data]}, best first: {shown}.")
-    claims, blown = judge(config, runs), sum(run["diverged"] for run in runs)
+    claims, diverged = judge(config, runs), sum(run["diverged"] for run in runs)
     sentences.append(
-        f"{len(claims)} claims are judged here, each at {config.confidence:.0%}; {blown} of {len(runs)} nets blew up "
-        "and count with what they answer."
+        f"{len(claims)} claims are judged here, each at {config.confidence:.0%}; {diverged} of {len(runs)} nets "
+        "diverged; their accuracies are included."
     )
     outside = {(run["activation"], run["data"], run["depth"]) for run in runs if not run["interior"]}
     if outside:
@@ -70,35 +70,35 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     sentences = []
-    claims, alone = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
-    changed = sum(one.verdict != two.verdict for one, two in zip(claims, alone, strict=True))
+    claims, at_tuned = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
+    changed = sum(all_rates.verdict != tuned.verdict for all_rates, tuned in zip(claims, at_tuned, strict=True))
     for data in config.data:
         leads = {name: ahead(config, runs, data, name, RELU, widened(config)) for name in config.activations}
         better = [named(name) for name, lead in leads.items() if lead.low > 0]
         worse = [named(name) for name, lead in leads.items() if lead.high < 0]
         sentences.append(
             f"On {TITLES[data]} {listed(better) if better else 'none'} did better than ReLU and "
-            f"{listed(worse) if worse else 'none'} worse, beyond what seeds and a factor of two in the rate explain."
+            f"{listed(worse) if worse else 'none'} worse, by more than seeds and a factor of two in the rate explain."
         )
         spread = [lead.value for lead in leads.values()]
         sentences.append(
-            f"From the worst to the best of the others, the choice was worth {max(spread) - min(spread):.1f} points on "
+            f"Between the worst and the best of the others lie {max(spread) - min(spread):.1f} points on "
             f"{TITLES[data]}, with rate and gain tuned for each."
         )
     return [
         *sentences,
         f"Judged at the tuned rates alone {changed} of {len(claims)} claims would have another verdict: on small data "
-        "the choice between two neighbouring rates can matter as much as the activation. That another validation part "
-        "may choose another gain, the intervals do not know.",
+        "the choice between two neighbouring rates can matter as much as the activation. The intervals do not "
+        "include that another validation part may give another gain.",
     ]
 
 
 def _caption(config: Config) -> str:
     return (
-        "How many points of test accuracy each activation is ahead of ReLU, one dot per seed, with the interquartile "
+        "The lead of each activation over ReLU in points of test accuracy, one dot per seed, with the interquartile "
         f"mean, all at the tuned rates. Its interval is the hull of those {rates_text(config.rates_around)}, each at "
-        f"{widened(config):.2%} ({config.confidence:.0%} for all of a panel together). In the shaded band, {HALF:g} "
-        "points wide on either side, the rules see no difference."
+        f"{widened(config):.2%} ({config.confidence:.0%} for all of a panel together). In the shaded band, {MARGIN:g} "
+        "points wide on either side, differences do not count."
     )
 
 
@@ -107,29 +107,29 @@ def _table(config: Config, runs: Runs, data: str) -> Table:
     for name in _ranked(config, runs, data):
         mean = accuracy(config, runs, data, name)
         lead = ahead(config, runs, data, name, RELU, config.confidence)
-        one = [run for run in runs if (run["data"], run["activation"]) == (data, name)]
-        settings = [next(run for run in one if run["depth"] == depth) for depth in config.depths]
+        nets = [run for run in runs if (run["data"], run["activation"]) == (data, name)]
+        settings = [next(run for run in nets if run["depth"] == depth) for depth in config.depths]
         rows.append(
             [named(name), f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]"]
             + [f"{lead.value:+.1f} [{lead.low:+.1f}, {lead.high:+.1f}]" if name != RELU else "-"]
             + [listed([f"{setting[kind]:.3g}" for setting in settings]) for kind in ("rate", "gain")]
-            + [str(sum(run["diverged"] for run in one))]
+            + [str(sum(run["diverged"] for run in nets))]
         )
     depths = listed([str(depth) for depth in config.depths])
-    header = ["activation", "accuracy in %", "points ahead of ReLU", "tuned rate", "tuned gain", "blew up"]
+    header = ["activation", "accuracy in %", "points ahead of ReLU", "tuned rate", "tuned gain", "diverged"]
     return Table(f"Test accuracy on {TITLES[data]}, {depths} hidden layers", header, rows)
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Differences to ReLU, one panel per data set."""
+    """The lead of every activation over ReLU, one panel per data set."""
     picture, [panels] = canvas(1, len(config.data), 4.9 * max(2, len(config.data)), 4.2)
     names = [named(name) for name in config.activations]
     for panel, data in zip(panels, config.data, strict=True):
-        panel.axhspan(-HALF, HALF, color="#eeeeee", zorder=0)
+        panel.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
         panel.axhline(0, color=color(RELU), linestyle="--", linewidth=1)
         for place, name in enumerate(config.activations):
-            pairs = [[accuracies(runs, data, depth, one) for one in (name, RELU)] for depth in config.depths]
-            dots = np.concatenate([one - relu for one, relu in pairs])
+            pairs = [[accuracies(runs, data, depth, each) for each in (name, RELU)] for depth in config.depths]
+            dots = np.concatenate([other - relu for other, relu in pairs])
             lead = ahead(config, runs, data, name, RELU, widened(config))
             beside = place + 0.3 * ((0.618 * np.arange(len(dots))) % 1 - 0.5)
             panel.scatter(beside, dots, s=9, color=color(name), alpha=0.5, linewidths=0)

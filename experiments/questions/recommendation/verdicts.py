@@ -10,7 +10,7 @@ from experiments.core.tuning import hull_over_rates, rates_text
 
 from .measure import RELU, Config
 
-HALF = 0.5  # points of test accuracy that make a difference
+MARGIN = 0.5  # points of test accuracy: smaller differences do not count
 TRIED = ("leaky_relu", "elu", "maxout")
 WARNED = {"tanh": "don't expect much of tanh", "sigmoid": "don't use sigmoid"}
 PUBLISHED = {
@@ -20,7 +20,7 @@ PUBLISHED = {
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """All advice, on every data set, about the activations that ran."""
+    """The verdicts on all advice about the activations that ran, on every data set."""
     claims = []
     for data in config.data:
         claims.append(_use_relu(config, runs, data))
@@ -30,31 +30,31 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     return claims
 
 
-def accuracies(runs: Runs, data: str, depth: int, name: str, times: float = 1.0) -> np.ndarray:
+def accuracies(runs: Runs, data: str, depth: int, name: str, multiple: float = 1.0) -> np.ndarray:
     """Test accuracy in per cent at a multiple of the tuned rate, one entry per fresh seed."""
-    group = (data, depth, name, times)
-    nets = [run for run in runs if (run["data"], run["depth"], run["activation"], run["times"]) == group]
+    group = (data, depth, name, multiple)
+    nets = [run for run in runs if (run["data"], run["depth"], run["activation"], run["multiple"]) == group]
     return np.array([100 * run["accuracy"] for run in nets])
 
 
 def accuracy(config: Config, runs: Runs, data: str, name: str) -> Interval:
     """The interquartile mean of test accuracies over all depths, at the tuned rate."""
-    found = [accuracies(runs, data, depth, name) for depth in config.depths]
-    return interquartile_interval(found, config.confidence)
+    by_depth = [accuracies(runs, data, depth, name) for depth in config.depths]
+    return interquartile_interval(by_depth, config.confidence)
 
 
 def ahead(config: Config, runs: Runs, data: str, name: str, other: str, confidence: float) -> Interval:
-    """How many points one activation is ahead of another, seed by seed, over all depths and at all rates."""
+    """The lead of one activation over another in points, paired by seed, over all depths and rates."""
 
-    def compared(times: float) -> Interval:
-        pairs = [[accuracies(runs, data, depth, one, times) for one in (name, other)] for depth in config.depths]
-        return interquartile_interval([one - two for one, two in pairs], confidence)
+    def compared(multiple: float) -> Interval:
+        pairs = [[accuracies(runs, data, depth, each, multiple) for each in (name, other)] for depth in config.depths]
+        return interquartile_interval([first - second for first, second in pairs], confidence)
 
     return hull_over_rates(config.rates_around, compared)
 
 
 def widened(config: Config) -> float:
-    """The confidence of each of ReLU's comparisons, so that that of all of them together is the asked one."""
+    """The confidence of each of ReLU's comparisons that gives all of them together the confidence of the settings."""
     return 1 - (1 - config.confidence) / len(config.activations)
 
 
@@ -67,10 +67,18 @@ def _scope(config: Config, data: str) -> str:
 
 
 def _claim(
-    config: Config, data: str, row: str, text: str, measure: str, rule: str, interval: Interval, outcome: str, name: str
+    config: Config,
+    data: str,
+    claim_id: str,
+    text: str,
+    measure: str,
+    rule: str,
+    interval: Interval,
+    outcome: str,
+    name: str,
 ) -> Claim:
     return Claim(
-        id=row,
+        id=claim_id,
         text=text,
         source="S2",
         scope=_scope(config, data),
@@ -84,14 +92,14 @@ def _claim(
 
 
 def _use_relu(config: Config, runs: Runs, data: str) -> Claim:
-    wide = widened(config)
-    leads = {other: ahead(config, runs, data, RELU, other, wide) for other in config.activations}
-    found = {other: verdict(lead, low=-HALF) for other, lead in leads.items()}
-    outcome = next(one for one in (REFUTED, INCONCLUSIVE, SUPPORTED) if one in found.values())
-    closest = min((other for other in leads if found[other] == outcome), key=lambda other: leads[other].low)
+    confidence = widened(config)
+    leads = {other: ahead(config, runs, data, RELU, other, confidence) for other in config.activations}
+    outcomes = {other: verdict(lead, low=-MARGIN) for other, lead in leads.items()}
+    outcome = next(each for each in (REFUTED, INCONCLUSIVE, SUPPORTED) if each in outcomes.values())
+    closest = min((other for other in leads if outcomes[other] == outcome), key=lambda other: leads[other].low)
     rule = (
-        f"supported if against all {len(leads)} others the interval (at {wide:.2%}) lies above -{HALF:g} points, "
-        "refuted if against one it lies below"
+        f"supported if against all {len(leads)} others the interval (at {confidence:.2%}) lies above -{MARGIN:g} "
+        "points, refuted if against one it lies below"
     )
     measure = f"test accuracy of ReLU minus that of {named(closest)}, its strongest rival of {len(leads)}"
     return _claim(config, data, "B26", "use ReLU", measure, rule, leads[closest], outcome, RELU)
@@ -99,9 +107,10 @@ def _use_relu(config: Config, runs: Runs, data: str) -> Claim:
 
 def _try(config: Config, runs: Runs, data: str, name: str) -> Claim:
     lead = ahead(config, runs, data, name, RELU, config.confidence)
-    outcome = SUPPORTED if lead.low > 0 else REFUTED if lead.high < HALF else INCONCLUSIVE
+    outcome = SUPPORTED if lead.low > 0 else REFUTED if lead.high < MARGIN else INCONCLUSIVE
     rule = (
-        f"supported if the {config.confidence:.0%} interval lies above 0; else refuted if it lies below {HALF:g} points"
+        f"supported if the {config.confidence:.0%} interval lies above 0; else refuted if it lies below {MARGIN:g} "
+        "points"
     )
     text = f"try out {named(name)}: it does better than ReLU"
     return _claim(config, data, "B26", text, _minus_relu(name), rule, lead, outcome, name)
@@ -109,15 +118,15 @@ def _try(config: Config, runs: Runs, data: str, name: str) -> Claim:
 
 def _avoid(config: Config, runs: Runs, data: str, name: str) -> Claim:
     lead = ahead(config, runs, data, name, RELU, config.confidence)
-    rule = f"supported if the {config.confidence:.0%} interval lies below -{HALF:g} points, refuted if above"
-    outcome = verdict(lead, high=-HALF)
+    rule = f"supported if the {config.confidence:.0%} interval lies below -{MARGIN:g} points, refuted if above"
+    outcome = verdict(lead, high=-MARGIN)
     return _claim(config, data, "B26", WARNED[name], _minus_relu(name), rule, lead, outcome, name)
 
 
 def _all_benefits(config: Config, runs: Runs, data: str) -> Claim:
     lead = ahead(config, runs, data, "elu", RELU, config.confidence)
-    rule = f"supported if the {config.confidence:.0%} interval lies above -{HALF:g} points, refuted if below"
-    outcome = verdict(lead, low=-HALF)
+    rule = f"supported if the {config.confidence:.0%} interval lies above -{MARGIN:g} points, refuted if below"
+    outcome = verdict(lead, low=-MARGIN)
     text = "ELU has all benefits of ReLU: its accuracy"
     return _claim(config, data, "B22", text, _minus_relu("elu"), rule, lead, outcome, RELU)
 

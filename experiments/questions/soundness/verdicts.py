@@ -1,4 +1,4 @@
-"""Whether the published accuracies were reached in the runs of `soundness`; its rule is in that file."""
+"""The verdicts of `soundness` on whether the published accuracies are reached; `measure.py` has the rule."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from experiments.core.statistics import mean_interval, verdict
 
 from .measure import NETS, RATE, Config
 
-CLOSE = 3.0  # points
+CLOSE = 3.0  # points: two standard deviations of an accuracy on 1,000 examples
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """One sentence per net."""
+    """One verdict per net."""
     return [_reached(config, runs, name) for name in config.nets]
 
 
