@@ -25,9 +25,9 @@ from experiments.questions.init_scale import verdicts as init_scale_verdicts
 from experiments.questions.init_scale.measure import Kind
 from experiments.questions.init_scale.verdicts import of_kind
 from experiments.questions.vanishing import verdicts as vanishing_verdicts
-from experiments.questions.vanishing.initials import INITS, Init, drawn
-from experiments.questions.vanishing.meanfield import decades, moments, settled
-from experiments.questions.vanishing.measure import NORMALISED, gradients, line, norms_back, off
+from experiments.questions.vanishing.initials import INITS, Init, draw_nets
+from experiments.questions.vanishing.meanfield import at_fixed_point, decades, moments
+from experiments.questions.vanishing.measure import NORMALISED, fitted_slope, gradient_norms, gradients, share_off
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +41,14 @@ def _usual_promotion() -> Iterator[None]:
 def test_the_gradient_of_a_linear_net_has_the_slope_of_its_weights(scale: float) -> None:
     recipe = Recipe((10, *[10] * 12, 10), "identity")
     with jax.enable_x64(True):
-        (net,) = (drawn(recipe.sizes, INITS["lecun"], range(2)),)
+        (net,) = (draw_nets(recipe.sizes, INITS["lecun"], range(2)),)
         net = tuple(layer._replace(weight=jnp.stack([scale * jnp.eye(10)] * 2)) for layer in net)
         x = jnp.asarray(np.random.default_rng(0).normal(size=(16, 10)))
-        norms, _ = norms_back(recipe, net, x, jnp.arange(16) % 10)
+        norms, _ = gradient_norms(recipe, net, x, jnp.arange(16) % 10)
         assert norms.dtype == jnp.float64
         assert decades("identity", 1.0, scale, 5) == pytest.approx([math.log10(scale)] * 5, abs=1e-6)
     for one in np.asarray(norms):
-        assert line(np.log10(one[::-1])) == pytest.approx(math.log10(scale), abs=1e-9)
+        assert fitted_slope(np.log10(one[::-1])) == pytest.approx(math.log10(scale), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "elu", "selu"])
@@ -67,13 +67,13 @@ def test_moments_are_those_of_adaptive_quadrature(name: str, q: float) -> None:
 
 def test_relu_is_critical_at_hes_weights_and_selu_keeps_its_variance() -> None:
     with jax.enable_x64(True):
-        assert abs(settled("relu", 1.0, 2**0.5)) < 1e-8
+        assert abs(at_fixed_point("relu", 1.0, 2**0.5)) < 1e-8
         assert float(moments("selu", jnp.asarray(1.0))[0]) == pytest.approx(1.0, abs=1e-8)
 
 
 def test_a_line_has_its_slope_and_an_infinite_point_none() -> None:
-    assert line(np.array([3.0, 1.0, -1.0, -3.0])) == pytest.approx(-2.0)
-    assert math.isnan(line(np.array([0.0, -math.inf, -2.0, -3.0])))
+    assert fitted_slope(np.array([3.0, 1.0, -1.0, -3.0])) == pytest.approx(-2.0)
+    assert math.isnan(fitted_slope(np.array([0.0, -math.inf, -2.0, -3.0])))
 
 
 def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
@@ -96,13 +96,15 @@ def test_mean_field_with_layer_norm_is_right_of_wide_nets() -> None:
     )
     for init in config.inits:
         runs = gradients(config, digits(), "sigmoid", init, NORMALISED)
-        found = np.mean([run["slope"] for run in runs])
-        assert found == pytest.approx(vanishing_verdicts.theory(config, "sigmoid", init, False, NORMALISED), abs=0.02)
+        found = np.mean([run["decades_per_layer"] for run in runs])
+        assert found == pytest.approx(
+            vanishing_verdicts.predicted_decades(config, "sigmoid", init, False, NORMALISED), abs=0.02
+        )
 
 
 @pytest.mark.parametrize("init", [name for name in INITS if name != "glorot"])
 def test_drawn_weights_have_the_deviation_of_their_rule(init: str) -> None:
-    first, *_ = drawn((64, 200, 10), INITS[init], range(3))
+    first, *_ = draw_nets((64, 200, 10), INITS[init], range(3))
     expected = {"lecun": 1 / 8, "he": 2**0.5 / 8, "uniform": 3**-0.5 / 8, "small": 0.01, "large": 10 / 8}[init]
     assert float(jnp.std(first.weight)) == pytest.approx(expected, rel=0.02)
     assert bool(jnp.max(jnp.abs(first.weight)) <= 1 / 8) == (init in ("uniform", "small"))
@@ -135,7 +137,7 @@ def test_zero_slopes_are_counted_unit_by_unit() -> None:
     first, second, last = state.net
     first = first._replace(bias=first.bias.at[0, :2].set(-500.0).at[0, 2:].set(500.0))
     second = second._replace(weight=0 * second.weight, bias=second.bias.at[1, :].set(1.0))
-    found = off(recipe, state._replace(net=(first, second, last)), x)
+    found = share_off(recipe, state._replace(net=(first, second, last)), x)
     assert found[0].tolist() == [0.25, 1.0]
     assert 0.2 < found[1, 0] < 0.8
     assert found[1, 1] == 0
@@ -154,14 +156,14 @@ def _slopes(config: Any, slopes: dict[tuple[str, str], float], share: float) -> 
     runs: list[dict[str, Any]] = []
     for name in config.activations:
         for init in config.inits:
-            slope = slopes.get((name, init), vanishing_verdicts.theory(config, name, init, at_limit=False))
+            slope = slopes.get((name, init), vanishing_verdicts.predicted_decades(config, name, init, at_limit=False))
             runs += [
                 {
                     "part": "untrained",
                     "activation": name,
                     "init": init,
                     "seed": seed,
-                    "slope": slope + 1e-4 * (seed % 2),
+                    "decades_per_layer": slope + 1e-4 * (seed % 2),
                 }
                 | {"saturated": share, "diverged": False}
                 for seed in range(config.seeds)
@@ -210,7 +212,7 @@ def test_the_lower_bound_is_exact_where_counting_is_easy_and_below_the_upper_one
 def test_two_rays_say_what_a_grid_of_inputs_says() -> None:
     nets, hidden = 4000, 4
     x = jnp.asarray([[-2.0], [-0.3], [0.0], [0.7], [3.0]])
-    net = drawn((1, *[2] * hidden, 1), INITS["he"], range(nets))
+    net = draw_nets((1, *[2] * hidden, 1), INITS["he"], range(nets))
     recipe = Recipe((1, *[2] * hidden, 1), "relu")
     outputs = np.asarray(jax.lax.map(lambda net: forward(recipe, net, x)[0], net))
     constant = int((np.ptp(outputs, axis=1) == 0).sum())
@@ -351,7 +353,7 @@ def test_every_kind_of_net_has_verdicts_of_its_own() -> None:
     easy, hard = [SUPPORTED, SUPPORTED, REFUTED], [SUPPORTED, REFUTED, SUPPORTED]
     assert [claim.verdict for claim in claims] == [*easy, *hard, REFUTED, SUPPORTED, REFUTED]
     for kind, claim in zip(config.kinds(), claims[::3], strict=True):
-        assert f"{kind.written}, 32" in claim.scope
+        assert f"{kind.text}, 32" in claim.scope
     findings = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
     assert "1 hidden layer, tanh: the median net gets to 5% training error from scale 0.001 to 30" in findings
     assert "4 hidden layers, tanh: the median net gets to 5% training error from scale 0.01 to 10" in findings

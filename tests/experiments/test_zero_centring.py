@@ -15,7 +15,7 @@ from experiments.core.training import Grid, Recipe, State, forward, initial_stat
 from experiments.core.training import Net as Weights
 from experiments.questions.zero_centring import report as zero_centring_report
 from experiments.questions.zero_centring import verdicts as zero_centring_verdicts
-from experiments.questions.zero_centring.centring import gaussian, inside, off_centre, same_sign
+from experiments.questions.zero_centring.centring import normal_moments, inside, off_centre, same_sign
 from experiments.questions.zero_centring.measure import Config, Net, Shifted, contest, starts
 from experiments.questions.zero_centring.path_ratio import PathRatio
 
@@ -68,20 +68,20 @@ def test_what_arrives_times_the_inputs_is_the_gradient_of_the_weights() -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
 def test_a_shift_moves_the_mean_and_leaves_the_slope(name: str) -> None:
     z = jnp.linspace(-5, 5, 101)
-    centred, off, _ = contest(name)
+    centred, off, _ = shifted_kinds(name)
     one, other = Shifted(name, centred.shift), Shifted(name, off.shift)
     slopes = [jax.vmap(jax.grad(function))(z) for function in (one, other)]
     assert np.array_equal(*slopes)
     assert np.allclose(other(z) - one(z), off.shift - centred.shift, atol=1e-6)
-    assert abs(gaussian(name).mean + centred.shift) < 1e-12
-    assert gaussian(name).mean + off.shift > 0.3
+    assert abs(normal_moments(name).mean + centred.shift) < 1e-12
+    assert normal_moments(name).mean + off.shift > 0.3
 
 
 def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> None:
     data, grid = digits().train, Grid.of([4, 5], [0.5], [2.0])
     x = jnp.asarray(data.x)
 
-    def outputs(net: Net, steps: int) -> np.ndarray:
+    def outputs(kind: Net, steps: int) -> np.ndarray:
         recipe = Recipe((64, 12, 12, 10), Shifted(net.activation, net.shift))
         state = starts(net)(recipe, grid)
         if steps:
@@ -89,7 +89,7 @@ def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> Non
         return np.asarray([forward(recipe, jax.tree.map(lambda leaf, i=i: leaf[i], state.net), x)[0] for i in range(2)])
 
     for name in ("sigmoid", "tanh", "relu"):
-        centred, same_weights, same_function = contest(name)
+        centred, same_weights, same_function = shifted_kinds(name)
         assert np.allclose(outputs(centred, 0), outputs(same_function, 0), atol=1e-4)
         assert not np.allclose(outputs(centred, 0), outputs(same_weights, 0), atol=0.1)
         assert not np.allclose(outputs(centred, 3), outputs(same_function, 3), atol=0.1)
@@ -97,10 +97,10 @@ def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> Non
 
 def test_means_of_normal_inputs_are_those_of_the_textbook() -> None:
     below = math.exp(0.5) * math.erfc(1 / math.sqrt(2)) / 2 - 0.5
-    assert gaussian("elu").mean == pytest.approx(1 / math.sqrt(2 * math.pi) + below, abs=1e-13)
-    assert gaussian("relu").deviation == pytest.approx(math.sqrt(0.5 - 1 / (2 * math.pi)), abs=1e-13)
-    assert gaussian("identity") == pytest.approx((0.0, 1.0), abs=1e-13)
-    assert gaussian("selu") == pytest.approx((0.0, 1.0), abs=1e-6)
+    assert normal_moments("elu").mean == pytest.approx(1 / math.sqrt(2 * math.pi) + below, abs=1e-13)
+    assert normal_moments("relu").deviation == pytest.approx(math.sqrt(0.5 - 1 / (2 * math.pi)), abs=1e-13)
+    assert normal_moments("identity") == pytest.approx((0.0, 1.0), abs=1e-13)
+    assert normal_moments("selu") == pytest.approx((0.0, 1.0), abs=1e-6)
 
 
 def test_off_centre_of_a_layer_and_of_its_units() -> None:

@@ -5,12 +5,12 @@ with small values" (B5).
 
 Nets of several hidden layers start from weights of deviation s / sqrt(fan-in), with s from far too small to far too
 large (1 is LeCun's rule). At every s the learning rate of plain SGD is tuned, on seeds that are not reported, to reach
-the training error in the fewest steps, among rates a factor 2 apart that span seven orders of magnitude, so that a bad
-scale is not blamed for a rate that does not suit it. Reported are median steps over fresh seeds, where a net that never
-gets there counts as infinitely many, and the share of units and training examples at which the slope is below 5 % of
-the activation's largest, before training and after. Nets with LayerNorm before every activation are asked the same.
+the training error in the fewest steps, among rates a factor 2 apart that span seven orders of magnitude, so that every
+scale has a rate that suits it. Reported are median steps over fresh seeds, where a net that never reaches the error
+counts as infinitely many, and the share of units and training examples at which the slope is below 5 % of the
+activation's largest, before training and after. The same is measured for nets with LayerNorm before every activation.
 
-Rules, fixed before the run, for every depth by itself, with LayerNorm and without; anything else is INCONCLUSIVE:
+Rules, fixed before the run, for every depth separately, with LayerNorm and without; anything else is INCONCLUSIVE:
 - "Saturate due to very large weights" is SUPPORTED if before training the interval of the saturated share lies above
 50 % at the largest scale and below 5 % at LeCun's, REFUTED if at the largest it lies below 50 %.
 - "Small is safe" is SUPPORTED if at every scale below LeCun's the interval of the median steps is finite, REFUTED if at
@@ -39,7 +39,7 @@ from experiments.core.units import saturated
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 LECUN = 1.0
-LOOK, TUNING_LOOK = 5, 10  # steps between looks at the training error, which cost more than the steps themselves
+CHECK_EVERY, TUNING_CHECK_EVERY = 5, 10  # steps between checks of the training error: a check costs more than a step
 
 
 class Kind(NamedTuple):
@@ -49,8 +49,8 @@ class Kind(NamedTuple):
     normalised: bool = False
 
     @property
-    def written(self) -> str:
-        """In words."""
+    def text(self) -> str:
+        """The kind as text."""
         layers = f"{self.depth} hidden layer{'s' if self.depth > 1 else ''}"
         return layers + (" with LayerNorm" if self.normalised else "")
 
@@ -60,17 +60,17 @@ class Config:
     """Is it safe to start with small weights, and do large ones saturate?"""
 
     activations: tuple[str, ...] = ("sigmoid", "tanh", "relu")
-    """Names of jaxact functions; that weights saturate is judged for sigmoid and tanh, the rest for all."""
+    """Names of jaxact functions; saturation is judged for sigmoid and tanh, the other claims for all."""
     scales: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-    """Initial weights have deviation scale / sqrt(fan-in); rising, and 1 must be one of them."""
+    """Initial weights have deviation scale / sqrt(fan-in); in rising order, and 1 must be one of them."""
     depths: tuple[int, ...] = (4,)
-    """Numbers of hidden layers, rising; every depth gets verdicts of its own."""
+    """Numbers of hidden layers, in rising order; every depth gets verdicts of its own."""
     normalised_depths: tuple[int, ...] = ()
-    """The same of nets with LayerNorm before every activation."""
+    """Numbers of hidden layers of nets with LayerNorm before every activation."""
     width: int = 32
     """Units per hidden layer."""
     threshold: float = 0.05
-    """The training error to be reached."""
+    """The training error to reach."""
     seeds: int = 8
     """Fresh seeds reported per activation and scale."""
     tuning_seeds: int = 2
@@ -80,11 +80,11 @@ class Config:
     batch: int = 32
     """Examples per step."""
     rate: float = 2.0**-6
-    """Learning rate in the middle of those tried, the same for every scale."""
+    """Learning rate in the middle of the first tuning window, the same for every scale."""
     rates: int = 25
-    """Learning rates tried, a factor 2 apart."""
+    """Learning rates per tuning window, a factor 2 apart."""
     windows: int = 1
-    """Most tuning windows; with more than one a window moves until its best rate lies inside."""
+    """Maximum of tuning windows; with more than one, a window moves until its best rate lies inside."""
     confidence: float = 0.99
     """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
     data: Name = "digits"
@@ -103,7 +103,7 @@ class Config:
         checks.at_least(1, depths=self.depths, normalised_depths=self.normalised_depths)
         checks.at_least(1, width=self.width, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows)
-        checks.at_least(TUNING_LOOK, steps=self.steps)
+        checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
         checks.strictly_between(0, 1, threshold=self.threshold, confidence=self.confidence)
@@ -124,12 +124,12 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Tune the rate, then train on fresh seeds, every kind of net at every scale with every activation."""
+    """Tune the rate of every kind of net at every scale with every activation, then train on fresh seeds."""
     data = load(config.data, config.folder).train
     cells = list(product(config.kinds(), config.activations, config.scales))
     runs: Runs = []
     for index, (kind, name, scale) in enumerate(cells):
-        progress(index / len(cells), f"{name}, {kind.written}, scale {scale:g}")
+        progress(index / len(cells), f"{name}, {kind.text}, scale {scale:g}")
         sizes = (data.x.shape[1], *[config.width] * kind.depth, 10)
         recipe = Recipe(sizes, name, "sgd", config.batch, normalised=kind.normalised)
         task = Task(recipe, data, config.steps, (config.threshold,))
@@ -140,13 +140,13 @@ def run(config: Config, progress: Progress) -> Runs:
 
 def _tuned(config: Config, task: Task, scale: float) -> Setting:
     window = (config.rate, scale, config.rates, 1, config.windows)
-    return tune_steps(task, config.threshold, range(config.tuning_seeds), *window, check_every=TUNING_LOOK)
+    return tune_steps(task, config.threshold, range(config.tuning_seeds), *window, check_every=TUNING_CHECK_EVERY)
 
 
 def _reported(config: Config, task: Task, scale: float, setting: Setting) -> Runs:
     """One row per fresh seed."""
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [scale])
-    end = steps_to_error(task, grid, LOOK, all_reached)
+    end = steps_to_error(task, grid, CHECK_EVERY, all_reached)
     recipe, x = task.recipe, task.data.x
     before, after = (np.asarray(_saturated(recipe, state, x)) for state in (initial_state(recipe, grid), end.state))
     depth = len(recipe.sizes) - 2

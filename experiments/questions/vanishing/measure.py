@@ -3,18 +3,19 @@
 The notes say that saturated neurons "kill" the gradients and that sigmoid and tanh therefore make them vanish, while
 ReLU "does not saturate" (B3), and that ReLU is "killing the gradient in half of the regime" (B4).
 
-For B3, nets of many layers as they are before training: the norm of the loss's gradient with respect to the
-pre-activations of each layer, in float64, as it can fall below what float32 can square. A line through log10 of the
-norm gives its slope, in decades per layer on the way back: at -1 each layer leaves a tenth of the gradient. It is
-measured at five published initialisations and at ten times LeCun's weights, as none of the published ones makes units
-saturate: a slope below 5 % of the activation's largest counts as saturated. Measured slopes are compared with the mean
-field theory of wide nets, at the fixed point of its length map and layer by layer. At equal widths Glorot's rule has
-LeCun's variance; it is measured all the same. With `normalised` the same nets are measured with LayerNorm before every
-activation as well, which keeps pre-activations at deviation 1 whatever the weights: mean field then predicts one slope
-for all initialisations.
+For B3, nets of many layers are measured before training: the norm of the loss's gradient with respect to the
+pre-activations of each layer, in float64, as its square can underflow in float32. The slope of a line through log10 of
+the norm is the change in decades per layer on the way back: at -1 each layer leaves a tenth of the gradient. It is
+measured at five published initialisations and at ten times LeCun's weights, as none of the published ones saturates
+units: a unit counts as saturated if its slope is below 5 % of the activation's largest. The change is compared with the
+mean field theory of wide nets, at the fixed point of its variance map and layer by layer. At equal widths Glorot's rule
+has LeCun's variance; it is measured all the same. With `normalised` the same nets are also measured with LayerNorm
+before every activation, which keeps pre-activations at deviation 1 whatever the weights: mean field then predicts the
+same change for all initialisations.
 
-For B4, the share of units and training examples at which ReLU's slope is 0, before training and after training at a
-rate tuned by validation loss. Random weights have no preferred sign, so that a half is expected before training.
+For B4, the share of units and training examples at which ReLU's slope is 0 is measured, before training and after
+training at a rate tuned by validation loss. Random weights have no preferred sign, so that a half is expected before
+training.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE. Intervals are widened for the number of comparisons.
 - "Makes gradients vanish" is SUPPORTED if at every published initialisation the interval of the slope lies below -0.05,
@@ -45,7 +46,7 @@ from experiments.core.training import Grid, Net, Recipe, State, forward, initial
 from experiments.core.tuning import train_epochs, tune_rate
 from experiments.core.units import saturated
 
-from .initials import INITS, drawn
+from .initials import INITS, draw_nets
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 HE = 2.0**0.5
@@ -57,7 +58,7 @@ class Config:
     """Do gradients vanish with depth because units saturate, or because of the initial weights?"""
 
     activations: tuple[str, ...] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu")
-    """Names of jaxact functions; claims are judged for those of which the notes speak."""
+    """Names of jaxact functions; claims are judged for those in the notes."""
     inits: tuple[str, ...] = tuple(INITS)
     """Rules for the initial weights: lecun, glorot, he, uniform, small or large."""
     normalised: bool = False
@@ -67,15 +68,15 @@ class Config:
     width: int = 100
     """Units per hidden layer."""
     examples: int = 256
-    """Training examples whose mean loss has its gradient taken."""
+    """Training examples over which the loss is averaged."""
     seeds: int = 50
     """Nets per activation and initialisation."""
     trained: int = 8
-    """Nets trained for the share of zero slopes."""
+    """Nets that are trained to measure the share of zero slopes."""
     trained_layers: int = 3
-    """Hidden layers of those."""
+    """Hidden layers of the trained nets."""
     tuning_seeds: int = 2
-    """Seeds, never reported, on which their learning rate is chosen by validation loss."""
+    """Seeds, never reported, on which the learning rate is chosen by validation loss."""
     epochs: int = 20
     """Passes over the training part."""
     batch: int = 32
@@ -108,7 +109,7 @@ class Config:
         checks.strictly_between(0, 1, confidence=self.confidence)
 
     def kinds(self) -> tuple[str, ...]:
-        """The untrained nets that there are."""
+        """The kinds of untrained nets."""
         return (PLAIN, NORMALISED) if self.normalised else (PLAIN,)
 
 
@@ -125,40 +126,40 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Gradients of nets before training, then zero slopes of ReLU before and after."""
+    """Measure gradients before training, then ReLU's zero slopes before and after training."""
     data = load(config.data, config.folder)
     runs: Runs = []
     cells = list(product(config.kinds(), config.activations, config.inits))
     for index, (kind, name, init) in enumerate(cells):
-        progress(0.7 * index / len(cells), f"{name}, {INITS[init].written}, {kind}")
+        progress(0.7 * index / len(cells), f"{name}, {INITS[init].text}, {kind}")
         runs += gradients(config, data, name, init, kind)
     progress(0.7, "training ReLU nets")
-    runs += _halves(config, data)
+    runs += _measure_shares_off(config, data)
     progress(1.0, "done")
     return runs
 
 
 def gradients(config: Config, data: Data, name: str, init: str, kind: str = PLAIN) -> Runs:
-    """One row per net; the slope of one whose gradient is zero or not finite somewhere is NaN and stays in the row."""
+    """One row per net; the change per layer is NaN where the gradient is 0 or not finite in some layer."""
     sizes = (data.train.x.shape[1], *[config.width] * config.layers, 10)
     recipe = Recipe(sizes, name, normalised=kind == NORMALISED)
     seeds = range(FRESH, FRESH + config.seeds)
     with jax.enable_x64(True):
         x, y = jnp.asarray(data.train.x[: config.examples], "float64"), jnp.asarray(data.train.y[: config.examples])
         norms, share = (
-            np.asarray(value) for value in norms_back(recipe, drawn(recipe.sizes, INITS[init], seeds), x, y)
+            np.asarray(value) for value in gradient_norms(recipe, draw_nets(recipe.sizes, INITS[init], seeds), x, y)
         )
     with np.errstate(divide="ignore"):
         decades = np.log10(norms[:, ::-1])  # from the output back to the input
     return [
-        {"part": kind, "activation": name, "init": init, "seed": seed, "slope": line(decades[i])}
+        {"part": kind, "activation": name, "init": init, "seed": seed, "decades_per_layer": fitted_slope(decades[i])}
         | {"decades": decades[i].round(6).tolist(), "saturated": float(share[i])}
         | {"diverged": not np.isfinite(decades[i]).all()}
         for i, seed in enumerate(seeds)
     ]
 
 
-def line(values: np.ndarray) -> float:
+def fitted_slope(values: np.ndarray) -> float:
     """The slope of the least-squares line through equally spaced values; NaN if one of them is not finite."""
     if not np.isfinite(values).all():
         return np.nan
@@ -167,39 +168,41 @@ def line(values: np.ndarray) -> float:
 
 
 @each_net()
-def norms_back(recipe: Recipe, nets: Net, x: Array, y: Array) -> tuple[Array, Array]:
+def gradient_norms(recipe: Recipe, nets: Net, x: Array, y: Array) -> tuple[Array, Array]:
     """The norm of the mean loss's gradient with respect to each layer's pre-activations, and the saturated share."""
 
-    def one(net: Net) -> tuple[Array, Array]:
+    def of_net(net: Net) -> tuple[Array, Array]:
         _, before = forward(recipe, net, x)
         probes = [jnp.zeros_like(z) for z in before]
         gradients = jax.grad(lambda probes: jnp.mean(losses(recipe, net, x, y, probes)))(probes)
         return jnp.stack([jnp.linalg.norm(g) for g in gradients]), saturated(recipe.activation, before)
 
-    return jax.lax.map(one, nets)
+    return jax.lax.map(of_net, nets)
 
 
-def _halves(config: Config, data: Data) -> Runs:
+def _measure_shares_off(config: Config, data: Data) -> Runs:
     """The share of zero slopes in each layer of ReLU nets, before training and after."""
     recipe = Recipe((data.train.x.shape[1], *[config.width] * config.trained_layers, 10), "relu", "sgd", config.batch)
     seeds = range(config.tuning_seeds)
-    chosen = tune_rate(recipe, data, config.epochs, seeds, config.rate, HE, config.rates, config.windows)
-    grid = Grid.of(range(FRESH, FRESH + config.trained), [chosen.rate], [chosen.gain])
+    setting = tune_rate(recipe, data, config.epochs, seeds, config.rate, HE, config.rates, config.windows)
+    grid = Grid.of(range(FRESH, FRESH + config.trained), [setting.rate], [setting.gain])
     end = train_epochs(recipe, grid, data, config.epochs)
     rows = []
     for phase, state in (("before", initial_state(recipe, grid)), ("after", end)):
         _, loss = score(recipe, state, *data.train)
-        for seed, shares, value in zip(grid.seed, off(recipe, state, data.train.x), np.asarray(loss), strict=True):
+        for seed, shares, value in zip(
+            grid.seed, share_off(recipe, state, data.train.x), np.asarray(loss), strict=True
+        ):
             row = {"part": "half", "phase": phase, "seed": int(seed), "off": shares.tolist()}
-            rows.append(row | {"diverged": not np.isfinite(value)} | chosen._asdict())
+            rows.append(row | {"diverged": not np.isfinite(value)} | setting._asdict())
     return rows
 
 
 @each_net()
-def _off(recipe: Recipe, net: Net, x: Array) -> Array:
+def _shares_off(recipe: Recipe, net: Net, x: Array) -> Array:
     return jax.lax.map(lambda net: jnp.stack([jnp.mean(z <= 0) for z in forward(recipe, net, x)[1]]), net)
 
 
-def off(recipe: Recipe, state: State, x: np.ndarray) -> np.ndarray:
+def share_off(recipe: Recipe, state: State, x: np.ndarray) -> np.ndarray:
     """The share of units and examples in each layer (column) of each net (row) at which ReLU's slope is 0."""
-    return np.asarray(_off(recipe, state.net, jnp.asarray(x)), float)
+    return np.asarray(_shares_off(recipe, state.net, jnp.asarray(x)), float)

@@ -41,7 +41,7 @@ from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
 from experiments.core.training import Grid, Recipe, State, initial_state, resume
 
-from .centring import gaussian, inside, off_centre, same_sign
+from .centring import normal_moments, inside, off_centre, same_sign
 from .path_ratio import PathRatio
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
@@ -63,7 +63,7 @@ class Shifted:
         return getattr(jaxact, self.name)(z) + self.shift
 
 
-class Net(NamedTuple):
+class Kind(NamedTuple):
     """A kind of net that is tuned and trained."""
 
     activation: str
@@ -75,15 +75,15 @@ class Net(NamedTuple):
     optimizer: str = "sgd"
 
 
-def contest(name: str, optimizer: str = "sgd") -> tuple[Net, Net, Net]:
+def shifted_kinds(name: str, optimizer: str = "sgd") -> tuple[Net, Net, Net]:
     """An activation centred, off-centre from the same weights, and off-centre as the same function at first."""
-    centred, off = (Net(name, shift, optimizer=optimizer) for shift in SHIFTS[name])
+    centred, off = (Kind(name, shift, optimizer=optimizer) for shift in SHIFTS[name])
     return centred, off, off._replace(repaid=off.shift - centred.shift)
 
 
 def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Net, Net]:
     """An activation on pixels less their mean, and on pixels from 0 to 1."""
-    return Net(name, pixels="centred", optimizer=optimizer), Net(name, pixels="unit", optimizer=optimizer)
+    return Kind(name, pixels="centred", optimizer=optimizer), Kind(name, pixels="unit", optimizer=optimizer)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Config:
 
     def nets(self) -> list[Net]:
         """All kinds of nets."""
-        return [net for group in self.groups() for net in group] + [Net(name) for name in self.plain]
+        return [net for group in self.groups() for net in group] + [Kind(name) for name in self.plain]
 
     def groups(self) -> list[tuple[Net, ...]]:
         """Nets that differ in what is centred only."""
@@ -165,7 +165,7 @@ class Config:
             group
             for optimizer in self.optimizers()
             for group in (
-                *(contest(name, optimizer) for name in self.moved),
+                *(shifted_kinds(name, optimizer) for name in self.moved),
                 *(on_pixels(name, optimizer) for name in self.pixel_nets),
             )
         ]
@@ -188,7 +188,7 @@ def full() -> Config:
 def run(config: Config, progress: Progress) -> Runs:
     """Means for normal inputs; then tune every kind of net and watch it learn."""
     names = (*config.moved, *config.plain)
-    runs: Runs = [{"part": "normal", "activation": name} | gaussian(name)._asdict() for name in names]
+    runs: Runs = [{"part": "normal", "activation": name} | normal_moments(name)._asdict() for name in names]
     data = {pixels: digits(pixels) for pixels in ("centred", "unit")}
     data |= {"standardised": load(config.data, config.folder)}
     for index, net in enumerate(nets := config.nets()):
@@ -199,7 +199,7 @@ def run(config: Config, progress: Progress) -> Runs:
     return runs
 
 
-def _watched(config: Config, net: Net, data: Split) -> Runs:
+def _watched(config: Config, kind: Net, data: Split) -> Runs:
     """Tune, then learn from fresh seeds: one row per seed for the way, and for signs and means at each time."""
     sizes = (data.x.shape[1], *[config.width] * config.depth, 10)
     recipe = Recipe(sizes, Shifted(net.activation, net.shift), net.optimizer, config.batch)
@@ -225,7 +225,7 @@ def _watched(config: Config, net: Net, data: Split) -> Runs:
     return runs
 
 
-def starts(net: Net) -> Callable[[Recipe, Grid], State]:
+def starts(kind: Net) -> Callable[[Recipe, Grid], State]:
     """New nets; what hidden outputs have too much is taken from the biases of the layer that they go to."""
 
     def start(recipe: Recipe, grid: Grid) -> State:

@@ -18,7 +18,7 @@ from experiments.core.statistics import (
 )
 from experiments.core.style import canvas, color, listed, named, title
 
-from .measure import OPTIMIZERS, Config, Net, contest, on_pixels
+from .measure import OPTIMIZERS, Config, Kind, on_pixels, shifted_kinds
 from .verdicts import CENTRED, CS231N, LECUN, SLOWER, of, one_sign, ratio, times, written
 
 TITLE = "Does it matter that outputs are not zero-centred?"
@@ -37,11 +37,11 @@ def report(config: Config, runs: Runs) -> Report:
 
 def _signed(config: Config) -> list[tuple[Net, int, str]]:
     """Whose gradients are shown: a kind of net, the layer, and what goes into that layer."""
-    hidden = [(Net(name), 1, f"behind {named(name)}") for name in (*config.moved, *config.plain)]
-    return [*hidden, (Net(config.pixel_nets[0], pixels="unit"), 0, "on pixels from 0 to 1")]
+    hidden = [(Kind(name), 1, f"behind {named(name)}") for name in (*config.moved, *config.plain)]
+    return [*hidden, (Kind(config.pixel_nets[0], pixels="unit"), 0, "on pixels from 0 to 1")]
 
 
-def _steps(runs: Runs, net: Net) -> str:
+def _steps(runs: Runs, kind: Net) -> str:
     median = np.median([run["steps"] for run in of(runs, net)])
     return f"{median:g}" if np.isfinite(median) else "never"
 
@@ -57,7 +57,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
             f"Units {where} whose gradient has one sign, both times together: {listed(shares)} on {sizes} examples."
         )
     for optimizer, name in product(config.optimizers(), config.moved):
-        centred, weights, function = contest(name, optimizer)
+        centred, weights, function = shifted_kinds(name, optimizer)
         sentences.append(
             f"Median steps to {config.threshold:.0%} training error: {written(centred)} {_steps(runs, centred)}; "
             f"{written(weights)} {_steps(runs, weights)} from the same weights, {_steps(runs, function)} if it starts "
@@ -88,7 +88,7 @@ def _compared(config: Config, runs: Runs) -> list[str]:
     sentences = [f"{LECUN}. The advice to shift inputs so that their mean is 0 is theirs as well, without a number."]
     if {"sigmoid", "tanh"} <= set(config.moved):
         plain, moved = (
-            ratio(config, runs, net, Net("tanh"), "steps") for net in (Net("sigmoid"), contest("sigmoid")[0])
+            ratio(config, runs, net, Kind("tanh"), "steps") for net in (Kind("sigmoid"), shifted_kinds("sigmoid")[0])
         )
         sentences.append(
             f"Ours: sigmoid takes {_times(plain)} the steps of tanh; sigmoid less 1/2, which differs from tanh only in "
@@ -123,7 +123,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
             f"{OPTIMIZERS[optimizer]}: {found.value:.2f} times as many."
         )
     for optimizer, name in product(config.optimizers(), config.moved):
-        centred, off, _ = contest(name, optimizer)
+        centred, off, _ = shifted_kinds(name, optimizer)
         found = ratio(config, runs, off, centred, "steps")
         sentences.append(
             f"Moving {named(name)} away from zero mean {words[verdict(found, low=SLOWER)]} with "
@@ -226,7 +226,7 @@ def _draw_means(config: Config, runs: Runs, axes: Axes) -> None:
         axes.plot(place - 0.27, abs(normal["mean"]) / normal["deviation"], "D", color=color(name))
         for shift, (time, shape) in zip((-0.09, 0.18), shapes.items(), strict=True):
             for layer in range(config.depth):
-                found = [run["layers"][layer] for run in of(runs, Net(name), time)]
+                found = [run["layers"][layer] for run in of(runs, Kind(name), time)]
                 one = mean_interval(found, config.confidence)
                 reach = [[one.value - one.low], [one.high - one.value]]
                 where = place + shift + 0.09 * layer

@@ -18,7 +18,7 @@ from experiments.core.statistics import (
 )
 from experiments.core.style import listed, named
 
-from .measure import OPTIMIZERS, Config, Net, contest, on_pixels
+from .measure import OPTIMIZERS, Config, Kind, on_pixels, shifted_kinds
 
 SAME, CENTRED, CLOSER, SLOWER = 0.95, 0.1, 0.9, 1.1
 LECUN = 'LeCun et al. 1998: "Symmetric sigmoids such as hyperbolic tangent often converge faster" (no number)'
@@ -33,12 +33,12 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     """Signs, speed, then means."""
     claims = []
     if "sigmoid" in config.moved:
-        claims += _signs(config, runs, [Net("sigmoid")], 1, "behind sigmoids, second hidden layer")
-    pixels = [Net(name, pixels="unit") for name in config.pixel_nets]
+        claims += _signs(config, runs, [Kind("sigmoid")], 1, "behind sigmoids, second hidden layer")
+    pixels = [Kind(name, pixels="unit") for name in config.pixel_nets]
     claims += _signs(config, runs, pixels, 0, f"on pixels from 0 to 1, first layer ({_names(config.pixel_nets)})")
     for optimizer in config.optimizers():
         for name in config.moved:
-            centred, same_weights, same_function = contest(name, optimizer)
+            centred, same_weights, same_function = shifted_kinds(name, optimizer)
             row = "B9" if name == "tanh" else "B7"
             claims += [
                 _slower(config, runs, row, same_weights, centred, "steps"),
@@ -56,13 +56,13 @@ def times(config: Config) -> tuple[str, str]:
     return "at the start", f"after {config.probe} steps"
 
 
-def of(runs: Runs, net: Net, time: str | None = None) -> Runs:
+def of(runs: Runs, kind: Net, time: str | None = None) -> Runs:
     """The rows of a kind of net: the way it learnt, or what it was like inside at a time."""
     parts = {"part": "inside" if time else "way"} | ({"time": time} if time else {}) | net._asdict()
     return [run for run in runs if parts.items() <= run.items()]
 
 
-def written(net: Net) -> str:
+def written(kind: Net) -> str:
     """A kind of net as written in a sentence."""
     text = named(net.activation) + (f" {'+' if net.shift > 0 else '-'} {abs(net.shift):.2g}" if net.shift else "")
     text += "" if net.pixels == "standardised" else f" on {net.pixels} pixels"
@@ -70,7 +70,7 @@ def written(net: Net) -> str:
     return text + ("" if net.optimizer == "sgd" else f" by {OPTIMIZERS[net.optimizer]}")
 
 
-def one_sign(config: Config, runs: Runs, net: Net, layer: int, batch: int, time: str) -> list[float]:
+def one_sign(config: Config, runs: Runs, kind: Net, layer: int, batch: int, time: str) -> list[float]:
     """The fraction of units whose gradient has one sign, one entry per seed."""
     return [run["one_sign"][layer][config.batches.index(batch)] for run in of(runs, net, time)]
 
@@ -138,7 +138,7 @@ def _slower(config: Config, runs: Runs, row: str, off: Net, centred: Net, what: 
 
 def off_centre(config: Config, runs: Runs, name: str) -> list[np.ndarray]:
     """|mean| / deviation of every layer at every time, one entry per seed."""
-    found = [np.array([run["layers"] for run in of(runs, Net(name), time)]) for time in times(config)]
+    found = [np.array([run["layers"] for run in of(runs, Kind(name), time)]) for time in times(config)]
     return [seeds for at_time in found for seeds in at_time.T]
 
 
@@ -180,7 +180,7 @@ def _mean(
         id=row,
         text=text,
         source=source,
-        scope=_scope(config, Net(name)),
+        scope=_scope(config, Kind(name)),
         measure=f"{of_what}, all layers and times (for normal z: mean {normal['mean']:.3f}, |mean| / deviation "
         f"{abs(normal['mean']) / normal['deviation']:.3f})",
         rule=f"supported if the {config.confidence:.0%} intervals of every layer at both times lie "
@@ -196,7 +196,7 @@ def _names(names: Sequence[str]) -> str:
     return listed([named(name) for name in names])
 
 
-def _scope(config: Config, net: Net) -> str:
+def _scope(config: Config, kind: Net) -> str:
     pixels = "digits, pixels not divided by their deviation"
     data = TITLES[config.data] if net.pixels == "standardised" else pixels
     optimizer = OPTIMIZERS[net.optimizer]
