@@ -24,10 +24,10 @@ def _runs(
     rng = np.random.default_rng(0)
     runs: list[dict[str, Any]] = []
     for _ in range(config.rounds):
-        jitter = dict(zip(("relu", *config.suspects(), PRODUCT), rng.normal(1, noise, 9), strict=False))
+        jitter = dict(zip(("relu", *config.exp_functions(), PRODUCT), rng.normal(1, noise, 9), strict=False))
         places = [(ALONE, size, alone.get(size, 2.0)) for size in config.sizes]
         for where, size, taken in places + [(LAYER, width, share.get(width, 1.0)) for width in config.widths]:
-            seconds = {"relu": 1.0} | dict.fromkeys(config.suspects(), taken)
+            seconds = {"relu": 1.0} | dict.fromkeys(config.exp_functions(), taken)
             seconds |= {PRODUCT: 1.0} if where == LAYER else {}
             runs.append({where: size, "seconds": {name: jitter[name] * each for name, each in seconds.items()}})
     return runs

@@ -11,12 +11,11 @@ import pytest
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error
-from experiments.core.training import Grid, Recipe, State, forward, initial_state, losses, resume
-from experiments.core.training import Net as Weights
+from experiments.core.training import Grid, Net, Recipe, State, forward, initial_state, losses, resume
 from experiments.questions.zero_centring import report as zero_centring_report
 from experiments.questions.zero_centring import verdicts as zero_centring_verdicts
-from experiments.questions.zero_centring.centring import normal_moments, inside, off_centre, same_sign
-from experiments.questions.zero_centring.measure import Config, Net, Shifted, contest, starts
+from experiments.questions.zero_centring.centring import normal_moments, off_centre, outputs_and_gradients, same_sign
+from experiments.questions.zero_centring.measure import Config, Kind, Shifted, shifted_kinds, start_of
 from experiments.questions.zero_centring.path_ratio import PathRatio
 
 
@@ -42,7 +41,7 @@ def test_one_entry_cannot_have_two_signs_and_is_not_counted() -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name: str) -> None:
     data, recipe = digits("unit").train, Recipe((64, 16, 16, 10), name)
-    outputs, arriving = inside(
+    outputs, arriving = outputs_and_gradients(
         recipe, initial_state(recipe, Grid.of([3], [0.1])), *(jnp.asarray(part) for part in data)
     )
     examples = np.arange(len(data.y))[:, None]
@@ -56,9 +55,9 @@ def test_what_arrives_times_the_inputs_is_the_gradient_of_the_weights() -> None:
     data, recipe = digits().train, Recipe((64, 8, 6, 10), Shifted("tanh", 1.0))
     x, y = jnp.asarray(data.x[:40]), jnp.asarray(data.y[:40])
     state = initial_state(recipe, Grid.of([0], [0.1]))
-    outputs, arriving = inside(recipe, state, x, y)
+    outputs, arriving = outputs_and_gradients(recipe, state, x, y)
 
-    def loss(net: Weights) -> jax.Array:
+    def loss(net: Net) -> jax.Array:
         return jnp.sum(losses(recipe, net, x, y))
 
     gradient = jax.grad(loss)(jax.tree.map(lambda leaf: leaf[0], state.net))
@@ -81,9 +80,9 @@ def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> Non
     data, grid = digits().train, Grid.of([4, 5], [0.5], [2.0])
     x = jnp.asarray(data.x)
 
-    def outputs(kind: Net, steps: int) -> np.ndarray:
-        recipe = Recipe((64, 12, 12, 10), Shifted(net.activation, net.shift))
-        state = starts(net)(recipe, grid)
+    def outputs(kind: Kind, steps: int) -> np.ndarray:
+        recipe = Recipe((64, 12, 12, 10), Shifted(kind.activation, kind.shift))
+        state = start_of(kind)(recipe, grid)
         if steps:
             ((_, state),) = resume(recipe, state, grid.seed, data, steps, steps)
         return np.asarray([forward(recipe, jax.tree.map(lambda leaf, i=i: leaf[i], state.net), x)[0] for i in range(2)])
@@ -124,7 +123,7 @@ def test_the_way_over_the_distance() -> None:
     begun, *states = _walk([0.0, 1.0, 3.0, 2.0])
     path_ratio = PathRatio(begun)
     for state in states:
-        path_ratio.seen(state)
+        path_ratio.add(state)
     assert [float(ratio[0]) for ratio in path_ratio.ratios] == [1.0, 1.0, 2.0]
 
 
@@ -145,18 +144,19 @@ def test_the_first_arrival_counts_and_a_net_that_blew_up_never_arrives() -> None
 def _runs(config: Config, sign: float, slower: float, mean: float) -> list[dict[str, Any]]:
     """Off-centre nets take `slower` times the steps; ReLU-like means are `mean`, ELU's half, tanh's a hundredth."""
     runs: list[dict[str, Any]] = [
-        {"part": "normal", "activation": name, "mean": 0.1, "deviation": 1.0} for name in (*config.moved, *config.plain)
+        {"part": "normal", "activation": name, "mean": 0.1, "deviation": 1.0}
+        for name in (*config.shifted, *config.unshifted)
     ]
     means = {"tanh": 0.01 * mean, "elu": 0.5 * mean}
-    for net in dict.fromkeys(config.nets()):
-        moved = net.pixels == "standardised" and (net.shift == 0) == (net.activation != "tanh")
-        taken = slower if moved or net.pixels == "unit" else 1.0
+    for kind in dict.fromkeys(config.nets()):
+        moved = kind.pixels == "standardised" and (kind.shift == 0) == (kind.activation != "tanh")
+        taken = slower if moved or kind.pixels == "unit" else 1.0
         for seed in range(config.seeds):
-            jitter, shared = 1 + (seed - (config.seeds - 1) / 2) / 1000, {"seed": 1000 + seed} | net._asdict()
-            runs.append({"part": "way", "steps": 20 * taken * jitter, "path_ratio": 3 * taken * jitter} | shared)
+            jitter, shared = 1 + (seed - (config.seeds - 1) / 2) / 1000, {"seed": 1000 + seed} | kind._asdict()
+            runs.append({"part": "training", "steps": 20 * taken * jitter, "path_ratio": 3 * taken * jitter} | shared)
             signs = [[1.0] + [sign * jitter] * (len(config.batches) - 1)] * 2
-            layers = [means.get(net.activation, mean) * jitter] * config.depth
-            for time in zero_centring_verdicts.times(config):
+            layers = [means.get(kind.activation, mean) * jitter] * config.depth
+            for time in zero_centring_verdicts.measuring_times(config):
                 runs.append({"part": "inside", "time": time, "one_sign": signs, "layers": layers} | shared)
     return runs
 
@@ -212,7 +212,7 @@ def test_nets_that_never_arrive_are_slower_and_not_left_out() -> None:
     config = Config()
     runs = _runs(config, 0.5, 1.0, 0.5)
     for run in runs:
-        if run["part"] == "way" and run["pixels"] == "unit":
+        if run["part"] == "training" and run["pixels"] == "unit":
             run["steps"] = math.inf
     assert _verdicts(config, runs)["B8", "causal"] == {SUPPORTED}
 
@@ -221,7 +221,7 @@ def test_another_optimiser_is_judged_by_itself() -> None:
     config = Config(other_optimizers=("adam",))
     runs = _runs(config, 0.5, 2.0, 0.5)
     for run in runs:
-        if run.get("optimizer") == "adam" and run["part"] == "way":
+        if run.get("optimizer") == "adam" and run["part"] == "training":
             run["steps"], run["path_ratio"] = 20.0 + run["seed"] % 2 / 100, 3.0
     causal = [claim for claim in zero_centring_verdicts.judge(config, runs) if "what is not" in claim.text]
     assert {claim.verdict for claim in causal if ", SGD, " in claim.scope} == {SUPPORTED}

@@ -4,13 +4,13 @@ The notes say that exp() is "a bit computationally expensive" while ReLU is "ext
 matrix of activations at zero" (B13), and that this is nevertheless "not the main problem": convolutions and dot
 products cost a lot more (B14).
 
-Each activation is timed by itself, beside ReLU, on arrays from those that a processor's cache holds to those that have
-to come from memory, where ReLU may wait as long as exp computes. Then, for layers of several widths, each is timed on
-the layer's outputs, beside the product of a batch with the layer's weights that made them. All programs of a comparison
-take turns in an order drawn anew for each round, so that a busy machine slows all of them alike; what counts is the
-ratio of median times, with a bootstrap interval. Each program writes over its own last result: new memory would have to
-be mapped first, which for a large array can take as long as computing it. A narrow layer says little, as calling any
-program takes some microseconds; so the second claim is judged by wide layers only.
+Each activation is timed by itself, beside ReLU, on arrays that fit in a processor's cache and on larger ones, for which
+ReLU may wait for memory as long as exp computes. Then, for layers of several widths, each is timed on the layer's
+outputs, beside the product of a batch with the layer's weights. All programs of a comparison take turns, in an order
+drawn anew for each round, so that a busy machine slows all of them alike; the result is the ratio of median times, with
+a bootstrap interval. Each program writes over its own last result: mapping new memory for a large array can take as
+long as computing it. The second claim is judged by wide layers only, as any call of a program takes some microseconds,
+which dominate in narrow layers.
 
 Rules, fixed before the run; anything else is INCONCLUSIVE:
 - "Expensive", at each number of elements, is SUPPORTED if the interval of the ratio to ReLU lies above 1.5, REFUTED if
@@ -34,9 +34,9 @@ from experiments.core.paired_timing import paired_times
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 
-WIDE = 1024  # layers from here on decide
+WIDE = 1024  # layers of at least this width decide
 EXP, PRODUCT = "exp", "product"
-ALONE, LAYER = "elements", "width"  # a row's key: timed on so many elements, or in a layer so wide
+ALONE, LAYER = "elements", "width"  # keys of runs: by itself on so many elements, or on the outputs of a layer so wide
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class Config:
     """Is exp() expensive, and is it the main cost of a layer?"""
 
     activations: tuple[str, ...] = ("sigmoid", "tanh", "elu")
-    """Names of jaxact functions that are made of exp; JAX's exp itself is timed beside them."""
+    """Names of jaxact functions that are computed with exp; JAX's exp is timed as well."""
     sizes: tuple[int, ...] = (2**20, 2**22, 2**24)
-    """Elements of the arrays on which activations are timed by themselves; each gets verdicts of its own."""
+    """Sizes of the arrays on which activations are timed by themselves; each gets verdicts of its own."""
     widths: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048)
-    """Inputs and outputs of the layers; the widest needs at least 1024."""
+    """Widths of the layers, inputs and outputs; the largest must be at least 1024."""
     batch: int = 256
-    """Rows that go through a layer at once."""
+    """Examples in a batch."""
     rounds: int = 60
-    """How often every program has its turn."""
+    """How often every program is timed."""
     confidence: float = 0.99
     """Confidence of every interval: 0.99, not 0.95, as several claims are judged at once."""
 
@@ -65,8 +65,8 @@ class Config:
         checks.at_least(2, rounds=self.rounds)
         checks.strictly_between(0, 1, confidence=self.confidence)
 
-    def suspects(self) -> tuple[str, ...]:
-        """What may be expensive."""
+    def exp_functions(self) -> tuple[str, ...]:
+        """exp, and the activations that are computed with it."""
         return EXP, *self.activations
 
 
@@ -81,19 +81,19 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """One row per comparison and round, with the seconds that each program took."""
+    """Time everything; one row per comparison and round, with the seconds of each program."""
     rng = np.random.default_rng(0)
     steps, runs = len(config.sizes) + len(config.widths), []
     for index, size in enumerate(config.sizes):
         progress(index / steps, f"{size:,} elements")
         x = jnp.asarray(rng.standard_normal(size), jnp.float32)
-        runs += _raced(config, ALONE, size, _activations(config, x))
+        runs += _timed(config, ALONE, size, _activations(config, x))
     for index, width in enumerate(config.widths, len(config.sizes)):
         progress(index / steps, f"width {width}")
         rows = jnp.asarray(rng.standard_normal((config.batch, width)), jnp.float32)
         weights = jnp.asarray(rng.standard_normal((width, width)) / width**0.5, jnp.float32)
         multiply = _in_place(jnp.matmul, rows, weights)
-        runs += _raced(config, LAYER, width, _activations(config, rows @ weights) | {PRODUCT: multiply})
+        runs += _timed(config, LAYER, width, _activations(config, rows @ weights) | {PRODUCT: multiply})
     progress(1.0, "done")
     return runs
 
@@ -104,23 +104,23 @@ def _activations(config: Config, x: Array) -> dict[str, Callable[[], Any]]:
     return {name: _in_place(function, x) for name, function in functions.items()}
 
 
-def _in_place(function: Callable[..., Array], *given: Array) -> Callable[[], Array]:
-    """The function of these arrays, compiled, which gives up its last result for the next one."""
-    program = jax.jit(lambda last, *given: function(*given), donate_argnums=0, keep_unused=True)
-    made = jax.eval_shape(function, *given)
-    last = jnp.zeros(made.shape, made.dtype)
+def _in_place(function: Callable[..., Array], *arrays: Array) -> Callable[[], Array]:
+    """The compiled function of these arrays, which writes its result into the memory of the last one."""
+    program = jax.jit(lambda last, *arrays: function(*arrays), donate_argnums=0, keep_unused=True)
+    output = jax.eval_shape(function, *arrays)
+    last = jnp.zeros(output.shape, output.dtype)
 
-    def again() -> Array:
+    def call() -> Array:
         nonlocal last
-        last = program(last, *given)
+        last = program(last, *arrays)
         return last
 
-    return again
+    return call
 
 
-def _raced(config: Config, where: str, size: int, programs: dict[str, Callable[[], Any]]) -> Runs:
-    found = paired_times(programs, config.rounds)
+def _timed(config: Config, where: str, size: int, programs: dict[str, Callable[[], Any]]) -> Runs:
+    times = paired_times(programs, config.rounds)
     return [
-        {where: size, "round": turn, "seconds": {name: seconds[turn] for name, seconds in found.items()}}
-        for turn in range(config.rounds)
+        {where: size, "round": index, "seconds": {name: seconds[index] for name, seconds in times.items()}}
+        for index in range(config.rounds)
     ]

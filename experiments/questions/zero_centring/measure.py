@@ -5,19 +5,20 @@ The notes say that sigmoid outputs are never negative, so that "all weight gradi
 They call tanh zero-centred (B9), ReLU not (B10), ELU "closer to zero mean outputs" (B11) and leaky ReLU "close to
 zero-centered" (B12). LeCun et al. 1998 gave the reason: a logistic output "must have a mean that is positive".
 
-Sigmoid and tanh differ in more than their mean. So each activation is compared with itself moved by a constant, whose
-slope is the same: sigmoid with sigmoid - 1/2, tanh + 1 with tanh, ReLU with ReLU less its mean for normal z; and pixels
-from 0 to 1 with pixels less their mean. Each tunes its own learning rate and initial gain on seeds that are not
-reported. A moved activation starts from the same weights, which changes the net's first guess as well as its
-gradients; and a second time with initial biases that make up for that, so that only the gradients differ. All of it is
-done by SGD, and with `--full` by Adam as well.
+Sigmoid and tanh differ in more than their mean. Therefore each activation is compared with itself shifted by a
+constant, whose slope is the same: sigmoid with sigmoid - 1/2, tanh + 1 with tanh, ReLU with ReLU minus its mean for
+normal z; and pixels from 0 to 1 with pixels minus their mean. For each, learning rate and initial gain are tuned on
+seeds that are not reported. A net with a shifted activation starts from the same weights, which changes the function at
+the start as well as the gradients; and a second time with initial biases that compensate for the shift, so that only
+the gradients differ. All nets are trained by SGD, and with `--full` by Adam as well.
 
-Signs: the gradient of a unit's incoming weights, on minibatches, at the start and after `probe` steps. Entries that are
-0 have no sign, units with fewer than two others are not counted. Means: |mean| / deviation of a layer's outputs over
-units and examples. Zig-zag: length of the path of the weights to the threshold, over the distance it leads.
+Signs: the gradient of a unit's incoming weights, on minibatches, at the start and after `later_step` steps. Entries
+that are 0 have no sign; units with fewer than two other entries are not counted. Means: |mean| / deviation of a layer's
+outputs over units and examples. Zig-zag: the length of the path of the weights until the threshold is reached, over the
+distance from its start to its end.
 
-Rules, fixed before the run; anything else is INCONCLUSIVE. Where a claim spans layers and times, its interval reaches
-from the lowest to the highest end of theirs.
+Rules, fixed before the run; anything else is INCONCLUSIVE. Where a claim covers several layers and times, its interval
+reaches from the lowest to the highest end of theirs.
 - "Same sign" is, per example, SUPPORTED if true of every unit, else REFUTED; on minibatches SUPPORTED if the interval
 of the fraction of units lies above 95 %, REFUTED if below.
 - "Inefficient", "zero mean data" and "zig-zag" are SUPPORTED if the ratio's interval lies above 1.1, REFUTED if below.
@@ -41,19 +42,19 @@ from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
 from experiments.core.training import Grid, Recipe, State, initial_state, resume
 
-from .centring import normal_moments, inside, off_centre, same_sign
+from .centring import normal_moments, off_centre, outputs_and_gradients, same_sign
 from .path_ratio import PathRatio
 
 FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 NORMAL_MEAN = 1 / math.sqrt(2 * math.pi)  # of relu(z), z normal
 SHIFTS = {"sigmoid": (-0.5, 0.0), "tanh": (0.0, 1.0), "relu": (-NORMAL_MEAN, 0.0)}
-"""What is added to each activation to have it zero-centred, and off-centre."""
+"""What is added to each activation to make it zero-centred, and off-centre."""
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 
 @dataclass(frozen=True)
 class Shifted:
-    """An activation plus a constant: another mean, the same slope."""
+    """An activation plus a constant, which changes the mean and not the slope."""
 
     name: str
     shift: float
@@ -68,21 +69,21 @@ class Kind(NamedTuple):
 
     activation: str
     shift: float = 0.0
-    """Added to the activation."""
+    """The constant that is added to the activation."""
     pixels: str = "standardised"
-    repaid: float = 0.0
-    """A shift that the initial biases make up for."""
+    compensated: float = 0.0
+    """The shift for which the initial biases compensate."""
     optimizer: str = "sgd"
 
 
-def shifted_kinds(name: str, optimizer: str = "sgd") -> tuple[Net, Net, Net]:
-    """An activation centred, off-centre from the same weights, and off-centre as the same function at first."""
+def shifted_kinds(name: str, optimizer: str = "sgd") -> tuple[Kind, Kind, Kind]:
+    """An activation centred, off-centre from the same weights, and off-centre from the same function at the start."""
     centred, off = (Kind(name, shift, optimizer=optimizer) for shift in SHIFTS[name])
-    return centred, off, off._replace(repaid=off.shift - centred.shift)
+    return centred, off, off._replace(compensated=off.shift - centred.shift)
 
 
-def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Net, Net]:
-    """An activation on pixels less their mean, and on pixels from 0 to 1."""
+def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Kind, Kind]:
+    """An activation on pixels minus their mean, and on pixels from 0 to 1."""
     return Kind(name, pixels="centred", optimizer=optimizer), Kind(name, pixels="unit", optimizer=optimizer)
 
 
@@ -90,26 +91,26 @@ def on_pixels(name: str, optimizer: str = "sgd") -> tuple[Net, Net]:
 class Config:
     """Does it matter that the outputs of an activation, or the data, are not zero-centred?"""
 
-    moved: tuple[str, ...] = ("sigmoid", "tanh", "relu")
-    """Activations compared with themselves moved by a constant: sigmoid, tanh and relu can be."""
+    shifted: tuple[str, ...] = ("sigmoid", "tanh", "relu")
+    """Activations compared with themselves shifted by a constant: sigmoid, tanh or relu."""
     pixel_nets: tuple[str, ...] = ("tanh", "relu")
-    """Names of jaxact functions whose nets learn from pixels off-centre and centred."""
-    plain: tuple[str, ...] = ("leaky_relu", "elu")
-    """Names of jaxact functions of which the means are looked at as well."""
+    """Names of jaxact functions whose nets are compared on off-centre and on centred pixels."""
+    unshifted: tuple[str, ...] = ("leaky_relu", "elu")
+    """Names of further jaxact functions whose signs and means are measured."""
     other_optimizers: tuple[str, ...] = ()
-    """Optimisers by which, beside SGD, what is centred is compared with what is not: adam."""
+    """Optimisers other than SGD by which centred and off-centre nets are compared: adam."""
     depth: int = 2
-    """Hidden layers; the signs are those of the first and the second."""
+    """Hidden layers; signs are measured in the first and the second."""
     width: int = 64
     """Units per hidden layer."""
     batches: tuple[int, ...] = (1, 4, 16, 64)
-    """Examples whose gradients are added up before their signs are looked at."""
+    """Sizes of the minibatches over which gradients are summed before their signs are counted."""
     minibatches: int = 16
-    """Minibatches of each size that every net is asked about."""
-    probe: int = 200
-    """Training steps after which signs and means are looked at again."""
+    """Minibatches of each size per net."""
+    later_step: int = 200
+    """Training steps after which signs and means are measured again."""
     threshold: float = 0.05
-    """Training error to be reached."""
+    """The training error to reach."""
     seeds: int = 8
     """Fresh seeds reported per kind of net."""
     tuning_seeds: int = 5
@@ -121,7 +122,7 @@ class Config:
     rate: float = 0.25
     """Learning rate of SGD in the middle of the first tuning window, the same for every net."""
     adam_rate: float = 2.0**-7
-    """The same of Adam."""
+    """Learning rate of Adam in the middle of the first tuning window, the same for every net."""
     gain: float = 2.0**0.5
     """Initial gain in the middle of the first tuning window, the same for every net (sqrt 2 is He's)."""
     rates: int = 5
@@ -140,32 +141,34 @@ class Config:
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
         checks.one_of(TITLES, data=self.data)
-        checks.activations([*self.pixel_nets, *self.plain], allow_prelu=False)
-        for name in self.moved:
-            checks.one_of(SHIFTS, moved=name)
+        checks.activations([*self.pixel_nets, *self.unshifted], allow_prelu=False)
+        for name in self.shifted:
+            checks.one_of(SHIFTS, shifted=name)
         for name in self.other_optimizers:
             checks.one_of(["adam"], other_optimizers=name)
-        checks.not_empty(moved=self.moved, pixel_nets=self.pixel_nets, batches=self.batches)
-        checks.not_empty(plain=(*self.moved, *self.plain))
+        checks.not_empty(shifted=self.shifted, pixel_nets=self.pixel_nets, batches=self.batches)
+        checks.not_empty(unshifted=(*self.shifted, *self.unshifted))
         checks.at_least(2, depth=self.depth, seeds=self.seeds)
         checks.at_least(1, width=self.width, batch=self.batch, batches=self.batches, minibatches=self.minibatches)
         checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
-        checks.at_least(1, probe=self.probe, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
+        checks.at_least(
+            1, later_step=self.later_step, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains
+        )
         checks.at_least(3, rates=self.rates)
         checks.strictly_between(0, 1, threshold=self.threshold, confidence=self.confidence)
         checks.strictly_between(0, np.inf, rate=self.rate, adam_rate=self.adam_rate, gain=self.gain)
 
-    def nets(self) -> list[Net]:
+    def nets(self) -> list[Kind]:
         """All kinds of nets."""
-        return [net for group in self.groups() for net in group] + [Kind(name) for name in self.plain]
+        return [kind for group in self.groups() for kind in group] + [Kind(name) for name in self.unshifted]
 
-    def groups(self) -> list[tuple[Net, ...]]:
-        """Nets that differ in what is centred only."""
+    def groups(self) -> list[tuple[Kind, ...]]:
+        """Groups of kinds of nets that differ only in what is centred."""
         return [
             group
             for optimizer in self.optimizers()
             for group in (
-                *(shifted_kinds(name, optimizer) for name in self.moved),
+                *(shifted_kinds(name, optimizer) for name in self.shifted),
                 *(on_pixels(name, optimizer) for name in self.pixel_nets),
             )
         ]
@@ -186,69 +189,71 @@ def full() -> Config:
 
 
 def run(config: Config, progress: Progress) -> Runs:
-    """Means for normal inputs; then tune every kind of net and watch it learn."""
-    names = (*config.moved, *config.plain)
+    """Compute means for normal inputs; then tune and train every kind of net."""
+    names = (*config.shifted, *config.unshifted)
     runs: Runs = [{"part": "normal", "activation": name} | normal_moments(name)._asdict() for name in names]
     data = {pixels: digits(pixels) for pixels in ("centred", "unit")}
     data |= {"standardised": load(config.data, config.folder)}
-    for index, net in enumerate(nets := config.nets()):
-        doing = f"{net.activation}{net.shift:+.1f}, {net.pixels} pixels, {OPTIMIZERS[net.optimizer]}"
+    for index, kind in enumerate(nets := config.nets()):
+        doing = f"{kind.activation}{kind.shift:+.1f}, {kind.pixels} pixels, {OPTIMIZERS[kind.optimizer]}"
         progress(index / len(nets), doing)
-        runs += _watched(config, net, data[net.pixels].train)
+        runs += _reported(config, kind, data[kind.pixels].train)
     progress(1.0, "done")
     return runs
 
 
-def _watched(config: Config, kind: Net, data: Split) -> Runs:
-    """Tune, then learn from fresh seeds: one row per seed for the way, and for signs and means at each time."""
+def _reported(config: Config, kind: Kind, data: Split) -> Runs:
+    """Tune, then train on fresh seeds: one row per seed for the training, and one for signs and means at each time."""
     sizes = (data.x.shape[1], *[config.width] * config.depth, 10)
-    recipe = Recipe(sizes, Shifted(net.activation, net.shift), net.optimizer, config.batch)
-    start = starts(net)
-    task = Task(recipe, data, config.steps, (config.threshold,), start)
-    rate = {"sgd": config.rate, "adam": config.adam_rate}[net.optimizer]
+    recipe = Recipe(sizes, Shifted(kind.activation, kind.shift), kind.optimizer, config.batch)
+    make_start = start_of(kind)
+    task = Task(recipe, data, config.steps, (config.threshold,), make_start)
+    rate = {"sgd": config.rate, "adam": config.adam_rate}[kind.optimizer]
     window = (rate, config.gain, config.rates, config.gains, config.windows)
     setting = tune_steps(task, config.threshold, range(config.tuning_seeds), *window)
 
     grid = Grid.of(range(FRESH, FRESH + config.seeds), [setting.rate], [setting.gain])
-    begun = start(recipe, grid)
-    way = PathRatio(begun)
-    end = steps_to_error(task, grid, 1, all_reached, way.seen)
-    shared = net._asdict() | setting._asdict()
+    start = make_start(recipe, grid)
+    path = PathRatio(start)
+    end = steps_to_error(task, grid, 1, all_reached, path.add)
+    shared = kind._asdict() | setting._asdict()
     runs: Runs = []
     for i, seed in enumerate(grid.seed):
-        path_ratio = float(way.ratios[int(min(end.steps[i, 0], end.last)) - 1][i])
-        row = {"part": "way", "seed": int(seed), "steps": float(end.steps[i, 0]), "path_ratio": path_ratio}
+        path_ratio = float(path.ratios[int(min(end.steps[i, 0], end.last)) - 1][i])
+        row = {"part": "training", "seed": int(seed), "steps": float(end.steps[i, 0]), "path_ratio": path_ratio}
         runs.append(row | {"diverged": not np.isfinite(end.loss[i])} | shared)
-    *_, (_, probed) = resume(recipe, begun, grid.seed, data, config.probe, config.probe)
-    for time, state in (("at the start", begun), (f"after {config.probe} steps", probed)):
+    *_, (_, later) = resume(recipe, start, grid.seed, data, config.later_step, config.later_step)
+    for time, state in (("at the start", start), (f"after {config.later_step} steps", later)):
         runs += [{"part": "inside", "time": time} | shared | row for row in _inside(config, recipe, grid, state, data)]
     return runs
 
 
-def starts(kind: Net) -> Callable[[Recipe, Grid], State]:
-    """New nets; what hidden outputs have too much is taken from the biases of the layer that they go to."""
+def start_of(kind: Kind) -> Callable[[Recipe, Grid], State]:
+    """The function that makes new nets, whose biases compensate for the shift of the outputs of the layer before."""
 
     def start(recipe: Recipe, grid: Grid) -> State:
         state = initial_state(recipe, grid)
         first, *rest = state.net
-        moved = (layer._replace(bias=layer.bias - net.repaid * layer.weight.sum(1)) for layer in rest)
-        return state._replace(net=(first, *moved))
+        compensated = (layer._replace(bias=layer.bias - kind.compensated * layer.weight.sum(1)) for layer in rest)
+        return state._replace(net=(first, *compensated))
 
     return start
 
 
 def _inside(config: Config, recipe: Recipe, grid: Grid, state: State, data: Split) -> Runs:
     """Per net: the fraction of units of one sign, by layer and batch, and how far off-centre each layer is."""
-    outputs, arriving = ([np.asarray(layer) for layer in found] for found in inside(recipe, state, *data))
+    outputs, gradients = (
+        [np.asarray(layer) for layer in layers] for layers in outputs_and_gradients(recipe, state, *data)
+    )
     rng = np.random.default_rng(0)
-    picks = [
+    minibatches = [
         np.stack([rng.choice(len(data.x), min(size, len(data.x)), replace=False) for _ in range(config.minibatches)])
         for size in config.batches
     ]
     rows: Runs = []
     for i, seed in enumerate(grid.seed):
         inputs = [data.x, outputs[0][i]]
-        signs = [[same_sign(x, arriving[k][i], pick) for pick in picks] for k, x in enumerate(inputs)]
+        signs = [[same_sign(x, gradients[k][i], batches) for batches in minibatches] for k, x in enumerate(inputs)]
         layers, units = zip(*(off_centre(layer[i]) for layer in outputs), strict=True)
         rows.append({"seed": int(seed), "one_sign": signs, "layers": list(layers), "units": list(units)})
     return rows

@@ -1,4 +1,4 @@
-"""How far a net's weights travel in training, beside how far they get."""
+"""The zig-zag of training: the length of the path of a net's weights over the distance from its start to its end."""
 
 import jax
 import jax.numpy as jnp
@@ -8,26 +8,26 @@ from experiments.core.training import State
 
 
 class PathRatio:
-    """Shown every state of a training, it notes each net's way so far over the distance it has led."""
+    """The path ratio of each net after every state that is added: length of the path / distance from the start."""
 
-    def __init__(self, begun: State):
-        self.begun = self.before = begun
-        self.way = jnp.zeros(len(begun.rate))
+    def __init__(self, start: State):
+        self.start = self.previous = start
+        self.length = jnp.zeros(len(start.rate))
         self.ratios: list[Array] = []
-        """One per state, with an entry for each net."""
+        """One per added state, with an entry for each net."""
 
-    def seen(self, state: State) -> None:
-        """Note one more state."""
-        self.way, ratio = _detour(self.begun, self.before, state, self.way)
+    def add(self, state: State) -> None:
+        """Add the next state of the training."""
+        self.length, ratio = _length_and_ratio(self.start, self.previous, state, self.length)
         self.ratios.append(ratio)
-        self.before = state
+        self.previous = state
 
 
 @jax.jit
-def _detour(begun: State, before: State, state: State, way: Array) -> tuple[Array, Array]:
+def _length_and_ratio(start: State, previous: State, state: State, length: Array) -> tuple[Array, Array]:
     def distance(one: State, other: State) -> Array:
         moves = (a.weight - b.weight for a, b in zip(one.net, other.net, strict=True))
-        return jnp.sqrt(sum((jnp.sum(move**2, (1, 2)) for move in moves), start=jnp.zeros(len(way))))
+        return jnp.sqrt(sum((jnp.sum(move**2, (1, 2)) for move in moves), start=jnp.zeros(len(length))))
 
-    way = way + distance(before, state)
-    return way, way / distance(begun, state)
+    length = length + distance(previous, state)
+    return length, length / distance(start, state)
