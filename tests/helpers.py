@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.instruments.accuracy.implementations import derivatives, held, ours
+from experiments.instruments.accuracy.implementations import derivatives, float32_parameters, ours
 from experiments.instruments.accuracy.implementations import forward as forward
 from experiments.instruments.accuracy.implementations import reverse as reverse
 from experiments.instruments.accuracy.reference import worst_exactly as worst_exactly
 from experiments.instruments.accuracy.rows import first as first
 from experiments.instruments.accuracy.sweep import moves_of, tiled
 from experiments.instruments.accuracy.ulps import BOUNDS as BOUNDS
-from experiments.instruments.accuracy.ulps import EXACT as EXACT
+from experiments.instruments.accuracy.ulps import LINEAR_BOUND as LINEAR_BOUND
 from experiments.instruments.accuracy.ulps import Error as Error
 from experiments.instruments.accuracy.ulps import bound as bound
-from experiments.instruments.accuracy.ulps import domain, relief, settings
+from experiments.instruments.accuracy.ulps import domain, floor_spans, settings
 from experiments.instruments.accuracy.ulps import patterns as patterns
 from experiments.instruments.accuracy.ulps import piecewise_linear as piecewise_linear
 from experiments.instruments.accuracy.ulps import sample as sample
@@ -31,7 +31,7 @@ from jaxact import CATALOGUE, Facts
 FLOATS = ["bfloat16", "float16", "float32"]
 ELEMENTWISE = [facts for facts in CATALOGUE.values() if facts.elementwise]
 AXISWISE = [facts for facts in CATALOGUE.values() if not facts.elementwise]
-CASES = [(facts, held(facts, given)) for facts in ELEMENTWISE for given in settings(facts)]
+CASES = [(facts, float32_parameters(facts, given)) for facts in ELEMENTWISE for given in settings(facts)]
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
 
 
@@ -98,7 +98,15 @@ def worst_by_order(
     excusable = x.dtype == np.float32
     moves = moves_of(_ours(facts), facts, x, truth, given) if excusable else [np.zeros(1)] * len(truth)
     return [
-        worst(x, results, exact, str(results.dtype), relief(x, exact, facts, order), domain(facts, given), moves[order])
+        worst(
+            x,
+            results,
+            exact,
+            str(results.dtype),
+            floor_spans(x, exact, facts, order),
+            domain(facts, given),
+            moves[order],
+        )
         for order, (results, exact) in enumerate(zip(got, truth, strict=True))
     ]
 

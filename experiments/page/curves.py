@@ -18,8 +18,8 @@ import numpy as np
 from experiments.core.markdown import records
 from experiments.core.progress import Progress
 from experiments.instruments.accuracy.implementations import Parameters, float32_parameters, ours, peer
-from experiments.instruments.accuracy.reference import differences, moves_nearly, nearest, truths
-from experiments.instruments.accuracy.ulps import Results, domain, errors, floors, relief
+from experiments.instruments.accuracy.reference import approximate_moves, differences, nearest, truths
+from experiments.instruments.accuracy.ulps import Results, domain, errors, floor_spans, floors
 from experiments.instruments.catalogue import number
 from experiments.instruments.published import FOLDER
 from jaxact import CATALOGUE, Facts
@@ -154,16 +154,16 @@ def dead_zones(slope: np.ndarray) -> str:
 
 def error_data(facts: Facts, given: Parameters, x: np.ndarray, results: dict[str, Curves]) -> dict[str, Any]:
     """Errors in ulp of value, f' and f'', by library."""
-    wide, certain = x.astype("float64"), truths(facts, given, x)
+    wide, exact_values = x.astype("float64"), truths(facts, given, x)
     data: dict[str, Any] = {"x": _rounded(wide)}
     for library, orders in results.items():
         data[library] = []
         for order, got in enumerate(orders):
-            truth, got = nearest(certain[order]), got.astype("float64")
-            floor = floors(np, wide, relief(wide, truth, facts, order))
-            moves = moves_nearly(certain, order, wide, str(x.dtype))
+            truth, got = nearest(exact_values[order]), got.astype("float64")
+            floor = floors(np, wide, floor_spans(wide, truth, facts, order))
+            moves = approximate_moves(exact_values, order, wide, str(x.dtype))
             with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-                difference = differences(got, certain[order])
+                difference = differences(got, exact_values[order])
                 measured = Results(wide, got, truth, difference, (np.nan, np.nan), moves)
                 ulps = errors(np, measured, str(x.dtype), floor, domain(facts, given))
             data[library].append(_rounded(np.minimum(ulps, MAX_ULPS)))

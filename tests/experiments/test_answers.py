@@ -1,4 +1,4 @@
-"""The experiments run, resume, survive interruption and refuse nonsense; and the training under them is sound."""
+"""Answers are complete, stored and reused, wrong settings are refused, and training and verdicts follow their rules."""
 
 import dataclasses
 import html
@@ -32,9 +32,9 @@ from experiments.core.training import Grid, Recipe, forward, initial_state, loss
 from experiments.core.tuning import tune
 from experiments.core.units import unit_state
 from experiments.page import report
-from experiments.questions.collapse import verdicts as collapse_verdicts
-from experiments.questions.convergence import verdicts as convergence_verdicts
-from experiments.questions.dying_relu import verdicts as dying_relu_verdicts
+from experiments.questions.collapse import verdicts as collapse
+from experiments.questions.convergence import verdicts as convergence
+from experiments.questions.dying_relu import verdicts as dying_relu
 from experiments.questions.dying_relu.measure import LAYER_NORM
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ TINY = [
 
 
 @pytest.fixture(autouse=True)
-def _usual_promotion() -> Iterator[None]:
+def _standard_promotion() -> Iterator[None]:
     """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
     with jax.numpy_dtype_promotion("standard"):
         yield
@@ -73,9 +73,9 @@ def _usual_promotion() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Compilations are shared between the runs of this file and with nothing else."""
-    as_a_user_has_it = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    variables = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     compilations = tmp_path_factory.mktemp("compilations")
-    return as_a_user_has_it | {"JAX_COMPILATION_CACHE_DIR": str(compilations), "PYTHONWARNINGS": "error"}
+    return variables | {"JAX_COMPILATION_CACHE_DIR": str(compilations), "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     """A folder with the answers to all questions, on the smallest settings."""
     out = tmp_path_factory.mktemp("all") / "nested" / "answers"
     command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(out)]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("finished in") == len(QUESTIONS)
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("finished in") == len(QUESTIONS)
     return out
 
 
@@ -112,21 +112,21 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, question in QUESTIONS.items() if hasattr(question.smallest(), "seeds")]
 )
-def test_every_seed_asked_for_is_kept(name: str, answered: Path) -> None:
+def test_every_seed_is_in_the_answer(name: str, answered: Path) -> None:
     config = QUESTIONS[name].smallest()
-    kept = load(name, answered)
-    assert kept is not None
+    stored = load(name, answered)
+    assert stored is not None
     fresh: dict[str | None, set[int]] = {}
-    for run in kept[0].runs:
+    for run in stored[0].runs:
         if run.get("seed", 0) >= 1000:
             fresh.setdefault(run.get("part"), set()).add(run["seed"])
     assert config.seeds in map(len, fresh.values())  # some parts of a question have a number of their own
 
 
 def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
-    kept = load("collapse", answered)
-    assert kept is not None
-    words = kept[0].provenance["command"].split()
+    stored = load("collapse", answered)
+    assert stored is not None
+    words = stored[0].provenance["command"].split()
     assert words[:4] == ["python", "-m", "experiments", "collapse"]
     assert {"--epochs", "--xor-steps"} <= set(words)
 
@@ -134,13 +134,13 @@ def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
 def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
     page = (answered / "report.html").read_text("utf-8")
     for name in QUESTIONS:
-        kept = load(name, answered)
-        assert kept is not None
-        for claim in kept[0].claims:
+        stored = load(name, answered)
+        assert stored is not None
+        for claim in stored[0].claims:
             assert claim.id in CLAIMS
             for part in (claim.text, claim.scope, claim.rule, CLAIMS[claim.id]):
                 assert html.escape(part) in page
-        assert html.escape(kept[0].provenance["command"]) in page
+        assert html.escape(stored[0].provenance["command"]) in page
     assert page.count("<svg") == len(QUESTIONS)
     loading = r"<script[^>]*src|<link|<img|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#)[\w/.]|url\((?![\"']?#)"
     assert not re.findall(loading, page)
@@ -153,8 +153,8 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     (lead,) = lead
     judged = {line.removeprefix("| ").split()[0] for line in claims[2:]}
     assert judged <= set(CLAIMS)
-    told = [line.split(" | ")[0].removeprefix("| ") for line in short[2:]]
-    assert told == [f"{id} {words}" for id, words in CLAIMS.items() if id in judged]
+    counted = [line.split(" | ")[0].removeprefix("| ") for line in short[2:]]
+    assert counted == [f"{id} {words}" for id, words in CLAIMS.items() if id in judged]
     counts = [int(cell.strip() or 0) for line in short[2:] for cell in line.strip("|").split(" | ")[1:]]
     assert sum(counts) == len(claims) - 2
     assert any(r"learn \|x\|" in line for line in claims)
@@ -166,7 +166,7 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
 
 
 def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_one(answered: Path) -> None:
-    results = [kept[0] for name in QUESTIONS if (kept := load(name, answered))]
+    results = [stored[0] for name in QUESTIONS if (stored := load(name, answered))]
     shown = []
     for some in (results, results[:1]):
         console = Console(file=io.StringIO(), width=500)
@@ -242,7 +242,7 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
     ]
 
 
-def test_the_general_help_is_friendly(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_general_help_has_questions_and_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
         main(["--help"])
     assert not leaving.value.code
@@ -433,7 +433,7 @@ def test_tuning_moves_until_the_best_lies_inside() -> None:
         ("maxout", 0, 0, 0),
     ],
 )
-def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: int, cut_off: int) -> None:
+def test_the_state_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: int, cut_off: int) -> None:
     recipe, data = Recipe((64, 6, 10), activation), digits().train
     state = initial_state(recipe, Grid.of([0], [0.1]))
     hidden, output = state.net
@@ -442,7 +442,7 @@ def test_the_fate_of_a_unit_far_off_the_data(activation: str, dead: int, stuck: 
     assert counts == [dead, stuck, cut_off]
 
 
-def test_a_tap_has_the_gradient_that_reaches_the_unit() -> None:
+def test_a_probe_has_the_gradient_that_reaches_the_unit() -> None:
     recipe, data = Recipe((64, 6, 10), "tanh"), digits().train
     net = jax.tree.map(lambda leaf: leaf[0], initial_state(recipe, Grid.of([0], [0.1])).net)
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
@@ -467,9 +467,9 @@ def _convergence_runs(steps: dict[str, float]) -> list[dict[str, Any]]:
     ("tanh", "six", "faster"),
     [(60.0, SUPPORTED, SUPPORTED), (20.0, REFUTED, SUPPORTED), (5.0, REFUTED, REFUTED), (math.inf, REFUTED, SUPPORTED)],
 )
-def test_the_six_is_judged_by_its_rule(tanh: float, six: str, faster: str) -> None:
+def test_six_times_faster_is_judged_by_its_rule(tanh: float, six: str, faster: str) -> None:
     runs = _convergence_runs({"relu": 10.0, "tanh": tanh, "sigmoid": 90.0, "elu": 10.0, "leaky_relu": 10.0})
-    claims = convergence_verdicts.judge(QUESTIONS["convergence"].config(), runs)
+    claims = convergence.judge(QUESTIONS["convergence"].config(), runs)
     about = {claim.text: claim.verdict for claim in claims}
     assert about["ReLU converges six times faster than tanh (2 hidden layers)"] == six
     assert about["ReLU converges faster than tanh (4 hidden layers)"] == faster
@@ -512,22 +512,22 @@ def _dying_runs(dead: float, revived: int, cut_off: int) -> list[dict[str, Any]]
         (0.0, 0, 0, {"B15": REFUTED, "B16": SUPPORTED, "B19": INCONCLUSIVE, "B20": SUPPORTED, "B21": SUPPORTED}),
     ],
 )
-def test_death_is_judged_by_its_rule(dead: float, revived: int, cut_off: int, expected: dict[str, str]) -> None:
-    claims = dying_relu_verdicts.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
+def test_dying_relu_is_judged_by_its_rules(dead: float, revived: int, cut_off: int, expected: dict[str, str]) -> None:
+    claims = dying_relu.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
     found = {claim.id: claim.verdict for claim in claims if "first-layer" not in claim.text}
     assert found == expected
 
 
-def test_relu_behind_layer_norm_is_asked_how_many_die_and_promised_nothing() -> None:
+def test_for_relu_behind_layer_norm_only_the_share_of_dead_units_is_judged() -> None:
     config = QUESTIONS["dying_relu"].config(cures=("leaky_relu", LAYER_NORM))
     runs = [run for run in _dying_runs(0.5, 0, 0) if run.get("activation") != "elu"]
     runs += [run | {"activation": LAYER_NORM, "dead": [0, 0, 0]} for run in runs if run.get("activation") == "maxout"]
-    claims = [claim for claim in dying_relu_verdicts.judge(config, runs) if claim.id == "B15"]
+    claims = [claim for claim in dying_relu.judge(config, runs) if claim.id == "B15"]
     assert ["LayerNorm" in claim.scope for claim in claims] == [False, True] * 2
     assert [claim.verdict for claim in claims] == [SUPPORTED, REFUTED] * 2
 
 
-def test_death_is_judged_at_every_depth() -> None:
+def test_dead_units_are_judged_at_every_depth() -> None:
     config = QUESTIONS["dying_relu"].config(depths=(1, 8))
     runs = _dying_runs(0.5, 0, 0)
     runs += [
@@ -539,17 +539,17 @@ def test_death_is_judged_at_every_depth() -> None:
         for rate in config.rates(optimizer)
         for seed in [0, 1, *range(1000, 1000 + config.seeds)]
     ]
-    claims = dying_relu_verdicts.judge(config, runs)
+    claims = dying_relu.judge(config, runs)
     many = [(claim.scope.count("100"), claim.interval.value, claim.verdict) for claim in claims if claim.id == "B15"]
     assert many == 2 * [(3, 50.0, SUPPORTED), (1, 0.0, REFUTED), (8, 40.0, SUPPORTED)]
     assert QUESTIONS["dying_relu"].figure(config, runs).axes[4].get_xlabel() == "hidden layers"
 
 
 @pytest.mark.parametrize(
-    ("deep", "relu", "collapses", "buys"),
+    ("deep", "relu", "collapses", "gains"),
     [(0.90, 0.97, SUPPORTED, REFUTED), (0.90, 0.99, SUPPORTED, REFUTED), (0.80, 0.97, REFUTED, SUPPORTED)],
 )
-def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str, buys: str) -> None:
+def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str, gains: str) -> None:
     config = QUESTIONS["collapse"].config()
     nets = (
         {("identity", 1): 0.90}
@@ -563,7 +563,7 @@ def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str
     ]
     runs += [{"part": "exact", "difference": 1e-15}]
     runs += [{"part": "xor", "activation": name, "mse": mse} for name, mse in (("identity", 0.25), ("relu", 1e-6))] * 20
-    exact, xor, *trained = collapse_verdicts.judge(config, runs)
+    exact, xor, *trained = collapse.judge(config, runs)
     assert (exact.verdict, xor.verdict) == (SUPPORTED, SUPPORTED)
     assert {claim.verdict for claim in trained[::2]} == {collapses}
-    assert {claim.verdict for claim in trained[1::2]} == {buys}
+    assert {claim.verdict for claim in trained[1::2]} == {gains}

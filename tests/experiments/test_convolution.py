@@ -1,4 +1,4 @@
-"""Convolutional nets compute what Equinox's layers compute on the same weights, and learn as one by one."""
+"""Convolutional nets compute what Equinox's layers compute on the same weights, and learn."""
 
 import equinox as eqx
 import jax
@@ -33,15 +33,15 @@ def _equinox(net: Net, shape: tuple[int, ...], x: jax.Array) -> jax.Array:
 
 
 @pytest.mark.parametrize("shape", [(40, 1), (8, 8, 1), (9, 14, 3), (32, 32, 3)])
-def test_a_convolutional_net_is_the_one_of_equinox(shape: tuple[int, ...]) -> None:
+def test_a_convolutional_net_equals_equinoxs(shape: tuple[int, ...]) -> None:
     recipe, rng = _recipe(shape, 7), np.random.default_rng(0)
     net = jax.tree.map(lambda leaf: leaf[0], initial_state(recipe, Grid.of([3], [0.1], bias=0.3)).net)
     x = jnp.asarray(rng.standard_normal((5, recipe.sizes[0]), np.float32))
     ours, _ = forward(recipe, net, x)
-    assert np.allclose(ours, jax.vmap(lambda one: _equinox(net, shape, one))(x), atol=1e-5)
+    assert np.allclose(ours, jax.vmap(lambda example: _equinox(net, shape, example))(x), atol=1e-5)
 
 
-def test_initial_weights_of_a_convolution_go_by_the_numbers_in_its_window() -> None:
+def test_initial_weights_of_a_convolution_depend_on_the_size_of_its_window() -> None:
     state = initial_state(_recipe((32, 32, 3), 64), Grid.of(range(3), [0.1], [2.0]))
     for layer, numbers in zip(state.net, (75, 576, 576, 1024), strict=True):
         assert layer.weight.shape[1] == numbers

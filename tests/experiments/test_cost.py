@@ -1,4 +1,4 @@
-"""What is said of the cost of exp follows from the times, by the rules."""
+"""The verdicts and findings on the cost of exp follow from the times, by the rules."""
 
 from typing import Any
 
@@ -8,18 +8,16 @@ import pytest
 
 from experiments.core import paired_timing
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.questions.cost import measure as cost
-from experiments.questions.cost import report as cost_report
-from experiments.questions.cost import verdicts as cost_verdicts
+from experiments.questions.cost import measure, report, verdicts
 from experiments.questions.cost.measure import ALONE, LAYER, PRODUCT, Config
 
 
 def _runs(
     config: Config, alone: dict[int, float], share: dict[int, float], noise: float = 0.001
 ) -> list[dict[str, Any]]:
-    """ReLU and the product take a second, the others `alone` of their size, or the `share` of their layer's width.
+    """ReLU and the product take a second, the others as `alone` has for their size, or `share` for their width.
 
-    Where nothing is given for a size they take two seconds, and for a width one.
+    Without an entry they take two seconds for a size, and one for a width.
     """
     rng = np.random.default_rng(0)
     runs: list[dict[str, Any]] = []
@@ -44,52 +42,52 @@ def _runs(
 )
 def test_cost_is_judged_by_its_rules(alone: float, share: dict[int, float], expensive: str, minor: str) -> None:
     config = Config(sizes=(2**10, 2**20))
-    claims = cost_verdicts.judge(config, _runs(config, {2**20: alone}, share))
+    claims = verdicts.judge(config, _runs(config, {2**20: alone}, share))
     assert [claim.verdict for claim in claims if claim.scope == "1,048,576 float32 elements"] == [expensive] * 4
     assert [claim.verdict for claim in claims if claim.scope == "1,024 float32 elements"] == [SUPPORTED] * 4
     assert [claim.verdict for claim in claims if claim.id == "B14"] == [minor] * 4
     assert len(claims) == 12
 
 
-def test_where_exp_is_expensive_is_told_size_by_size() -> None:
+def test_the_report_says_at_which_sizes_exp_is_expensive() -> None:
     config = Config(sizes=(2**10, 2**20))
-    told = cost_report.report(config, _runs(config, {2**10: 3.0, 2**20: 1.1}, {}, 0.0))
-    dear = [sentence for sentence in told.practice if "by themselves" in sentence.lower()]
-    assert len(dear) == 1
-    assert "on 1,024 elements" in dear[0]
-    assert told.tables[0].rows[0][2].startswith("3.00")
-    assert told.tables[0].rows[1][2].startswith("1.10")
+    text = report.report(config, _runs(config, {2**10: 3.0, 2**20: 1.1}, {}, 0.0))
+    sentences = [sentence for sentence in text.practice if "by themselves" in sentence.lower()]
+    assert len(sentences) == 1
+    assert "on 1,024 elements" in sentences[0]
+    assert text.tables[0].rows[0][2].startswith("3.00")
+    assert text.tables[0].rows[1][2].startswith("1.10")
 
 
-def test_narrow_layers_decide_nothing_but_are_told() -> None:
+def test_narrow_layers_are_reported_but_decide_nothing() -> None:
     config = Config()
     runs = _runs(config, {}, {64: 50.0, 1024: 0.1, 2048: 0.1}, 0.0)
-    assert {claim.verdict for claim in cost_verdicts.judge(config, runs) if claim.id == "B14"} == {SUPPORTED}
-    assert any("sigmoid 5000 %" in sentence for sentence in cost_report.report(config, runs).findings)
+    assert {claim.verdict for claim in verdicts.judge(config, runs) if claim.id == "B14"} == {SUPPORTED}
+    assert any("sigmoid 5000 %" in sentence for sentence in report.report(config, runs).findings)
 
 
-def test_every_round_of_every_program_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    raced: list[tuple[list[str], int]] = []
+def test_every_round_of_every_program_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], int]] = []
 
-    def fake(programs: dict[str, Any], rounds: int) -> paired_timing.Runs:
-        raced.append((list(programs), rounds))
+    def fake(programs: dict[str, Any], rounds: int) -> paired_timing.Seconds:
+        calls.append((list(programs), rounds))
         for program in programs.values():
             assert np.isfinite(np.asarray(program())).all()
         return {name: [float(turn) for turn in range(rounds)] for name in programs}
 
-    monkeypatch.setattr(cost, "paired_times", fake)
-    config = cost.smallest()
-    runs = cost.run(config, lambda fraction, doing: None)
-    everyone = ["relu", *config.activations, "exp"]
-    layers = [([*everyone, PRODUCT], config.rounds)] * len(config.widths)
-    assert raced == [(everyone, config.rounds)] * len(config.sizes) + layers
+    monkeypatch.setattr(measure, "paired_times", fake)
+    config = measure.smallest()
+    runs = measure.run(config, lambda fraction, doing: None)
+    names = ["relu", *config.activations, "exp"]
+    layers = [([*names, PRODUCT], config.rounds)] * len(config.widths)
+    assert calls == [(names, config.rounds)] * len(config.sizes) + layers
     assert len(runs) == config.rounds * (len(config.sizes) + len(config.widths))
-    assert cost_verdicts.seconds(runs, LAYER, 1024, PRODUCT).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert verdicts.seconds(runs, LAYER, 1024, PRODUCT).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_a_program_writes_over_its_last_result() -> None:
     x = jnp.arange(4096.0)
-    program = cost._in_place(jnp.exp2, x / 4096)
+    program = measure._in_place(jnp.exp2, x / 4096)
     first = program()
     where = first.unsafe_buffer_pointer()
     again = program()

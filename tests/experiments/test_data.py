@@ -1,4 +1,4 @@
-"""The data are what they are said to be: standard files are read, damaged ones refused, nothing in a pickle runs."""
+"""Standard files are read, damaged ones are refused, no code in a pickle runs, and questions take other data."""
 
 import dataclasses
 import gzip
@@ -21,18 +21,18 @@ from experiments.__main__ import main
 from experiments.core import data, files
 from experiments.core.data import Split, load, mnist1d
 from experiments.core.files import DataError, read
-from experiments.core.result import load as kept
+from experiments.core.result import load as load_answer
 from experiments.core.training import Grid, Recipe, score, train
 from experiments.questions.fixed_point import measure as fixed_point
 from experiments.questions.zero_centring import measure as zero_centring
 
-OWN = "ignore:.* is not a published file:UserWarning"
+NOT_PUBLISHED = "ignore:.* is not a published file:UserWarning"
 FEWER = "ignore:1 of the 5 training batches:UserWarning"
 Part = tuple[np.ndarray, np.ndarray]
 
 
 @pytest.fixture(autouse=True)
-def _usual_promotion() -> Iterator[None]:
+def _standard_promotion() -> Iterator[None]:
     """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
     with jax.numpy_dtype_promotion("standard"):
         yield
@@ -85,7 +85,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path], None], Part, Part]] = {
 }
 
 
-@pytest.mark.filterwarnings(OWN, FEWER)
+@pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_standard_layouts_are_read(layout: str, tmp_path: Path) -> None:
     name, lay, *parts = LAYOUTS[layout]
@@ -99,7 +99,7 @@ def test_standard_layouts_are_read(layout: str, tmp_path: Path) -> None:
     assert all(part.x.dtype == np.float32 and part.y.dtype == np.int32 for part in found)
 
 
-@pytest.mark.filterwarnings(OWN, FEWER)
+@pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
 def test_colours_of_a_pixel_are_neighbours(tmp_path: Path) -> None:
     """CIFAR-10's files have all red first, then all green, then all blue; here only one pixel is green."""
     green = np.zeros((60, 3, 32, 32), np.uint8)
@@ -135,22 +135,22 @@ DAMAGES: dict[str, tuple[str, str, Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.filterwarnings(OWN, FEWER)
+@pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused_in_a_sentence(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout, file, harm, said = DAMAGES[damage]
+    layout, file, harm, message = DAMAGES[damage]
     name, lay, *_ = LAYOUTS[layout]
     lay(tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / file).write_bytes(harm((tmp_path / file).read_bytes()))
-    with pytest.raises(DataError, match=said) as problem:
+    with pytest.raises(DataError, match=message) as problem:
         read(name, tmp_path)
     assert str(tmp_path) in str(problem.value)
     assert str(problem.value).endswith(".")
     assert not (tmp_path / "attacked").exists()
 
 
-@pytest.mark.filterwarnings(OWN)
+@pytest.mark.filterwarnings(NOT_PUBLISHED)
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere, but an existing folder"):
         read("mnist", tmp_path / "nowhere")
@@ -164,7 +164,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load("digits", str(tmp_path))
 
 
-def test_a_published_file_has_to_have_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_file_must_have_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _write_npz(tmp_path)
     file = tmp_path / "mnist.npz"
     content = file.read_bytes()
@@ -182,19 +182,21 @@ def test_a_published_file_has_to_have_its_checksum(tmp_path: Path, monkeypatch: 
         read("mnist", tmp_path)
 
 
-def test_every_published_sum_is_one() -> None:
+def test_every_published_checksum_is_md5_or_sha256() -> None:
     for sums in files.STANDARD.values():
-        assert all(len(one) in (32, 64) and int(one, 16) for one in sums.values())
+        assert all(len(checksum) in (32, 64) and int(checksum, 16) for checksum in sums.values())
         assert len({*sums.values()}) == len(sums)
 
 
 def test_without_a_folder_openml_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = (np.concatenate(both) for both in zip(TRAIN, TEST, strict=True))
-    asked = []
+    fetched = []
     monkeypatch.setitem(data.OPENML, "mnist", ("mnist_784", len(TRAIN[1])))
-    monkeypatch.setattr(data, "fetch_openml", lambda name, **_: asked.append(name) or (x.astype(float), y.astype(str)))
+    monkeypatch.setattr(
+        data, "fetch_openml", lambda name, **_: fetched.append(name) or (x.astype(float), y.astype(str))
+    )
     found = load("mnist")
-    assert asked == ["mnist_784"]
+    assert fetched == ["mnist_784"]
     assert np.array_equal(found.test.y, TEST[1])
 
     def offline(name: str, **_: Any) -> None:
@@ -205,13 +207,13 @@ def test_without_a_folder_openml_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
         load("fashion")
 
 
-@pytest.mark.filterwarnings(OWN)
+@pytest.mark.filterwarnings(NOT_PUBLISHED)
 def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write_idx(tmp_path)
     tiny = "collapse --depths 2 --width 8 --seeds 2 --tuning-seeds 1 --epochs 1 --rates 3 --windows 1 --stacks 1"
     tiny += f" --xor-seeds 2 --xor-steps 10 --data mnist --out {tmp_path / 'out'} --folder "
     assert main([*tiny.split(), str(tmp_path)]) == 0
-    answer = kept("collapse", tmp_path / "out")
+    answer = load_answer("collapse", tmp_path / "out")
     assert answer is not None
     assert {claim.scope.split(",")[0] for claim in answer[0].claims[2:]} == {"MNIST"}
     capsys.readouterr()
@@ -219,13 +221,13 @@ def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.Ca
     assert "nowhere, but an existing folder" in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings(OWN, FEWER)
-def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
+def test_a_convolutional_net_learns_cifar10(tmp_path: Path) -> None:
     _write_binary(tmp_path)
     tiny = "convergence --nets convnet --channels 3 --convnet-steps 32 --convnet-tuning-seeds 1 --seeds 2 --rates 3"
     tiny += f" --gains 1 --windows 1 --data cifar10 --folder {tmp_path} --out {tmp_path / 'out'}"
     assert main(tiny.split()) == 0
-    answer = kept("convergence", tmp_path / "out")
+    answer = load_answer("convergence", tmp_path / "out")
     assert answer is not None
     assert {run["activation"] for run in answer[0].runs} == {"relu", "tanh"}
     for claim in answer[0].claims:
@@ -233,14 +235,14 @@ def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
         assert "25% training error" in claim.measure
 
 
-@pytest.mark.filterwarnings(OWN)
+@pytest.mark.filterwarnings(NOT_PUBLISHED)
 def test_all_questions_can_be_asked_of_other_data(tmp_path: Path) -> None:
     _write_idx(tmp_path)
     out = tmp_path / "out"
-    asked = f"run born_dead init_scale vanishing --smallest --seeds 2 --data mnist --folder {tmp_path} --out {out}"
-    assert main(asked.split()) == 0
+    command = f"run born_dead init_scale vanishing --smallest --seeds 2 --data mnist --folder {tmp_path} --out {out}"
+    assert main(command.split()) == 0
     for name in ("born_dead", "init_scale", "vanishing"):
-        answer = kept(name, out)
+        answer = load_answer(name, out)
         assert answer is not None
         assert answer[0].config["seeds"] == 2
         on_data = [claim.scope for claim in answer[0].claims if claim.scope.split(",")[0] == "MNIST"]
@@ -252,17 +254,17 @@ def test_all_questions_can_be_asked_of_other_data(tmp_path: Path) -> None:
 def test_other_data_are_learnt_from_standardised_pixels_only(
     question: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: dict[str, int] = {}
+    inputs: dict[str, int] = {}
 
     def rows(config: Any, kind: Any, *rest: Any) -> list[Any]:
         pixels, examples = (kind, rest[-1].train) if question is fixed_point else (kind.pixels, rest[-1])
-        seen[pixels] = examples.x.shape[1]
+        inputs[pixels] = examples.x.shape[1]
         return []
 
     monkeypatch.setattr(question, "_reported", rows)
     question.run(dataclasses.replace(question.smallest(), data="mnist1d"), lambda fraction, doing: None)
-    assert seen.pop("standardised") == 40
-    assert set(seen.values()) == {64}
+    assert inputs.pop("standardised") == 40
+    assert set(inputs.values()) == {64}
 
 
 @pytest.fixture(scope="module")

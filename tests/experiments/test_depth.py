@@ -1,4 +1,4 @@
-"""The depth command: what it measures is what theory says where theory is exact, and its verdict can fail."""
+"""The depth command agrees with theory where theory is exact, and its verdict can be either."""
 
 from pathlib import Path
 
@@ -7,35 +7,37 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.instruments.depth.measure import Config, Row, run
+from experiments.instruments.depth.measure import Config, Propagation, run
 
 
-def test_a_linear_net_grows_and_shrinks_as_it_must() -> None:
+def test_a_linear_net_scales_signal_and_gradient_by_its_weights() -> None:
     """Each layer multiplies the second moment by sigma_w^2; the gradient by the same, from the other end."""
     rows = run(Config(depth=6, width=300, nets=20, functions=("identity",)), lambda share, doing: None)
     equinox, torch = (next(row for row in rows if row.scheme == scheme) for scheme in ("Equinox", "PyTorch"))
     np.testing.assert_allclose(equinox.lengths[:3], [1, 1 / 3, 1 / 9], rtol=0.1)
     np.testing.assert_allclose(equinox.norms, [3 ** (layer / 2) for layer in range(6)], rtol=0.1)
     np.testing.assert_allclose(torch.lengths + torch.norms, 1, rtol=0.1)
-    assert torch.kept
-    assert not equinox.kept
+    assert torch.survives
+    assert not equinox.survives
 
 
 @pytest.mark.parametrize(
-    ("lengths", "norms", "kept"), [([1, 1.9], [1, 0.6], True), ([1, 0.4], [1, 1], False), ([1, 1], [1, 0.0], False)]
+    ("lengths", "norms", "survives"), [([1, 1.9], [1, 0.6], True), ([1, 0.4], [1, 1], False), ([1, 1], [1, 0.0], False)]
 )
-def test_the_verdict_counts_both_ways_down_and_up(lengths: list[float], norms: list[float], kept: bool) -> None:
-    assert Row("relu", "forward", 1.0, 0.0, 1.0, lengths, norms).kept is kept
+def test_a_signal_survives_if_it_neither_grows_nor_shrinks_by_more_than_two(
+    lengths: list[float], norms: list[float], survives: bool
+) -> None:
+    assert Propagation("relu", "forward", 1.0, 0.0, 1.0, lengths, norms).survives is survives
 
 
 def test_gradients_too_small_for_float32_squares_are_measured() -> None:
     rows = run(Config(depth=50, width=50, nets=2, functions=("relu",)), lambda share, doing: None)
     worst = next(row for row in rows if row.scheme == "Equinox").worst[1]
-    assert 1e15 < worst < np.inf  # 6^(49 / 2) = 1e19 but for the chance of 2 nets
+    assert 1e15 < worst < np.inf  # 6^(49 / 2) = 1e19 in the mean; these are 2 nets
 
 
-def test_the_edge_of_chaos_is_taken_at_a_length_that_stays() -> None:
-    """Gelu keeps lengths from 3.5 on, sigmoid has no edge of chaos below 46, and relu keeps any."""
+def test_the_edge_of_chaos_is_taken_at_the_least_stable_length() -> None:
+    """The edge of chaos is stable for gelu from length 3.5, for relu at any; sigmoid has none below 46."""
     functions = ("relu", "gelu", "sigmoid")
     rows = run(Config(depth=2, width=8, nets=1, functions=functions), lambda share, doing: None)
     assert {row.function: row.start for row in rows if row.scheme == "edge of chaos"} == dict(

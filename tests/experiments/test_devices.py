@@ -1,4 +1,4 @@
-"""Nets shared out among devices are the nets of one device, however many there are of either."""
+"""Nets split among devices equal the nets of one device, for any numbers of nets and devices."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +19,7 @@ from experiments.questions.vanishing import measure as vanishing
 
 
 @pytest.fixture(autouse=True)
-def _usual_promotion() -> Iterator[None]:
+def _standard_promotion() -> Iterator[None]:
     """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
     with jax.numpy_dtype_promotion("standard"):
         yield
@@ -41,11 +41,11 @@ def test_training_on_several_devices_gives_the_nets_of_one(count: devices.Device
 
 
 def test_every_device_computes_its_share_only() -> None:
-    seen: list[tuple[int, int]] = []
+    shapes: list[tuple[int, int]] = []
 
     @each_net()
     def doubled(recipe: str, nets: jax.Array, shared: jax.Array) -> jax.Array:
-        jax.debug.callback(lambda net: seen.append(net.shape), nets)
+        jax.debug.callback(lambda net: shapes.append(net.shape), nets)
         return nets * shared
 
     with spread_over(4):
@@ -54,22 +54,22 @@ def test_every_device_computes_its_share_only() -> None:
         jax.effects_barrier()
     assert devices.device_count() == 1
     assert np.array_equal(out, 2 * np.arange(12.0).reshape(6, 2))
-    assert seen == [(2, 2)] * 4
+    assert shapes == [(2, 2)] * 4
 
 
-def test_a_race_a_fate_and_a_rounding_are_the_same_on_three_devices() -> None:
+def test_steps_to_error_unit_states_and_rounding_are_the_same_on_three_devices() -> None:
     data, recipe = digits(), Recipe((64, 12, 10), "relu", "adam")
     grid = Grid.of(range(4), [0.01])
 
-    def found() -> list[np.ndarray]:
+    def results() -> list[np.ndarray]:
         end = steps_to_error(Task(recipe, data.train, 40, (0.25,)), grid, 10, all_reached)
         m = jnp.full((4, 1), 3)
         rounded = fixed_point.score_rounded(recipe, end.state, m, jnp.asarray(8), *data.test)[1]
         return [end.steps, *map(np.asarray, unit_state(recipe, end.state, data.train.x).dead), np.asarray(rounded)]
 
-    alone = found()
+    alone = results()
     with spread_over(3):
-        shared = found()
+        shared = results()
     for one, other in zip(alone, shared, strict=True):
         assert np.allclose(one, other, rtol=1e-3)
 

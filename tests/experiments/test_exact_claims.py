@@ -1,4 +1,4 @@
-"""The exact claims: formulas are told from near misses, verdicts follow from checks, float64 is left off."""
+"""The exact claims: checks detect small errors, verdicts follow from checks, and float64 is disabled afterwards."""
 
 from typing import Any
 
@@ -9,9 +9,7 @@ import pytest
 
 import jaxact
 from experiments.core.statistics import REFUTED, SUPPORTED
-from experiments.questions.exact_claims import measure as exact_claims
-from experiments.questions.exact_claims import report as exact_claims_report
-from experiments.questions.exact_claims import verdicts as exact_claims_verdicts
+from experiments.questions.exact_claims import measure, report, verdicts
 from experiments.questions.exact_claims.algebra import (
     NOTES,
     TRUTH,
@@ -33,15 +31,15 @@ Runs = list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def runs() -> Runs:
     with jax.numpy_dtype_promotion("standard"):  # optax, in the nets whose parameters are counted
-        return exact_claims.run(exact_claims.smallest(), lambda fraction, doing: None)
+        return measure.run(measure.smallest(), lambda fraction, doing: None)
 
 
-def test_float64_is_not_left_switched_on(runs: Runs) -> None:
+def test_float64_is_disabled_afterwards(runs: Runs) -> None:
     assert {run["dtype"] for run in runs} == {"float32", "float64"}
     assert jnp.asarray(1.5).dtype == jnp.float32
 
 
-def test_every_claim_is_checked_and_told(runs: Runs) -> None:
+def test_every_claim_is_checked_and_reported(runs: Runs) -> None:
     assert set(NETS) | set(FUNCTIONS) == set(STATEMENTS)
     assert {name.split()[0] for name in STATEMENTS} == {f"A{n}" for n in range(1, 17)} | {"B22"}
     for name in STATEMENTS:
@@ -49,39 +47,39 @@ def test_every_claim_is_checked_and_told(runs: Runs) -> None:
     assert all(run["low"] <= run["high"] for run in runs)
 
 
-def test_what_the_table_says_is_so_is_so(runs: Runs) -> None:
+def test_the_correct_statements_are_confirmed(runs: Runs) -> None:
     assert not [run["what"] for run in runs if run["role"] == TRUTH and not run["holds"]]
-    assert not [name for name in STATEMENTS if "not confirmed" in exact_claims_verdicts.true_sentence(runs, name)]
+    assert not [name for name in STATEMENTS if "not confirmed" in verdicts.true_sentence(runs, name)]
 
 
-def test_verdicts_on_what_is_known(runs: Runs) -> None:
-    """Max(alpha x, x) is no PReLU above 1; the softmax's derivative lacks a factor; 0.1 is not 0.01."""
-    claims = judge(exact_claims.smallest(), runs)
+def test_known_verdicts(runs: Runs) -> None:
+    """max(alpha x, x) is not PReLU above 1; the softmax's derivative lacks a factor; 0.1 is not 0.01."""
+    claims = judge(measure.smallest(), runs)
     found = {name: claim.verdict for name, claim in zip(STATEMENTS, claims, strict=True)}
     refuted = {"A6", "A10 derivative", "A11", "A12", "A16"}
     assert found == {name: REFUTED if name in refuted else SUPPORTED for name in STATEMENTS}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_one_failed_check_refutes_and_its_sentence_is_doubted(name: str, runs: Runs) -> None:
-    def changed(of: str, holds: bool) -> Runs:
-        return [run | {"holds": holds} if (run["claim"], run["role"]) == (name, of) else run for run in runs]
+def test_one_failed_check_refutes_or_puts_a_caveat_on_the_correct_statement(name: str, runs: Runs) -> None:
+    def changed(role: str, holds: bool) -> Runs:
+        return [run | {"holds": holds} if (run["claim"], run["role"]) == (name, role) else run for run in runs]
 
     place = list(STATEMENTS).index(name)
-    config = exact_claims.smallest()
+    config = measure.smallest()
     assert judge(config, changed(NOTES, True))[place].verdict == SUPPORTED
     first = next(i for i, run in enumerate(runs) if (run["claim"], run["role"]) == (name, NOTES))
-    one = changed(NOTES, True)
-    one[first] = one[first] | {"holds": False}
-    claim = judge(config, one)[place]
+    one_failed = changed(NOTES, True)
+    one_failed[first] = one_failed[first] | {"holds": False}
+    claim = judge(config, one_failed)[place]
     assert (claim.verdict, claim.interval.value) == (REFUTED, runs[first]["value"])
-    told = " ".join(row[2] for row in exact_claims_report.report(config, changed(TRUTH, False)).tables[0].rows)
+    text = " ".join(row[2] for row in report.report(config, changed(TRUTH, False)).tables[0].rows)
     has_truth = any((run["claim"], run["role"]) == (name, TRUTH) for run in runs)
-    assert (f"not confirmed: {STATEMENTS[name].truth}" in told) == has_truth
+    assert (f"not confirmed: {STATEMENTS[name].truth}" in text) == has_truth
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_slope_that_loses_its_digits_is_noticed(dtype: str) -> None:
+def test_a_slope_without_correct_digits_is_detected(dtype: str) -> None:
     with jax.enable_x64(True):
         x = finite_points(dtype)
         y = np.asarray(jaxact.sigmoid(x))
@@ -91,7 +89,7 @@ def test_a_slope_that_loses_its_digits_is_noticed(dtype: str) -> None:
         assert max_error(np.nextafter(exact.astype(dtype), np.inf, dtype=dtype), exact) < 3
 
 
-def test_a_nan_lies_in_no_range_and_unequal_is_counted() -> None:
+def test_a_nan_lies_in_no_range_and_unequal_entries_are_counted() -> None:
     assert not notes_check("", float("nan"), -1e9, 1e9).holds
     assert not notes_check("", max_error(np.array([np.nan]), np.array([1.0])), 0, 1e9).holds
     assert share_unequal([1, 2, 3, 4], [1, 2, 3, 5]) == 0.25

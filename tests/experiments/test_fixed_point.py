@@ -1,4 +1,4 @@
-"""Rounding to fixed point is exact, formats hold what they should, and the verdicts follow by the rules."""
+"""Rounding to fixed point is exact, formats hold the outputs, and verdicts follow their rules."""
 
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,7 @@ import jaxact
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Recipe, initial_state, score
-from experiments.questions.fixed_point import verdicts as fixed_point_verdicts
+from experiments.questions.fixed_point import verdicts
 from experiments.questions.fixed_point.measure import (
     FORMATS,
     LEAST_INTEGER_BITS,
@@ -35,16 +35,16 @@ def _exactly(x: float, m: int, bits: int) -> Fraction:
 
 @pytest.mark.parametrize("bits", [2, 3, 5, 8])
 @pytest.mark.parametrize("m", [-4, 0, 3, 7])
-def test_rounding_is_that_of_exact_arithmetic(m: int, bits: int) -> None:
+def test_rounding_equals_exact_arithmetic(m: int, bits: int) -> None:
     step = 2.0 ** (m - bits)
     rng = np.random.default_rng(0)
     x = np.concatenate([2.0**m * rng.uniform(0, 1.5, 200), step * np.arange(2**bits + 2) / 2, [0.0, 1e9, step / 2]])
     x = x.astype(np.float32)
     found = quantised(jnp.asarray(x), jnp.asarray(m), jnp.asarray(bits))
-    assert [Fraction(float(one)) for one in found] == [_exactly(float(one), m, bits) for one in x]
+    assert [Fraction(float(rounded)) for rounded in found] == [_exactly(float(number), m, bits) for number in x]
 
 
-def test_the_notes_example_of_eight_bits() -> None:
+def test_six_in_eight_bits_as_in_the_notes() -> None:
     """Six in 8 bits takes 3 bits before the point and leaves 5 after it."""
     assert integer_bits(np.array([6.0])).tolist() == [3]
     x = jnp.array([6.0, 1 / 32, 1 / 65, 7.99, 9.0])
@@ -56,7 +56,7 @@ def test_the_smallest_format_that_holds_a_number() -> None:
     assert integer_bits(np.array([0.0])).tolist() == [LEAST_INTEGER_BITS]
 
 
-def test_a_cap_of_six_is_relu6_and_none_is_relu() -> None:
+def test_a_cap_of_six_is_relu6_and_an_infinite_one_relu() -> None:
     z = jnp.array([-2.0, 0.0, 1e-9, 5.9, 6.0, 6.1, 1e9])
     for ours, theirs in ((Capped(6.0), jaxact.relu6), (Capped(np.inf), jaxact.relu)):
         assert np.array_equal(ours(z), theirs(z))
@@ -120,16 +120,16 @@ def test_fixed_point_is_judged_by_its_rules(
     relu: float, relu6: float, others: float, spread: float, ready: str, best: str
 ) -> None:
     config = Config()
-    claims = fixed_point_verdicts.judge(config, _runs(config, relu, relu6, others, spread))
+    claims = verdicts.judge(config, _runs(config, relu, relu6, others, spread))
     assert {claim.verdict for claim in claims if claim.id == "B24"} == {ready}
     assert {claim.verdict for claim in claims if claim.id == "B25"} == {best}
     assert len(claims) == len(PIXELS) * (len(config.judged) * len(FORMATS) + len(config.caps))
 
 
-def test_a_net_that_blew_up_leaves_the_verdict_open() -> None:
+def test_a_net_that_diverged_makes_the_verdict_inconclusive() -> None:
     config = Config()
     runs = _runs(config, 3.0, 1.0, 3.0, 0.1)
     next(run for run in runs if run["cap"] == SIX and run["pixels"] == "raw")["diverged"] = True
-    claims = fixed_point_verdicts.judge(config, runs)
+    claims = verdicts.judge(config, runs)
     assert {claim.verdict for claim in claims if "raw" in claim.scope} == {INCONCLUSIVE}
     assert {claim.verdict for claim in claims if "raw" not in claim.scope} == {SUPPORTED}

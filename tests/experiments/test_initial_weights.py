@@ -1,4 +1,4 @@
-"""What nets are before training is measured right, against theory and exact counts, and judged by its rule."""
+"""Questions about initial weights: measurements agree with theory and exact counts, verdicts follow their rules."""
 
 import math
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ from experiments.questions.vanishing.measure import NORMALISED, fitted_slope, gr
 
 
 @pytest.fixture(autouse=True)
-def _usual_promotion() -> Iterator[None]:
+def _standard_promotion() -> Iterator[None]:
     """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
     with jax.numpy_dtype_promotion("standard"):
         yield
@@ -47,16 +47,16 @@ def test_the_gradient_of_a_linear_net_has_the_slope_of_its_weights(scale: float)
         norms, _ = gradient_norms(recipe, net, x, jnp.arange(16) % 10)
         assert norms.dtype == jnp.float64
         assert decades("identity", 1.0, scale, 5) == pytest.approx([math.log10(scale)] * 5, abs=1e-6)
-    for one in np.asarray(norms):
-        assert fitted_slope(np.log10(one[::-1])) == pytest.approx(math.log10(scale), abs=1e-9)
+    for of_net in np.asarray(norms):
+        assert fitted_slope(np.log10(of_net[::-1])) == pytest.approx(math.log10(scale), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "elu", "selu"])
 @pytest.mark.parametrize("q", [1e-12, 0.3, 60.0])
-def test_moments_are_those_of_adaptive_quadrature(name: str, q: float) -> None:
+def test_moments_equal_those_of_adaptive_quadrature(name: str, q: float) -> None:
     f = getattr(jaxact, name)
     with jax.enable_x64(True):
-        found = [float(one) for one in moments(name, jnp.asarray(q))]
+        found = [float(moment) for moment in moments(name, jnp.asarray(q))]
         for value, function in zip(found, (f, jaxact.slope(f)), strict=True):
             parts = [
                 integrate.quad(lambda z, g=function: float(g(math.sqrt(q) * z)) ** 2 * stats.norm.pdf(z), *ends)[0]
@@ -71,12 +71,12 @@ def test_relu_is_critical_at_hes_weights_and_selu_keeps_its_variance() -> None:
         assert float(moments("selu", jnp.asarray(1.0))[0]) == pytest.approx(1.0, abs=1e-8)
 
 
-def test_a_line_has_its_slope_and_an_infinite_point_none() -> None:
+def test_the_fitted_slope_is_exact_on_a_line_and_nan_with_an_infinite_point() -> None:
     assert fitted_slope(np.array([3.0, 1.0, -1.0, -3.0])) == pytest.approx(-2.0)
     assert math.isnan(fitted_slope(np.array([0.0, -math.inf, -2.0, -3.0])))
 
 
-def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
+def test_layer_norm_equals_equinoxs_and_keeps_preactivations_at_deviation_one() -> None:
     z = jnp.asarray(np.random.default_rng(0).normal(3, 20, (5, 40)), "float32")
     np.testing.assert_allclose(
         layer_norm(z), jax.vmap(eqx.nn.LayerNorm(40, use_weight=False, use_bias=False))(z), rtol=1e-5
@@ -85,12 +85,12 @@ def test_layer_norm_is_equinoxs_and_keeps_what_reaches_units_at_one() -> None:
     for gain in (0.01, 1.0, 100.0):
         recipe = Recipe((64, 40, 30, 10), "sigmoid", normalised=True)
         state = initial_state(recipe, Grid.of([0], [0.1], [gain], bias=0.5))
-        for before in forward(recipe, jax.tree.map(lambda one: one[0], state.net), x)[1]:
+        for before in forward(recipe, jax.tree.map(lambda leaf: leaf[0], state.net), x)[1]:
             np.testing.assert_allclose(jnp.mean(before, -1), 0.5, atol=1e-4)
             np.testing.assert_allclose(jnp.std(before, -1), 1, rtol=0.2 if gain < 1 else 1e-3)
 
 
-def test_mean_field_with_layer_norm_is_right_of_wide_nets() -> None:
+def test_mean_field_with_layer_norm_holds_for_wide_nets() -> None:
     config = QUESTIONS["vanishing"].config(
         ("sigmoid",), ("he", "large"), True, layers=6, width=400, examples=4, seeds=4
     )
@@ -110,17 +110,19 @@ def test_drawn_weights_have_the_deviation_of_their_rule(init: str) -> None:
     assert bool(jnp.max(jnp.abs(first.weight)) <= 1 / 8) == (init in ("uniform", "small"))
 
 
-def test_a_net_without_gradient_is_kept_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_net_without_gradient_is_counted_as_diverged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INITS, "small", Init("nothing", lambda fan_in, fan_out: 0.0))
     config = QUESTIONS["vanishing"].config(("tanh",), ("lecun", "small"), layers=3, width=5, examples=8, seeds=2)
     runs = [run for init in config.inits for run in gradients(config, digits(), "tanh", init)]
     assert [run["diverged"] for run in runs] == [False, False, True, True]
     (claim,) = [
-        one for one in vanishing_verdicts.judge(config, runs + _halves(0.5)) if one.id == "B3" and "tanh" in one.text
+        claim
+        for claim in vanishing_verdicts.judge(config, runs + _halves(0.5))
+        if claim.id == "B3" and "tanh" in claim.text
     ]
     assert claim.verdict != SUPPORTED
-    told = " ".join(QUESTIONS["vanishing"].report(config, runs + _halves(0.5)).findings)
-    assert "2 of 4 untrained nets" in told
+    findings = " ".join(QUESTIONS["vanishing"].report(config, runs + _halves(0.5)).findings)
+    assert "2 of 4 untrained nets" in findings
 
 
 def test_saturated_counts_units_by_their_slope() -> None:
@@ -209,7 +211,7 @@ def test_the_lower_bound_is_exact_where_counting_is_easy_and_below_the_upper_one
     assert all(lower(width, hidden) < upper(width, hidden) for hidden in range(1, 40))
 
 
-def test_two_rays_say_what_a_grid_of_inputs_says() -> None:
+def test_two_rays_agree_with_a_grid_of_inputs() -> None:
     nets, hidden = 4000, 4
     x = jnp.asarray([[-2.0], [-0.3], [0.0], [0.7], [3.0]])
     net = draw_nets((1, *[2] * hidden, 1), INITS["he"], range(nets))
@@ -221,7 +223,7 @@ def test_two_rays_say_what_a_grid_of_inputs_says() -> None:
     assert interval.low < exact < interval.high
 
 
-def test_who_is_born_dead_stays_dead() -> None:
+def test_nets_that_are_born_dead_stay_dead() -> None:
     config = QUESTIONS["born_dead"].config(hidden=4, most_hidden=4, learners=200, steps=50)
     runs = learning(config, 0.01)
     assert 0 < sum(run["born_dead"] for run in runs) < 200
@@ -241,7 +243,9 @@ def _room(width: int, hidden: int) -> float:
 
 
 def _dead_runs(config: Any, excess: float, collapsed: int, points: float) -> list[dict[str, Any]]:
-    """Dead shares that far between the bounds, so many per cent of learners collapsed, so many points more by bias."""
+    """Dead shares that exceed the lower bound by a part of its gap to the upper one, the percentage of learners that
+    collapsed, and points of dead units that a negative bias adds.
+    """
     runs: list[dict[str, Any]] = [
         {"part": "rays", "width": width, "hidden": hidden, "nets": 10**6}
         | {"dead": int(1e6 * np.clip(lower(width, hidden) + (hidden > 2) * excess * _room(width, hidden), 0, 1))}
@@ -275,9 +279,7 @@ def _dead_runs(config: Any, excess: float, collapsed: int, points: float) -> lis
         (1.3, 90, 5.0, [SUPPORTED, REFUTED, SUPPORTED, REFUTED, INCONCLUSIVE, INCONCLUSIVE, SUPPORTED]),
     ],
 )
-def test_death_before_training_is_judged_by_its_rule(
-    excess: float, collapsed: int, points: float, expected: list[str]
-) -> None:
+def test_born_dead_is_judged_by_its_rules(excess: float, collapsed: int, points: float, expected: list[str]) -> None:
     config = QUESTIONS["born_dead"].config(
         (3, 10), 20, biases=(-1.0, 0.1), rates=(0.01,), learners=1000, seeds=100, ordinary=(20,)
     )
@@ -315,11 +317,11 @@ def test_small_and_large_scales_are_judged_by_their_rule(
     config = QUESTIONS["init_scale"].config(("tanh",))
     runs = _scale_runs(config, steps, share)
     assert [claim.verdict for claim in init_scale_verdicts.judge(config, runs)] == expected
-    told = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
-    assert f"{sum(np.isinf(run['steps']) for run in runs)} never got there and 1 blew up" in told
+    findings = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
+    assert f"{sum(np.isinf(run['steps']) for run in runs)} never reached that error, 1 diverged;" in findings
 
 
-def test_half_of_the_nets_arriving_at_a_small_scale_decides_nothing() -> None:
+def test_a_scale_at_which_half_of_the_nets_learn_is_inconclusive() -> None:
     config = QUESTIONS["init_scale"].config(("relu",))
     runs = _scale_runs(config, {}, 0.5)
     for run in runs:
@@ -328,17 +330,17 @@ def test_half_of_the_nets_arriving_at_a_small_scale_decides_nothing() -> None:
     assert [claim.verdict for claim in init_scale_verdicts.judge(config, runs)] == [INCONCLUSIVE, INCONCLUSIVE]
 
 
-def test_a_race_records_the_first_time_and_never_for_those_that_stand_still_or_blow_up() -> None:
+def test_the_first_step_counts_and_nets_that_stand_still_or_diverge_count_as_never() -> None:
     task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.5, 0.1))
     end = steps_to_error(task, Grid.of([1000], [0.0, 0.2, 1e30]), 5, all_reached)
     assert np.isinf(end.steps[[0, 2]]).all()
     assert not np.isfinite(end.loss[2])
     assert end.steps[1, 0] < end.steps[1, 1] <= end.last == 60
-    again = steps_to_error(task._replace(steps=int(end.steps[1, 0])), Grid.of([1000], [0.2]), 5, all_reached)
+    again = steps_to_error(task._replace(max_steps=int(end.steps[1, 0])), Grid.of([1000], [0.2]), 5, all_reached)
     assert again.error[0] <= 0.5
 
 
-def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
+def test_the_tuned_rate_is_neither_the_smallest_nor_the_largest() -> None:
     task = Task(Recipe((64, 16, 10), "relu"), digits().train, 60, (0.1,))
     found = tune_steps(task, 0.1, range(2), 2.0**-4, 1.0, 19, 1, 1, check_every=10)
     assert found.interior
@@ -347,13 +349,13 @@ def test_the_quickest_rate_is_neither_the_smallest_nor_the_largest() -> None:
 
 def test_every_kind_of_net_has_verdicts_of_its_own() -> None:
     config = QUESTIONS["init_scale"].config(("tanh",), depths=(1, 4), normalised_depths=(4,))
-    each = {Kind(1): ({}, 0.9), Kind(4): ({0.001: math.inf, 30.0: math.inf}, 0.9), Kind(4, True): ({}, 0.01)}
-    runs = [run for kind, came in each.items() for run in of_kind(_scale_runs(config, *came), kind)]
+    settings = {Kind(1): ({}, 0.9), Kind(4): ({0.001: math.inf, 30.0: math.inf}, 0.9), Kind(4, True): ({}, 0.01)}
+    runs = [run for kind, setting in settings.items() for run in of_kind(_scale_runs(config, *setting), kind)]
     claims = init_scale_verdicts.judge(config, runs)
     easy, hard = [SUPPORTED, SUPPORTED, REFUTED], [SUPPORTED, REFUTED, SUPPORTED]
     assert [claim.verdict for claim in claims] == [*easy, *hard, REFUTED, SUPPORTED, REFUTED]
     for kind, claim in zip(config.kinds(), claims[::3], strict=True):
         assert f"{kind.text}, 32" in claim.scope
     findings = " ".join(QUESTIONS["init_scale"].report(config, runs).findings)
-    assert "1 hidden layer, tanh: the median net gets to 5% training error from scale 0.001 to 30" in findings
-    assert "4 hidden layers, tanh: the median net gets to 5% training error from scale 0.01 to 10" in findings
+    assert "1 hidden layer, tanh: the median net reaches 5% training error from scale 0.001 to 30" in findings
+    assert "4 hidden layers, tanh: the median net reaches 5% training error from scale 0.01 to 10" in findings

@@ -1,4 +1,4 @@
-"""Noise is drawn as said and shared by all nets of a seed, and robustness is judged by its rule."""
+"""Noise has the right deviation and is the same for all nets of a seed, and robustness is judged by its rule."""
 
 from dataclasses import replace
 from itertools import product
@@ -13,9 +13,7 @@ from experiments.core.data import digits
 from experiments.core.devices import spread_over
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
 from experiments.core.training import Grid, Recipe, State, forward, initial_state, score
-from experiments.questions.noise import measure as noise
-from experiments.questions.noise import report as noise_report
-from experiments.questions.noise import verdicts as noise_verdicts
+from experiments.questions.noise import measure, report, verdicts
 from experiments.questions.noise.measure import ELU, PLACES, Config, Leaky, score_noisy
 
 Runs = list[dict[str, Any]]
@@ -43,8 +41,8 @@ def test_no_noise_changes_nothing_and_much_leaves_guessing(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_key_decides_the_noise_whatever_the_net(place: str) -> None:
-    """Two nets alike: one key gives both the same answers, another key others."""
+def test_noise_depends_on_the_key_and_not_on_the_net(place: str) -> None:
+    """Two equal nets give the same answers with the same key, and others with another key."""
     data, recipe = digits().test, Recipe((64, 30, 10), "tanh")
     state = initial_state(recipe, Grid.of([0, 0], [0.1]))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
@@ -73,11 +71,11 @@ def test_hidden_noise_is_in_units_of_the_layers_deviation() -> None:
     first, last = state.net
     large = state._replace(net=(first._replace(weight=1024 * first.weight), last))
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    small_and_large = [score_noisy((recipe, "hidden"), one, _keys(5, 6), LEVEL, x, y) for one in (state, large)]
+    small_and_large = [score_noisy((recipe, "hidden"), each, _keys(5, 6), LEVEL, x, y) for each in (state, large)]
     assert np.allclose(*small_and_large, atol=0.01)
 
 
-def test_leaky_relus_of_one_slope_are_one_function_to_jit() -> None:
+def test_leaky_relus_of_the_same_slope_are_equal() -> None:
     assert hash(Leaky(0.1)) == hash(Leaky(0.1))
     assert Leaky(0.1) != Leaky(0.01)
     assert Leaky(0.5)(jnp.array([-2.0, 2.0])).tolist() == [-1.0, 2.0]
@@ -91,7 +89,7 @@ EQUAL, BETTER = _interval(-0.2, 0.2), _interval(1.0, 2.0)
 
 
 @pytest.mark.parametrize(
-    ("under", "clean", "both", "expected"),
+    ("under", "clean", "drop", "expected"),
     [
         (_interval(0.1, 3), EQUAL, _interval(-9, 9), SUPPORTED),
         (_interval(0.1, 0.3), EQUAL, _interval(-9, 9), SUPPORTED),
@@ -105,8 +103,8 @@ EQUAL, BETTER = _interval(-0.2, 0.2), _interval(1.0, 2.0)
         (_interval(-0.4, 0.4), BETTER, _interval(-2, -1), REFUTED),
     ],
 )
-def test_robustness_is_judged_by_its_rule(under: Interval, clean: Interval, both: Interval, expected: str) -> None:
-    assert noise_verdicts.outcome(under, clean, both) == expected
+def test_robustness_is_judged_by_its_rule(under: Interval, clean: Interval, drop: Interval, expected: str) -> None:
+    assert verdicts.outcome(under, clean, drop) == expected
 
 
 def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[float, float]] | None = None) -> Runs:
@@ -115,7 +113,7 @@ def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[f
     for depth, name, multiple, seed in product(
         config.depths, (ELU, *config.rivals()), config.rates_around, range(config.seeds)
     ):
-        noisily, cleanly = (0.01 * one * (name == ELU) for one in (other or {}).get(multiple, (under, clean)))
+        noisily, cleanly = (0.01 * lead * (name == ELU) for lead in (other or {}).get(multiple, (under, clean)))
         levels = [[0.5 + 0.01 * seed + noisily] * 3] * len(config.levels)
         row = {"depth": depth, "activation": name, "multiple": multiple, "seed": seed, "accuracy": 0.9 + cleanly}
         runs.append(row | {"noisy": dict.fromkeys(PLACES, levels), "diverged": False, "interior": True, "rate": 0.002})
@@ -128,7 +126,7 @@ def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[f
 )
 def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> None:
     config = Config()
-    claims = noise_verdicts.judge(config, _runs(config, under, clean))
+    claims = verdicts.judge(config, _runs(config, under, clean))
     assert len(claims) == len(config.depths) * len(PLACES) * len(config.rivals())
     assert {claim.verdict for claim in claims} == {expected}
     assert claims[0].interval.value == pytest.approx(under)
@@ -139,22 +137,22 @@ def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> Non
     ("usual", "other"),
     [((2.0, 0.0), (-2.0, 0.0)), ((-2.0, 0.0), (2.0, 0.0)), ((2.0, 0.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 0.0))],
 )
-def test_what_another_rate_contradicts_is_inconclusive(
+def test_a_verdict_that_another_rate_contradicts_is_inconclusive(
     multiple: float, usual: tuple[float, float], other: tuple[float, float]
 ) -> None:
     """A lead of the other sign, a better clean net that drops more, or a difference where there was none."""
     config = Config()
     runs = _runs(config, *usual, {multiple: other})
-    claims = noise_verdicts.judge(config, runs)
+    claims = verdicts.judge(config, runs)
     assert {claim.verdict for claim in claims} == {INCONCLUSIVE}
     tuned = other if multiple == 1 else usual
     assert claims[0].interval == pytest.approx((tuned[0], min(usual[0], other[0]), max(usual[0], other[0])))
     assert f"without noise it is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
-    alone = noise_verdicts.judge(replace(config, rates_around=(1.0,)), runs)
+    alone = verdicts.judge(replace(config, rates_around=(1.0,)), runs)
     changed = (
         f"{sum(claim.verdict != INCONCLUSIVE for claim in alone)} of {len(claims)} claims would have another verdict"
     )
-    assert any(changed in sentence for sentence in noise_report.report(config, runs).practice)
+    assert any(changed in sentence for sentence in report.report(config, runs).practice)
 
 
 def test_noise_is_the_same_on_three_devices() -> None:
@@ -169,7 +167,7 @@ def test_noise_is_the_same_on_three_devices() -> None:
 
 
 def test_full_is_more_than_the_default() -> None:
-    full, usual = noise.full(), Config()
+    full, usual = measure.full(), Config()
     assert full.seeds > usual.seeds
     assert full.draws > usual.draws
     assert set(full.depths) > set(usual.depths)

@@ -1,4 +1,4 @@
-"""Sizes, seeds, data and devices are asked for in one way, and what happened is in the log."""
+"""Sizes, seeds, data and devices are options of all questions, and the log has what happened."""
 
 import dataclasses
 import logging
@@ -21,14 +21,14 @@ TINY = ["collapse", "--smallest", "--seeds", "2", "--stacks", "1", "--xor-seeds"
 
 
 @pytest.fixture(autouse=True)
-def _usual_promotion() -> Iterator[None]:
+def _standard_promotion() -> Iterator[None]:
     """Optax's Adam raises a float to an integer power, which strict promotion refuses."""
     with jax.numpy_dtype_promotion("standard"):
         yield
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
-def test_a_larger_size_has_more_seeds_and_all_that_a_smaller_one_asks(question: Question) -> None:
+def test_a_larger_size_has_more_seeds_and_all_entries_of_a_smaller_one(question: Question) -> None:
     smallest, quick, full = (dataclasses.asdict(question.settings(size)) for size in Size)
     for name, value in quick.items():
         if isinstance(value, tuple):
@@ -55,12 +55,12 @@ def test_a_size_is_a_flag_of_all_questions_and_of_each() -> None:
 def test_seeds_and_data_of_all_questions_reach_those_that_have_them() -> None:
     todo, _ = _parse(["--full", "--seeds", "7", "--data", "mnist1d"])
     for question, config in todo:
-        own = question.settings(Size.FULL)
-        asked = {"seeds": 7, "data": "mnist1d"}
-        replaced = {key: asked[key] for key in asked if hasattr(own, key)}
-        if isinstance(getattr(own, "data", None), tuple):
+        full = question.settings(Size.FULL)
+        options = {"seeds": 7, "data": "mnist1d"}
+        replaced = {key: options[key] for key in options if hasattr(full, key)}
+        if isinstance(getattr(full, "data", None), tuple):
             replaced["data"] = ("mnist1d",)
-        assert config == dataclasses.replace(own, **replaced)
+        assert config == dataclasses.replace(full, **replaced)
     assert [question.name for question, config in todo if not hasattr(config, "data")] == WITHOUT_DATA
     (((_, config),), _) = _parse(["run", "fixed_point", "--seeds", "7"])
     assert config == dataclasses.replace(QUESTIONS["fixed_point"].settings(), seeds=7)
@@ -79,23 +79,23 @@ def _lines(folder: Path) -> list[str]:
 
 def test_the_log_has_settings_tuning_and_duration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, "--devices", "2", "--out", str(tmp_path)]) == 0
-    asked, started, *steps, finished = _lines(tmp_path)
-    kept = load("collapse", tmp_path)
-    assert kept is not None
-    assert "collapse --smallest --seeds 2" in asked
+    command, started, *steps, finished = _lines(tmp_path)
+    stored = load("collapse", tmp_path)
+    assert stored is not None
+    assert "collapse --smallest --seeds 2" in command
     assert "collapse: started with {'depths': (2,), 'width': 8, 'seeds': 2" in started
-    classes = [run for run in kept[0].runs if run["part"] == "classes"]
+    classes = [run for run in stored[0].runs if run["part"] == "classes"]
     tuned = {f"tuned: rate {run['rate']:.4g}, gain {run['gain']:.4g}, " for run in classes}
     assert all(any(words in step for step in steps) for words in tuned)
     assert any("collapse: 5 %, XOR, relu" in step for step in steps)
     assert re.search(r"collapse: finished in \d+ s, ", finished)
-    assert kept[0].provenance["device"].startswith("2 x ")
+    assert stored[0].provenance["device"].startswith("2 x ")
     assert "XOR, relu" not in capsys.readouterr().out
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     assert "not run again" in _lines(tmp_path)[-1]
 
 
-def test_programs_are_forgotten_when_a_question_is_answered(tmp_path: Path) -> None:
+def test_programs_are_cleared_when_a_question_is_answered(tmp_path: Path) -> None:
     """Each takes memory maps, of which a process may have 65,530: the full study used them up."""
     client = jax.devices()[0].client
     jax.clear_caches()
@@ -111,7 +111,7 @@ def _events() -> None:
     raise KeyError("gone")
 
 
-def test_warnings_and_what_jax_says_are_logged_in_one_line_each(
+def test_warnings_and_messages_of_jax_are_logged_in_one_line_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with warnings.catch_warnings():

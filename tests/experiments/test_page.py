@@ -1,4 +1,4 @@
-"""The page: what the explorer shows is true, and it works in a browser, by mouse, by keyboard and on a phone."""
+"""The explorer shows the right data, and it works in a browser, by mouse, by keyboard and on a phone."""
 
 import inspect
 import json
@@ -66,9 +66,9 @@ def test_what_is_shown_agrees_with_what_is_declared(name: str) -> None:
 def test_gain_and_mean_are_those_of_a_normal_input(name: str, gain: float, mean: float) -> None:
     shown = _starting(function_data(CATALOGUE[name]))
     assert _number(shown["gain"]) == pytest.approx(gain, abs=5e-4)
-    said, number = shown["centred"].split(", mean ")
+    answer, number = shown["centred"].split(", mean ")
     assert _number(number) == pytest.approx(mean, abs=5e-5)
-    assert said == ("no" if mean else "yes")
+    assert answer == ("no" if mean else "yes")
 
 
 def test_dead_zones_are_intervals_of_zeros() -> None:
@@ -86,7 +86,7 @@ def few() -> dict[str, Any]:
     return explorer_data(lambda fraction, doing: None, FEW)
 
 
-def test_report_without_answers_has_the_explorer_and_measures_once(
+def test_a_report_without_answers_has_the_explorer_whose_data_are_computed_once(
     few: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = []
@@ -142,10 +142,12 @@ def browser() -> Iterator[Any]:
 
 def _open(browser: Any, file: Path, **settings: Any) -> Any:
     page = browser.new_context(**settings).new_page()
-    page.said, page.asked = [], []
-    page.on("console", lambda message: page.said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda problem: page.said.append(str(problem)))
-    page.on("request", lambda request: page.asked.append(request.url))
+    page.messages, page.requests = [], []
+    page.on(
+        "console", lambda message: page.messages.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda problem: page.messages.append(str(problem)))
+    page.on("request", lambda request: page.requests.append(request.url))
     page.goto(file.as_uri())
     page.wait_for_selector("#explorer[data-ready]")
     return page
@@ -167,10 +169,10 @@ def _curve(page: Any, name: str, chart: int = 0) -> list[float]:
     )
 
 
-def test_page_loads_without_a_word_and_without_the_network(page: Any, file: Path) -> None:
+def test_the_page_loads_without_messages_and_without_the_network(page: Any, file: Path) -> None:
     page.wait_for_timeout(500)
-    assert page.said == []
-    assert page.asked == [file.as_uri()]
+    assert page.messages == []
+    assert page.requests == [file.as_uri()]
     assert len(file.read_bytes()) < 8e6
 
 
@@ -187,7 +189,7 @@ def test_a_click_shows_a_curve_and_another_hides_it(page: Any) -> None:
     assert chart.screenshot() != before
     chip.click()
     assert _curve(page, "sigmoid") == []
-    assert page.said == []
+    assert page.messages == []
 
 
 def test_a_slider_moves_curves_and_facts_by_keyboard(page: Any) -> None:
@@ -222,7 +224,7 @@ def test_a_seventh_activation_takes_the_place_of_the_first(page: Any) -> None:
     assert page.locator(".card").count() == page.locator("#sliders label").count() == 0
 
 
-def test_search_leaves_what_matches(page: Any) -> None:
+def test_search_shows_what_matches(page: Any) -> None:
     page.locator("#find").fill("elu")
     shown = page.locator(".families .chip:visible").all_text_contents()
     assert shown == [name for name in ELEMENTWISE if name in FEW and "elu" in name]

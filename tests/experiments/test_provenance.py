@@ -1,4 +1,4 @@
-"""A kept answer holds exactly as long as nothing has changed that could change it."""
+"""A stored answer is valid as long as nothing has changed that could change it."""
 
 import shlex
 from pathlib import Path
@@ -13,14 +13,16 @@ from experiments.core.questions import QUESTIONS
 from experiments.questions.collapse import measure as collapse
 
 
-def test_a_question_is_made_of_its_own_files_and_of_what_they_import() -> None:
+def test_a_question_uses_its_own_files_and_those_that_they_import() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in files_used_by(QUESTIONS["collapse"].module)}
-    own = {f"experiments/questions/collapse/{part}.py" for part in ("measure", "verdicts", "report")}
-    assert own | {f"experiments/core/{part}.py" for part in ("training", "data", "statistics", "devices")} <= names
+    own_files = {f"experiments/questions/collapse/{part}.py" for part in ("measure", "verdicts", "report")}
+    assert (
+        own_files | {f"experiments/core/{part}.py" for part in ("training", "data", "statistics", "devices")} <= names
+    )
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_the_walk_from_a_setting_to_its_verdict_stays_within_the_folder_and_core(name: str) -> None:
+def test_a_question_uses_files_of_its_folder_and_of_core_only(name: str) -> None:
     assert {path.parent.name for path in files_used_by(QUESTIONS[name].module)} == {name, "core"}
 
 
@@ -33,7 +35,7 @@ def test_the_command_of_an_answer_gives_its_settings(name: str, size: Size) -> N
     assert (question.name, given) == (name, config)
 
 
-def test_code_counts_and_words_do_not() -> None:
+def test_code_counts_and_docstrings_do_not() -> None:
     code = 'def f(x):\n    """Words."""\n    # why\n    return x + 1\n'
     assert without_docstrings(code) == without_docstrings(
         code.replace("Words", "Other words").replace("why", "because")
@@ -43,7 +45,7 @@ def test_code_counts_and_words_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "edited", "holds"),
+    ("name", "edited", "valid"),
     [
         ("training.py", lambda text: text.replace('"""', '"""Words. ', 1), True),
         ("training.py", lambda text: text + "\nMORE = 1\n", False),
@@ -53,8 +55,8 @@ def test_code_counts_and_words_do_not() -> None:
         ("_sigmoids.py", lambda text: text + "\nMORE = 1\n", False),
     ],
 )
-def test_an_answer_holds_until_code_that_it_uses_is_edited(
-    name: str, edited: object, holds: bool, monkeypatch: pytest.MonkeyPatch
+def test_an_answer_is_valid_until_code_that_it_uses_is_edited(
+    name: str, edited: object, valid: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = collapse.Config()
     before, read = fingerprint(QUESTIONS["collapse"].module, config), Path.read_text
@@ -64,4 +66,4 @@ def test_an_answer_holds_until_code_that_it_uses_is_edited(
         return edited(text) if path.as_posix().endswith(name) else text  # pyright: ignore[reportCallIssue]
 
     monkeypatch.setattr(provenance.Path, "read_text", as_edited)
-    assert (fingerprint(QUESTIONS["collapse"].module, config) == before) is holds
+    assert (fingerprint(QUESTIONS["collapse"].module, config) == before) is valid

@@ -1,4 +1,4 @@
-"""The ruler itself: it knows digits from other sources, and it sees the errors that other libraries make."""
+"""The reference and the definition of errors: they agree with other sources and detect known errors."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from helpers import bound, forward, in_float64, patterns, reverse, sample, ulp, 
 
 from experiments.instruments.accuracy.exact import exact, exact_row
 from experiments.instruments.accuracy.reference import check
-from experiments.instruments.accuracy.ulps import AXIS_BOUNDS, BOUNDS, EXACT, beside, moved
+from experiments.instruments.accuracy.ulps import AXIS_BOUNDS, BOUNDS, LINEAR_BOUND, largest_move, neighbours
 from jaxact import CATALOGUE, sigmoid, tanh
 
 
@@ -43,7 +43,7 @@ def test_ulp_is_the_distance_to_the_next_number(dtype: str) -> None:
         assert ulp(np.array(number), dtype) == float(after[0]) - number
 
 
-def test_worst_sees_the_lost_tail_of_a_slope_taken_from_the_output() -> None:
+def test_worst_detects_the_lost_digits_of_a_slope_taken_from_the_output() -> None:
     def from_output(x: jax.Array) -> jax.Array:
         y = jax.nn.sigmoid(x)
         return y * (1 - y)
@@ -59,66 +59,66 @@ def off_by(ulps: int, y: np.ndarray) -> np.ndarray:
     return (y.astype("float32").view("int32") + ulps).view("float32")
 
 
-def excused(function: Any, x: np.ndarray, kinks: tuple[float, ...] = ()) -> np.ndarray:
+def move_to_neighbour(function: Any, x: np.ndarray, kinks: tuple[float, ...] = ()) -> np.ndarray:
     """How far a function of float64 moves to a neighbour of each x."""
-    wide = [(one.astype("float64"), function(one.astype("float64"))) for one in beside(x)]
-    return moved(np, x.astype("float64"), function(x.astype("float64")), wide, kinks)
+    wide = [(side.astype("float64"), function(side.astype("float64"))) for side in neighbours(x)]
+    return largest_move(np, x.astype("float64"), function(x.astype("float64")), wide, kinks)
 
 
 def test_an_error_in_a_flat_place_counts_in_full() -> None:
     x = np.full(3, 0.75, "float32")
     truth = np.ones(3)
-    found = worst(x, off_by(3, truth), truth, "float32", moved=excused(np.ones_like, x))
+    found = worst(x, off_by(3, truth), truth, "float32", moves=move_to_neighbour(np.ones_like, x))
     assert (found.ulps, found.raw, found.above) == (3, 3, 3)
 
 
-def test_what_two_ulp_of_the_input_make_is_excused() -> None:
+def test_the_effect_of_two_ulp_of_the_input_is_allowed_for() -> None:
     """From an error of exp at -80, where the next float32 number is 64 ulp of the result away."""
     x = np.array([-80.0], "float32")
     truth = np.exp(x.astype("float64"))
-    step = excused(np.exp, x) / ulp(truth, "float32")
+    step = move_to_neighbour(np.exp, x) / ulp(truth, "float32")
     assert 50 < step[0] < 130
     for ulps, left in ((100, 0), (1000, 1000 - 2 * step[0])):
-        found = worst(x, off_by(ulps, truth), truth, "float32", moved=excused(np.exp, x))
+        found = worst(x, off_by(ulps, truth), truth, "float32", moves=move_to_neighbour(np.exp, x))
         assert found.ulps == pytest.approx(left, abs=1)
         assert found.raw == pytest.approx(ulps, abs=1)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_16_bit_types_are_excused_nothing(dtype: str) -> None:
+def test_16_bit_types_have_no_allowance(dtype: str) -> None:
     x, truth = np.array([1.0]), np.array([1.0])
     got = truth + 3 * ulp(truth, dtype)
-    assert worst(x, got, truth, dtype, moved=np.array([100.0])).ulps == 3
+    assert worst(x, got, truth, dtype, moves=np.array([100.0])).ulps == 3
 
 
 @pytest.mark.parametrize("kink", [0.0, 1.0])
-def test_a_neighbour_across_a_kink_excuses_nothing(kink: float) -> None:
+def test_a_neighbour_across_a_kink_does_not_count(kink: float) -> None:
     x = np.array([kink], "float32")
-    x = np.concatenate([x, *beside(x), -x]) if kink else np.array([0.0, -0.0, 1e-45, -1e-45], "float32")
+    x = np.concatenate([x, *neighbours(x), -x]) if kink else np.array([0.0, -0.0, 1e-45, -1e-45], "float32")
     step = lambda x: np.where(x > kink, 1.0, 0.0)  # noqa: E731
-    np.testing.assert_array_equal(excused(step, x, (kink,)), 0)
+    np.testing.assert_array_equal(move_to_neighbour(step, x, (kink,)), 0)
     if kink:
-        assert excused(step, x).max() == 1
+        assert move_to_neighbour(step, x).max() == 1
     line = lambda x: 3 * x  # noqa: E731
-    assert excused(line, np.array([2.0], "float32"), (kink,))[0] == 3 * 2.0**-22
+    assert move_to_neighbour(line, np.array([2.0], "float32"), (kink,))[0] == 3 * 2.0**-22
 
 
-def test_a_number_without_a_finite_neighbour_is_excused_nothing_by_it() -> None:
+def test_a_neighbour_that_is_not_finite_does_not_count() -> None:
     x = np.array([np.finfo("float32").max, np.inf, np.nan, 1.0], "float32")
     with np.errstate(invalid="ignore"):
-        assert excused(lambda x: x, x).tolist() == [2.0**104, 0, 0, 2.0**-23]
+        assert move_to_neighbour(lambda x: x, x).tolist() == [2.0**104, 0, 0, 2.0**-23]
 
 
 def test_bounds_are_those_of_all_functions_unless_a_function_has_its_own() -> None:
     relu, softmax = CATALOGUE["relu"], CATALOGUE["softmax"]
     assert [bound(relu, dtype, 2) for dtype in BOUNDS] == [0.51, 0.51, 16, 32]
-    assert bound(relu, "float32", 0, linear=True) == EXACT
+    assert bound(relu, "float32", 0, linear=True) == LINEAR_BOUND
     assert [bound(softmax, "float32", order) for order in range(3)] == list(AXIS_BOUNDS)
     special = SimpleNamespace(elementwise=True, ulps=(3, 4, 20))
     assert [bound(special, dtype, 2) for dtype in BOUNDS] == [0.51, 0.51, 20, 40]  # pyright: ignore[reportArgumentType]
 
 
-def test_worst_exactly_sees_an_error_of_a_few_ulp() -> None:
+def test_worst_exactly_detects_an_error_of_a_few_ulp() -> None:
     x = sample("float32", 4000, CATALOGUE["tanh"], np.random.default_rng(0))
     x = x[np.abs(x) < 20]
     facts = CATALOGUE["tanh"]
@@ -141,7 +141,7 @@ def test_forward_and_reverse_are_derivatives() -> None:
         np.testing.assert_allclose(derivative(jnp.sin)(x), jnp.cos(x), rtol=1e-6)
 
 
-def test_a_reference_needs_its_digits_only_where_a_narrower_type_has_any() -> None:
+def test_digits_of_the_reference_do_not_matter_where_narrower_types_are_zero() -> None:
     x = np.array([-1.0, -100.0, -700.0])
     right = 1 / (1 + np.exp(-x))
     for factor, most in (([1, 1, 0], 1e-15), ([1, 1 + 1e-12, 1], 1e-10)):

@@ -1,4 +1,4 @@
-"""The nets of MNIST-1D's authors are theirs, and whether their accuracies are reached goes by the rule."""
+"""The nets are those of MNIST-1D's authors, and the verdict on their accuracies follows its rule."""
 
 from typing import Any
 
@@ -10,15 +10,14 @@ import pytest
 
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Layer, Net
-from experiments.questions.soundness import measure as soundness
-from experiments.questions.soundness import verdicts as soundness_verdicts
+from experiments.questions.soundness import measure, verdicts
 from experiments.questions.soundness.measure import FRESH, GAIN, NETS, RATE, gru, residual
 
-LANES = Grid.of([FRESH], [RATE], [GAIN])
+GRID = Grid.of([FRESH], [RATE], [GAIN])
 
 
 def _net(name: str) -> Net:
-    return jax.tree.map(lambda leaf: leaf[0], NETS[name].start(NETS[name].recipe, LANES).net)
+    return jax.tree.map(lambda leaf: leaf[0], NETS[name].start(NETS[name].recipe, GRID).net)
 
 
 @pytest.mark.parametrize(("name", "count"), [("linear", 410), ("mlp", 78858), ("cnn", 5210), ("gru", 5134)])
@@ -27,26 +26,31 @@ def test_the_nets_have_as_many_parameters_as_theirs(name: str, count: int) -> No
     assert sum(leaf.size for leaf in jax.tree.leaves(_net(name))) == count
 
 
-def _cell(inward: Layer, own: Layer, direction: int) -> eqx.nn.GRUCell:
+def _cell(input_layer: Layer, state_layer: Layer, direction: int) -> eqx.nn.GRUCell:
     """Equinox's cell has one bias for the gates where PyTorch's has two that are added."""
-    units = own.weight.shape[1]
-    gates = inward.bias[direction] + own.bias[direction].at[2 * units :].set(0)
-    parts = (inward.weight[direction].T, own.weight[direction].T, gates, own.bias[direction, 2 * units :])
+    units = state_layer.weight.shape[1]
+    gates = input_layer.bias[direction] + state_layer.bias[direction].at[2 * units :].set(0)
+    parts = (
+        input_layer.weight[direction].T,
+        state_layer.weight[direction].T,
+        gates,
+        state_layer.bias[direction, 2 * units :],
+    )
     blank = eqx.nn.GRUCell(1, units, key=jax.random.key(0))
     return eqx.tree_at(lambda cell: (cell.weight_ih, cell.weight_hh, cell.bias, cell.bias_n), blank, parts)
 
 
-def test_the_gru_is_the_one_of_equinox_in_both_directions() -> None:
-    inward, own, last = _net("gru")
+def test_the_gru_equals_equinoxs_in_both_directions() -> None:
+    input_layer, state_layer, last = _net("gru")
     signal = jnp.asarray(np.random.default_rng(0).standard_normal(40, np.float32))
     states = []
     for direction, numbers in enumerate((signal, signal[::-1])):
-        state = jnp.zeros(own.weight.shape[1])
+        state = jnp.zeros(state_layer.weight.shape[1])
         for number in numbers:
-            state = _cell(inward, own, direction)(number[None], state)
+            state = _cell(input_layer, state_layer, direction)(number[None], state)
             states.append(state)
     outputs = jnp.stack(states).reshape(2, 40, -1).swapaxes(0, 1).ravel() @ last.weight + last.bias
-    assert np.allclose(gru((inward, own, last), signal[None])[0], outputs, atol=1e-5)
+    assert np.allclose(gru((input_layer, state_layer, last), signal[None])[0], outputs, atol=1e-5)
 
 
 def test_the_second_layer_of_the_mlp_adds_to_the_first() -> None:
@@ -59,7 +63,7 @@ def test_the_second_layer_of_the_mlp_adds_to_the_first() -> None:
 
 @pytest.mark.parametrize(("reached", "expected"), [(67.0, SUPPORTED), (64.9, INCONCLUSIVE), (60.0, REFUTED)])
 def test_soundness_is_judged_by_its_rule(reached: float, expected: str) -> None:
-    config = soundness.Config(("mlp",))
+    config = measure.Config(("mlp",))
     runs: list[dict[str, Any]] = [{"net": "mlp", "accuracy": reached + 0.1 * seed} for seed in range(config.seeds)]
-    (claim,) = soundness_verdicts.judge(config, runs)
+    (claim,) = verdicts.judge(config, runs)
     assert claim.verdict == expected

@@ -1,4 +1,4 @@
-"""Intervals cover what they should as often as they say, infinities are kept, and verdicts follow their rule."""
+"""Intervals have the coverage that they claim, infinite runs are not dropped, and verdicts follow their rule."""
 
 import math
 
@@ -27,7 +27,7 @@ def _covers(interval: Interval, truth: float) -> bool:
     return interval.low <= truth <= interval.high
 
 
-def test_a_mean_is_covered_as_often_as_promised() -> None:
+def test_the_interval_of_a_mean_has_its_coverage() -> None:
     rng = np.random.default_rng(0)
     hits = [_covers(mean_interval(rng.normal(3.0, 2.0, 6), 0.95), 3.0) for _ in range(2000)]
     assert 0.935 < np.mean(hits) < 0.965
@@ -39,14 +39,14 @@ def test_a_mean_interval_is_students() -> None:
     assert interval == pytest.approx((2.5, 2.5 - reach, 2.5 + reach))
 
 
-def test_a_median_is_covered_as_often_as_promised() -> None:
+def test_the_interval_of_a_median_has_its_coverage() -> None:
     rng = np.random.default_rng(1)
     hits = [_covers(median_interval(rng.lognormal(2.0, 1.0, 16), 0.95), math.exp(2.0)) for _ in range(TRIALS)]
     assert 0.91 < np.mean(hits) <= 1.0
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.99])
-def test_a_ratio_of_medians_is_covered_as_often_as_promised(confidence: float) -> None:
+def test_the_interval_of_a_ratio_of_medians_has_its_coverage(confidence: float) -> None:
     rng = np.random.default_rng(2)
     hits = [
         _covers(ratio_interval(rng.lognormal(2.0, 0.4, 16), rng.lognormal(1.0, 0.4, 16), confidence), math.e)
@@ -64,7 +64,7 @@ def test_a_wrong_ratio_is_not_covered() -> None:
     assert np.mean(hits) < 0.05
 
 
-def test_an_interquartile_mean_is_covered_as_often_as_promised() -> None:
+def test_the_interval_of_an_interquartile_mean_has_its_coverage() -> None:
     rng = np.random.default_rng(5)
     hits = [
         _covers(interquartile_interval([rng.normal(0.0, 1.0, 20), rng.normal(0.0, 1.0, 20)], 0.95), 0.0)
@@ -78,15 +78,17 @@ def test_an_interquartile_mean_leaves_out_both_quarters() -> None:
     assert interquartile_interval([[-1e9, 2.0], [4.0, 1e9]], 0.95).value == 3.0
 
 
-def test_each_stratum_is_drawn_by_itself() -> None:
-    """Two strata far apart, without spread of their own, leave nothing to chance; thrown together they would."""
+def test_each_stratum_is_resampled_by_itself() -> None:
+    """Two constant strata far apart give an interval of width 0; as one stratum they do not."""
     low, high = [0.0] * 10, [10.0] * 10
     assert interquartile_interval([low, high], 0.99) == (5.0, 5.0, 5.0)
     assert interquartile_interval([low + high], 0.99).low < 5.0 < interquartile_interval([low + high], 0.99).high
 
 
 @pytest.mark.parametrize("strata", [[[1.0]], [[1.0, 2.0], [3.0]], [[1.0, math.nan]], [[1.0, math.inf, 2.0]]])
-def test_one_run_or_one_that_is_no_number_says_nothing_about_an_interquartile_mean(strata: list[list[float]]) -> None:
+def test_one_run_or_one_that_is_not_finite_gives_an_infinite_interval_of_an_interquartile_mean(
+    strata: list[list[float]],
+) -> None:
     interval = interquartile_interval(strata, 0.95)
     assert (interval.low, interval.high) == (-math.inf, math.inf)
     assert verdict(interval, low=0.0) == INCONCLUSIVE
@@ -102,17 +104,17 @@ def test_more_confidence_and_fewer_runs_widen() -> None:
     assert width[0.8, 32] < width[0.99, 32] < width[0.99, 8]
 
 
-def test_runs_that_never_arrive_are_infinite_not_missing() -> None:
-    arrived, half = [10.0] * 8, [10.0] * 4 + [math.inf] * 4
+def test_runs_that_never_reach_the_error_are_infinite_not_missing() -> None:
+    reached, half = [10.0] * 8, [10.0] * 4 + [math.inf] * 4
     assert median_interval(half, 0.95).high == math.inf
     assert median_interval([math.inf] * 8, 0.95) == (math.inf, math.inf, math.inf)
-    assert ratio_interval(half, arrived, 0.95).high == math.inf
-    assert ratio_interval(half, arrived, 0.95).low == 1.0
-    assert ratio_interval(arrived, half, 0.95).low == 0.0
-    assert ratio_interval([math.inf] * 8, arrived, 0.95) == (math.inf, math.inf, math.inf)
+    assert ratio_interval(half, reached, 0.95).high == math.inf
+    assert ratio_interval(half, reached, 0.95).low == 1.0
+    assert ratio_interval(reached, half, 0.95).low == 0.0
+    assert ratio_interval([math.inf] * 8, reached, 0.95) == (math.inf, math.inf, math.inf)
 
 
-def test_two_infinite_medians_say_nothing() -> None:
+def test_the_ratio_of_two_infinite_medians_is_inconclusive() -> None:
     interval = ratio_interval([math.inf] * 8, [math.inf] * 8, 0.95)
     assert math.isnan(interval.value)
     assert (interval.low, interval.high) == (0.0, math.inf)
@@ -123,7 +125,7 @@ def test_a_few_late_runs_do_not_move_the_median() -> None:
     assert median_interval([1.0, 2.0, 3.0, 4.0, math.inf], 0.5).value == 3.0
 
 
-def test_one_run_or_a_missing_one_says_nothing_about_a_mean() -> None:
+def test_one_run_or_one_that_is_nan_gives_an_infinite_interval_of_a_mean() -> None:
     for runs in ([], [1.0], [1.0, math.nan, 2.0]):
         interval = mean_interval(runs, 0.95)
         assert (interval.low, interval.high) == (-math.inf, math.inf)
@@ -136,7 +138,7 @@ def test_wilson_matches_published_values() -> None:
     assert wilson_interval(0, 20, 0.95)[1:] == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
-def test_no_trials_say_nothing_about_a_share() -> None:
+def test_without_trials_the_interval_of_a_share_is_everything() -> None:
     assert wilson_interval(0, 0, 0.95)[1:] == (0.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What is measured of signs, means and ways is what it is called, and the verdicts follow from it by the rules."""
+"""Signs, means and path ratios are measured correctly, and the verdicts follow their rules."""
 
 import math
 from typing import Any
@@ -12,56 +12,55 @@ from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error
 from experiments.core.training import Grid, Net, Recipe, State, forward, initial_state, losses, resume
-from experiments.questions.zero_centring import report as zero_centring_report
-from experiments.questions.zero_centring import verdicts as zero_centring_verdicts
+from experiments.questions.zero_centring import report, verdicts
 from experiments.questions.zero_centring.centring import normal_moments, off_centre, outputs_and_gradients, same_sign
 from experiments.questions.zero_centring.measure import Config, Kind, Shifted, shifted_kinds, start_of
 from experiments.questions.zero_centring.path_ratio import PathRatio
 
 
-def test_single_signs_are_counted_by_hand() -> None:
+def test_units_of_one_sign_are_those_counted_by_hand() -> None:
     inputs = np.array([[1.0, 2.0, 0.0], [3.0, 1.0, 0.0], [-1.0, 1.0, 0.0]])
-    arriving = np.array([[1.0, 0.0, -2.0], [-1.0, 0.0, 0.5], [1.0, 0.0, 1.0]])
+    gradients = np.array([[1.0, 0.0, -2.0], [-1.0, 0.0, 0.5], [1.0, 0.0, 1.0]])
     first, second, third = ([[row]] for row in range(3))
-    assert same_sign(inputs, arriving, np.array(first)) == 1.0
+    assert same_sign(inputs, gradients, np.array(first)) == 1.0
     # The unit in the middle has no gradient, and no sign: of the other two, none has one sign on the third example.
-    assert same_sign(inputs, arriving, np.array(third)) == 0.0
+    assert same_sign(inputs, gradients, np.array(third)) == 0.0
     # Gradients on examples 0 and 1 are (-2, 1, 0), 0 and (-0.5, -3.5, 0): one unit of two.
-    assert same_sign(inputs, arriving, np.array([[0, 1]])) == 0.5
-    assert same_sign(inputs, arriving, np.array([second[0] * 2, [0, 1]])) == 0.75
+    assert same_sign(inputs, gradients, np.array([[0, 1]])) == 0.5
+    assert same_sign(inputs, gradients, np.array([second[0] * 2, [0, 1]])) == 0.75
     assert math.isnan(same_sign(inputs, np.zeros((3, 3)), np.array([[0, 1]])))
     assert math.isnan(same_sign(inputs, np.full((3, 3), np.nan), np.array([[0, 1]])))
 
 
 def test_one_entry_cannot_have_two_signs_and_is_not_counted() -> None:
-    inputs, arriving = np.array([[0.0, 5.0, 0.0]]), np.array([[1.0, -1.0]])
-    assert math.isnan(same_sign(inputs, arriving, np.array([[0]])))
+    inputs, gradients = np.array([[0.0, 5.0, 0.0]]), np.array([[1.0, -1.0]])
+    assert math.isnan(same_sign(inputs, gradients, np.array([[0]])))
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 def test_behind_outputs_that_are_never_negative_every_example_has_one_sign(name: str) -> None:
     data, recipe = digits("unit").train, Recipe((64, 16, 16, 10), name)
-    outputs, arriving = outputs_and_gradients(
+    outputs, gradients = outputs_and_gradients(
         recipe, initial_state(recipe, Grid.of([3], [0.1])), *(jnp.asarray(part) for part in data)
     )
     examples = np.arange(len(data.y))[:, None]
-    assert same_sign(data.x, np.asarray(arriving[0][0]), examples) == 1.0
-    assert same_sign(np.asarray(outputs[0][0]), np.asarray(arriving[1][0]), examples) == 1.0
+    assert same_sign(data.x, np.asarray(gradients[0][0]), examples) == 1.0
+    assert same_sign(np.asarray(outputs[0][0]), np.asarray(gradients[1][0]), examples) == 1.0
     together = np.arange(len(data.y))[None]
-    assert same_sign(np.asarray(outputs[0][0]), np.asarray(arriving[1][0]), together) < 1.0
+    assert same_sign(np.asarray(outputs[0][0]), np.asarray(gradients[1][0]), together) < 1.0
 
 
-def test_what_arrives_times_the_inputs_is_the_gradient_of_the_weights() -> None:
+def test_the_gradient_that_reaches_a_unit_times_its_inputs_is_that_of_its_weights() -> None:
     data, recipe = digits().train, Recipe((64, 8, 6, 10), Shifted("tanh", 1.0))
     x, y = jnp.asarray(data.x[:40]), jnp.asarray(data.y[:40])
     state = initial_state(recipe, Grid.of([0], [0.1]))
-    outputs, arriving = outputs_and_gradients(recipe, state, x, y)
+    outputs, gradients = outputs_and_gradients(recipe, state, x, y)
 
     def loss(net: Net) -> jax.Array:
         return jnp.sum(losses(recipe, net, x, y))
 
     gradient = jax.grad(loss)(jax.tree.map(lambda leaf: leaf[0], state.net))
-    assert np.allclose(outputs[0][0].T @ arriving[1][0], gradient[1].weight, atol=1e-4)
+    assert np.allclose(outputs[0][0].T @ gradients[1][0], gradient[1].weight, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
@@ -76,7 +75,7 @@ def test_a_shift_moves_the_mean_and_leaves_the_slope(name: str) -> None:
     assert normal_moments(name).mean + off.shift > 0.3
 
 
-def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> None:
+def test_compensated_biases_give_the_same_function_at_the_start_and_not_later() -> None:
     data, grid = digits().train, Grid.of([4, 5], [0.5], [2.0])
     x = jnp.asarray(data.x)
 
@@ -94,7 +93,7 @@ def test_repaid_biases_make_it_the_same_function_at_first_and_no_longer() -> Non
         assert not np.allclose(outputs(centred, 3), outputs(same_function, 3), atol=0.1)
 
 
-def test_means_of_normal_inputs_are_those_of_the_textbook() -> None:
+def test_means_of_normal_inputs_equal_their_formulas() -> None:
     below = math.exp(0.5) * math.erfc(1 / math.sqrt(2)) / 2 - 0.5
     assert normal_moments("elu").mean == pytest.approx(1 / math.sqrt(2 * math.pi) + below, abs=1e-13)
     assert normal_moments("relu").deviation == pytest.approx(math.sqrt(0.5 - 1 / (2 * math.pi)), abs=1e-13)
@@ -119,26 +118,26 @@ def _walk(places: list[float]) -> list[State]:
     return [state._replace(net=(layer._replace(weight=jnp.full((1, 1, 1), place)),)) for place in places]
 
 
-def test_the_way_over_the_distance() -> None:
-    begun, *states = _walk([0.0, 1.0, 3.0, 2.0])
-    path_ratio = PathRatio(begun)
+def test_the_path_ratio_is_length_over_distance() -> None:
+    start, *states = _walk([0.0, 1.0, 3.0, 2.0])
+    path_ratio = PathRatio(start)
     for state in states:
         path_ratio.add(state)
     assert [float(ratio[0]) for ratio in path_ratio.ratios] == [1.0, 1.0, 2.0]
 
 
-def test_the_first_arrival_counts_and_a_net_that_blew_up_never_arrives() -> None:
+def test_the_first_step_at_an_error_counts_and_a_net_that_diverged_never_reaches_it() -> None:
     def start(recipe: Recipe, grid: Grid) -> State:
         state = initial_state(recipe, grid)
         output = state.net[-1]
         return state._replace(net=(*state.net[:-1], output._replace(weight=output.weight.at[1].set(jnp.nan))))
 
     task = Task(Recipe((64, 8, 10), "tanh"), digits().train, 9, (0.999, 1e-6), start)
-    seen: list[State] = []
-    end = steps_to_error(task, Grid.of([0, 1], [0.3]), 3, all_reached, seen.append)
+    checked: list[State] = []
+    end = steps_to_error(task, Grid.of([0, 1], [0.3]), 3, all_reached, checked.append)
     assert end.steps.tolist() == [[3.0, math.inf], [math.inf, math.inf]]
     assert end.last == 9
-    assert len(seen) == 3
+    assert len(checked) == 3
 
 
 def _runs(config: Config, sign: float, slower: float, mean: float) -> list[dict[str, Any]]:
@@ -156,14 +155,14 @@ def _runs(config: Config, sign: float, slower: float, mean: float) -> list[dict[
             runs.append({"part": "training", "steps": 20 * taken * jitter, "path_ratio": 3 * taken * jitter} | shared)
             signs = [[1.0] + [sign * jitter] * (len(config.batches) - 1)] * 2
             layers = [means.get(kind.activation, mean) * jitter] * config.depth
-            for time in zero_centring_verdicts.measuring_times(config):
+            for time in verdicts.measuring_times(config):
                 runs.append({"part": "inside", "time": time, "one_sign": signs, "layers": layers} | shared)
     return runs
 
 
 def _verdicts(config: Config, runs: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
-    for claim in zero_centring_verdicts.judge(config, runs):
+    for claim in verdicts.judge(config, runs):
         kind = "example" if "single" in claim.text else "causal" if "what is not" in claim.text else ""
         found.setdefault((claim.id, kind), set()).add(claim.verdict)
     return found
@@ -196,7 +195,7 @@ def test_centring_is_judged_by_its_rules(
     }
 
 
-def test_one_unit_of_two_signs_or_a_net_that_blew_up_is_not_passed_over() -> None:
+def test_one_unit_of_two_signs_or_a_net_that_diverged_changes_the_verdict() -> None:
     config = Config()
     runs = _runs(config, 0.5, 1.0, 0.5)
     first = next(run for run in runs if run["part"] == "inside" and run["activation"] == "sigmoid" and not run["shift"])
@@ -208,7 +207,7 @@ def test_one_unit_of_two_signs_or_a_net_that_blew_up_is_not_passed_over() -> Non
     assert found["B6", ""] == {REFUTED, INCONCLUSIVE}
 
 
-def test_nets_that_never_arrive_are_slower_and_not_left_out() -> None:
+def test_nets_that_never_reach_the_error_are_slower_and_not_left_out() -> None:
     config = Config()
     runs = _runs(config, 0.5, 1.0, 0.5)
     for run in runs:
@@ -223,9 +222,9 @@ def test_another_optimiser_is_judged_by_itself() -> None:
     for run in runs:
         if run.get("optimizer") == "adam" and run["part"] == "training":
             run["steps"], run["path_ratio"] = 20.0 + run["seed"] % 2 / 100, 3.0
-    causal = [claim for claim in zero_centring_verdicts.judge(config, runs) if "what is not" in claim.text]
+    causal = [claim for claim in verdicts.judge(config, runs) if "what is not" in claim.text]
     assert {claim.verdict for claim in causal if ", SGD, " in claim.scope} == {SUPPORTED}
     assert {claim.verdict for claim in causal if ", Adam, " in claim.scope} == {REFUTED}
     assert sum("by Adam" in claim.text for claim in causal) == len(causal) / 2
-    shown = zero_centring_report.figure(config, [run | {"diverged": False, "interior": True} for run in runs]).axes[1]
+    shown = report.figure(config, [run | {"diverged": False, "interior": True} for run in runs]).axes[1]
     assert sum("by Adam" in label.get_text() for label in shown.get_yticklabels()) == 13

@@ -7,7 +7,7 @@ import pytest
 from helpers import ELEMENTWISE
 
 import jaxact
-from experiments.instruments import costs as figures
+from experiments.instruments import costs
 from experiments.instruments.peers import JAX_NN
 from jaxact import Facts
 
@@ -15,23 +15,23 @@ from jaxact import Facts
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
 def test_bytes_kept_per_element(facts: Facts, dtype: str) -> None:
-    f = figures.at_defaults(facts)
-    kept = figures.kept(f, dtype)
-    assert kept <= (1 if figures.piecewise_linear(f) else jnp.finfo(dtype).bits / 8)
+    f = costs.at_defaults(facts)
+    kept = costs.residual_bytes(f, dtype)
+    assert kept <= (1 if costs.piecewise_linear(f) else jnp.finfo(dtype).bits / 8)
     if dtype == "float32" and facts.name in JAX_NN:
-        assert kept <= figures.kept(figures.at_defaults(facts, JAX_NN[facts.name]), dtype)
+        assert kept <= costs.residual_bytes(costs.at_defaults(facts, JAX_NN[facts.name]), dtype)
 
 
 def test_what_is_counted() -> None:
-    assert figures.kept(jnp.sin) == 4  # its cosine
-    assert figures.kept(lambda x: 2 * x) == 0
-    assert figures.kept(jnp.exp) == 0  # its output
-    assert figures.kept(lambda x: jnp.where(x > 0, x, 0)) == 1 + 4  # and an array of zeros
-    assert figures.piecewise_linear(jnp.abs)
-    assert not figures.piecewise_linear(jnp.square)
-    assert figures.operations(jnp.sin)["transcendentals"] == 2
-    assert figures.equations(lambda x: jax.jit(lambda x: x * x)(x) + 1)[0] == 2
-    assert figures.layers(jnp.tanh) == pytest.approx(17 / 16, abs=0.01)
+    assert costs.residual_bytes(jnp.sin) == 4  # its cosine
+    assert costs.residual_bytes(lambda x: 2 * x) == 0
+    assert costs.residual_bytes(jnp.exp) == 0  # its output
+    assert costs.residual_bytes(lambda x: jnp.where(x > 0, x, 0)) == 1 + 4  # and an array of zeros
+    assert costs.piecewise_linear(jnp.abs)
+    assert not costs.piecewise_linear(jnp.square)
+    assert costs.operations(jnp.sin)["transcendentals"] == 2
+    assert costs.equations(lambda x: jax.jit(lambda x: x * x)(x) + 1)[0] == 2
+    assert costs.arrays_per_layer(jnp.tanh) == pytest.approx(17 / 16, abs=0.01)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -65,6 +65,6 @@ def test_a_leak_of_unknown_sign_keeps_its_side() -> None:
     x = jnp.linspace(-3, 3, 1024)
     for leak in (-0.5, jnp.float32(-0.5)):
         f = lambda x, leak=leak: jaxact.leaky_relu(x, leak)  # noqa: E731
-        assert figures.kept(f) == 1
+        assert costs.residual_bytes(f) == 1
         np.testing.assert_array_equal(jax.vmap(jax.grad(f))(x), jnp.where(x > 0, 1, -0.5))
-    assert figures.kept(lambda x: jaxact.leaky_relu(x, 0.5)) == 0
+    assert costs.residual_bytes(lambda x: jaxact.leaky_relu(x, 0.5)) == 0

@@ -11,27 +11,27 @@ from .exact import exact
 from .implementations import Parameters
 from .reference import LARGEST, differences, nearest
 from .sweep import Tally, tally
-from .ulps import Results, beside, counted, domain, moved, relief, sample
+from .ulps import Results, domain, floor_spans, in_domain, largest_move, neighbours, sample
 
 
 def slope_by(facts: Facts, name: str, given: Parameters, points: int) -> Tally:
     """The worst of f's slope by one of its parameters, at a sample of float32 numbers."""
     x = sample("float32", points, facts, np.random.default_rng(0), given)
     normal = (x == 0) | (np.abs(x) >= np.finfo("float32").tiny)
-    x = np.unique(x[normal & (np.abs(x) < LARGEST) & counted(x, domain(facts, given))])
+    x = np.unique(x[normal & (np.abs(x) < LARGEST) & in_domain(x, domain(facts, given))])
     got = by_reverse_mode(facts, name, given, x)
-    wide, certain = x.astype("float64"), [exact(facts, one, given, wrt=name)[1] for one in x.tolist()]
-    truth, no_subnormals = nearest(certain), np.full(2, np.nan)
-    difference, moves = differences(got, certain), np.zeros_like(truth)
+    wide, exact_slopes = x.astype("float64"), [exact(facts, point, given, wrt=name)[1] for point in x.tolist()]
+    truth, no_subnormals = nearest(exact_slopes), np.full(2, np.nan)
+    difference, moves = differences(got, exact_slopes), np.zeros_like(truth)
     results = Results(wide, got.astype("float64"), truth, difference, no_subnormals, moves)
-    where = relief(wide, truth, facts, 1)
-    suspect = _above_one(results)
-    moves[suspect] = _moved(facts, name, given, x[suspect], truth[suspect])
-    return tally(results, "float32", where, domain(facts, given))
+    spans = floor_spans(wide, truth, facts, 1)
+    above_one = _above_one_ulp(results)
+    moves[above_one] = _moves(facts, name, given, x[above_one], truth[above_one])
+    return tally(results, "float32", spans, domain(facts, given))
 
 
 def by_reverse_mode(facts: Facts, name: str, given: Parameters, x: np.ndarray) -> np.ndarray:
-    """At each x the slope by the parameter there, as jax.grad gives it."""
+    """The slope by the parameter at each x, as jax.grad gives it."""
 
     @jax.jit
     def slope(x: Array, values: dict[str, Array]) -> Array:
@@ -42,16 +42,16 @@ def by_reverse_mode(facts: Facts, name: str, given: Parameters, x: np.ndarray) -
     return np.asarray(slope(jnp.asarray(x), values))
 
 
-def _above_one(results: Results) -> np.ndarray:
-    """Where the error is more than 1 ulp: only there the neighbours are asked, which takes long."""
+def _above_one_ulp(results: Results) -> np.ndarray:
+    """The indices of errors above 1 ulp: only for these are neighbours evaluated, which takes long."""
     with np.errstate(invalid="ignore"):
         return np.flatnonzero(np.abs(results.difference) > np.spacing(np.abs(results.truth).astype("float32")))
 
 
-def _moved(facts: Facts, name: str, given: Parameters, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def _moves(facts: Facts, name: str, given: Parameters, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """How far the slope moves to a neighbour of x."""
     near = [
-        (one.astype("float64"), nearest([exact(facts, point, given, wrt=name)[1] for point in one.tolist()]))
-        for one in beside(x)
+        (side.astype("float64"), nearest([exact(facts, point, given, wrt=name)[1] for point in side.tolist()]))
+        for side in neighbours(x)
     ]
-    return moved(np, x.astype("float64"), truth, near, facts.kinks_at(**given))
+    return largest_move(np, x.astype("float64"), truth, near, facts.kinks_at(**given))

@@ -1,7 +1,7 @@
 """The truth: the formula in the first line of an activation's docstring, evaluated in arbitrary precision.
 
-Derivatives come from Taylor series of that same formula, so nothing here knows how an activation is computed. `min`
-and `max` are Python's own, which at a tie take the first: `max(0, x)` says that the kink belongs to the constant.
+Derivatives come from Taylor series of that formula, independently of how the library computes the activation. `min`
+and `max` are Python's own, which take the first argument at a tie: in `max(0, x)` the slope at the kink is that of 0.
 """
 
 import re
@@ -17,9 +17,9 @@ from flint import arb, arb_series, ctx
 from jaxact import Facts
 
 ORDERS = 4
-"""Taylor coefficients kept: value, f', f'', f'''."""
+"""Taylor coefficients: value, f', f'', f'''."""
 DIGITS = 80
-"""Bits that every result is certain to: 53 for a float64 and then some."""
+"""Bits to which every result is certain: a float64 has 53."""
 
 
 class Series:
@@ -113,7 +113,7 @@ def _softmax(row: Sequence[Any], temperature: Any = 1) -> Vector:
 
 
 _FLINT = threading.Lock()
-"""For its precision, which all threads share."""
+"""flint's precision is shared by all threads."""
 
 
 def _dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
@@ -136,7 +136,7 @@ def _root(f: Callable[[Any], Any]) -> Series:
         middle = (low + high) / 2
         low, high = (middle, high) if sign(middle) else (low, middle)
     t, h = Series(low), arb(2) ** -70
-    for _ in range(9):  # doubles the digits, and the coefficients, that are right
+    for _ in range(9):  # each step doubles the correct digits and coefficients
         step = f(t) / ((f(t + h) - f(t - h)) / (2 * h))
         t = t - step
         t = Series(*(t.value[n].mid() for n in range(ORDERS)))
@@ -158,7 +158,7 @@ def _evaluate(facts: Facts, variables: dict[str, Any]) -> list[arb]:
     """Value and derivatives of the formula, at a precision that makes each certain to DIGITS bits."""
     name, formula = facts.formula.split(" = ", 1)
     assert name.startswith(f"{facts.name}("), f"the first line of {facts.name}'s docstring is not its formula"
-    formula = re.split(r"(?<!lambda \w): ", formula)[0]  # behind a colon stands prose, unless it is a lambda's
+    formula = re.split(r"(?<!lambda \w): ", formula)[0]  # prose follows a colon, except a lambda's
     formula = re.sub(r"\b\d+\.\d+\b", r"number('\g<0>')", formula)  # 0.1 is a tenth, not a float
     with _FLINT:
         ctx.cap = ORDERS
@@ -166,7 +166,7 @@ def _evaluate(facts: Facts, variables: dict[str, Any]) -> list[arb]:
             try:
                 result = eval(formula, _NAMES | {"pi": Series(arb.pi()), "number": Series} | variables)
                 series = result.value if isinstance(result, Series) else arb_series([arb(result)])
-            except ValueError:  # a denominator not yet told from zero
+            except ValueError:  # a denominator may be zero at this precision
                 continue
             values = [series[n] * factorial(n) for n in range(ORDERS)]
             if all(v.rel_accuracy_bits() >= DIGITS or v.rad() < arb(2) ** -1200 for v in values):

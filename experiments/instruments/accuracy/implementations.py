@@ -1,4 +1,4 @@
-"""Whose results are measured: value, f' and f'' of jaxact's functions and of peers, at given inputs."""
+"""The implementations that are measured: value, f' and f'' of jaxact's functions and of other libraries'."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Elementwise = Callable[[Array], Array]
 
 
 def reverse(f: Elementwise) -> Elementwise:
-    """F' of an elementwise function, as jax.grad gives it."""
+    """f' of an elementwise function, as jax.grad gives it."""
 
     def slope(x: Array) -> Array:
         y, pull = jax.vjp(f, x)
@@ -28,7 +28,7 @@ def reverse(f: Elementwise) -> Elementwise:
 
 
 def forward(f: Elementwise) -> Elementwise:
-    """F' of an elementwise function, as jax.jvp gives it."""
+    """f' of an elementwise function, as jax.jvp gives it."""
     return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
 
@@ -37,28 +37,28 @@ def derivatives(f: Elementwise) -> list[Elementwise]:
     return [f, reverse(f), forward(reverse(f))]
 
 
-def together(f: Elementwise, wanted: Sequence[int]) -> Callable[[Array], list[Array]]:
-    """The same at once, as far as wanted: f'' has f' for free."""
+def derivatives_at_once(f: Elementwise, wanted: Sequence[int]) -> Callable[[Array], list[Array]]:
+    """The wanted orders in one function: jax.jvp of f' gives f' and f'' together."""
 
     def orders(x: Array) -> list[Array]:
-        found = {0: f(x)} if 0 in wanted else {}
+        by_order = {0: f(x)} if 0 in wanted else {}
         if 2 in wanted:
-            found[1], found[2] = jax.jvp(reverse(f), (x,), (jnp.ones_like(x),))
+            by_order[1], by_order[2] = jax.jvp(reverse(f), (x,), (jnp.ones_like(x),))
         elif 1 in wanted:
-            found[1] = reverse(f)(x)
-        return [found[order] for order in wanted]
+            by_order[1] = reverse(f)(x)
+        return [by_order[order] for order in wanted]
 
     return orders
 
 
-def held(facts: Facts, given: Parameters) -> Parameters:
-    """All parameters, as float32 holds them: 0.01 is no float32."""
+def float32_parameters(facts: Facts, given: Parameters) -> Parameters:
+    """All parameters, defaults included, rounded to float32: 0.01 is not a float32."""
     return {name: float(np.float32(value)) for name, value in (facts.parameters | given).items()}
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """A function of a library."""
+    """A library's implementation of a function."""
 
     library: str
     orders: Callable[[np.ndarray, Parameters], list[np.ndarray | None]]
@@ -68,56 +68,56 @@ class Implementation:
 
 
 def jax_implementation(
-    library: str, function: Callable[..., Any], wanted: Sequence[int], narrow: bool
+    library: str, function: Callable[..., Any], wanted: Sequence[int], parameters_like_x: bool
 ) -> Implementation:
-    """A JAX function, compiled once for each float type. Parameters are as `narrow` as x, or as jaxact holds them."""
+    """A JAX function, compiled once for each float type; parameters have x's type, or float32 where x is narrower."""
 
     @jax.jit
     def compiled(x: Array, parameters: list[Array]) -> list[Array]:
-        return together(lambda x: function(x, *parameters), wanted)(x)
+        return derivatives_at_once(lambda x: function(x, *parameters), wanted)(x)
 
     def orders(x: np.ndarray, parameters: Parameters) -> list[np.ndarray | None]:
         with jax.enable_x64(x.dtype == np.float64):
-            dtype = x.dtype if narrow or x.dtype == np.float64 else "float32"
-            found = compiled(jnp.asarray(x), [jnp.asarray(value, dtype) for value in parameters.values()])
-        by_order = {order: np.asarray(results) for order, results in zip(wanted, found, strict=True)}
+            dtype = x.dtype if parameters_like_x or x.dtype == np.float64 else "float32"
+            computed = compiled(jnp.asarray(x), [jnp.asarray(value, dtype) for value in parameters.values()])
+        by_order = {order: np.asarray(results) for order, results in zip(wanted, computed, strict=True)}
         return [by_order.get(order) for order in range(3)]
 
     return Implementation(library, orders, function)
 
 
 def ours(facts: Facts, wanted: Sequence[int] = (0, 1, 2)) -> Implementation:
-    """Jaxact's own function."""
-    return jax_implementation("jaxact", _by_position(facts), wanted, narrow=False)
+    """jaxact's function."""
+    return jax_implementation("jaxact", _by_position(facts), wanted, parameters_like_x=False)
 
 
 def in_float64(facts: Facts, wanted: Sequence[int] = (0, 1, 2)) -> Implementation:
-    """The truth for narrower types: our own function in float64, once arbitrary precision has confirmed it."""
-    return jax_implementation("float64 reference", _by_position(facts), wanted, narrow=False)
+    """The truth for narrower types: jaxact's function in float64, which is checked against arbitrary precision."""
+    return jax_implementation("float64 reference", _by_position(facts), wanted, parameters_like_x=False)
 
 
-def program(implementation: Implementation, dtype: str, parameters: int, wanted: Sequence[int]) -> str:
-    """What is computed, as text that changes with any step; the library's version where JAX cannot trace."""
+def program_text(implementation: Implementation, dtype: str, parameters: int, wanted: Sequence[int]) -> str:
+    """The lowered program as text, for fingerprints; the library's version where JAX cannot trace."""
     if implementation.function is None:
         return str(importlib.import_module(implementation.library).__version__)
     function = implementation.function
     with jax.enable_x64(True):
         x, *values = [jax.ShapeDtypeStruct((), dtype)] * (1 + parameters)
-        orders = lambda x, *values: together(lambda x: function(x, *values), wanted)(x)  # noqa: E731
+        orders = lambda x, *values: derivatives_at_once(lambda x: function(x, *values), wanted)(x)  # noqa: E731
         return jax.jit(orders).lower(x, *values).as_text()
 
 
 def peer(library: str, facts: Facts, wanted: Sequence[int]) -> Implementation | None:
-    """The same function of another library, if it has it."""
+    """Another library's implementation of the function, if it has one."""
     if library == "jax.nn" and facts.name in JAX_NN:
-        return jax_implementation(library, JAX_NN[facts.name], wanted, narrow=True)
+        return jax_implementation(library, JAX_NN[facts.name], wanted, parameters_like_x=True)
     if library == "torch" and facts.name in TORCH:
         return Implementation(library, lambda x, parameters: _torch_orders(facts.name, x, parameters))
     return None
 
 
-def missing(library: str) -> str:
-    """Why a library cannot be measured, as a sentence; nothing if it can."""
+def why_unavailable(library: str) -> str:
+    """Why a library cannot be measured, as a sentence; empty if it can."""
     if library != "torch":
         return ""
     try:
@@ -133,15 +133,15 @@ def _by_position(facts: Facts) -> Callable[..., Array]:
 
 
 def _torch_orders(name: str, x: np.ndarray, parameters: Parameters) -> list[np.ndarray | None]:
-    """By torch.autograd; what PyTorch has not implemented for a type or an order is None."""
+    """Value, f' and f'' by torch.autograd; None for what PyTorch does not implement for the type."""
     torch: Any = importlib.import_module("torch")
-    known, keywords = TORCH[name]
+    torch_name, keywords = TORCH[name]
     point = _tensor(torch, x).requires_grad_()
-    found: list[np.ndarray | None] = [None, None, None]
+    by_order: list[np.ndarray | None] = [None, None, None]
     try:
-        y = getattr(torch.nn.functional, known)(point, *parameters.values(), **keywords)
+        y = getattr(torch.nn.functional, torch_name)(point, *parameters.values(), **keywords)
         for order in range(3):
-            found[order] = y.detach().to(torch.float64).numpy()
+            by_order[order] = y.detach().to(torch.float64).numpy()
             if order < 2:
                 y = (
                     torch.autograd.grad(y, point, torch.ones_like(y), create_graph=True)[0]
@@ -150,7 +150,7 @@ def _torch_orders(name: str, x: np.ndarray, parameters: Parameters) -> list[np.n
                 )
     except (RuntimeError, NotImplementedError):
         pass
-    return found
+    return by_order
 
 
 def _tensor(torch: Any, x: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""Judged by arbitrary precision: float64 results, and the float64 reference that judges all narrower types."""
+"""Errors against arbitrary precision: of float64 results, and of the float64 reference for narrower types."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from flint import arb
 from jaxact import Facts
 
 from .exact import ORDERS, exact
-from .ulps import EXCUSED, Error, Relief, counted, domain, floors, relief, ulp, worst_of
+from .ulps import EXCUSED, Error, FloorSpans, domain, floor_spans, floors, in_domain, ulp, worst_of
 
 LARGEST = 1e30
-"""Inputs beyond this take arbitrary precision too long: exp(1e38) has too many digits before the point."""
+"""Larger inputs take arbitrary precision too long: exp(1e38) has too many digits before the point."""
 
 LEAST = 1e-60
-"""Of results below this it does not matter how many digits are right: no narrower type tells them from zero."""
+"""The digits of results below this do not matter: they are 0 in narrower types."""
 
 
 @dataclass(frozen=True)
-class Check:
+class ReferenceCheck:
     """The largest relative error of the float64 reference."""
 
     relative: float
@@ -27,8 +27,8 @@ class Check:
 
 
 def truths(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[list[arb]]:
-    """Value, f', f'' and f''' at each point: four lists."""
-    inside = counted(x, facts.domain)
+    """The exact value, f', f'' and f''' at each point: four lists."""
+    inside = in_domain(x, facts.domain)
     points = [
         exact(facts, point, facts.parameters | given) if defined else [arb("nan")] * ORDERS
         for point, defined in zip(x.astype("float64").tolist(), inside, strict=True)
@@ -37,56 +37,60 @@ def truths(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[list[ar
 
 
 def worst_exactly(facts: Facts, given: dict[str, float], x: np.ndarray, got: list[np.ndarray]) -> list[Error]:
-    """The worst point of value, f' and f'' against arbitrary precision: the only way to judge float64."""
-    certain = truths(facts, given, x)
-    return [worst_of_order(facts, given, x, results, certain, order) for order, results in enumerate(got)]
+    """The worst points of value, f' and f'' against arbitrary precision, as float64 needs."""
+    exact_values = truths(facts, given, x)
+    return [worst_of_order(facts, given, x, results, exact_values, order) for order, results in enumerate(got)]
 
 
 def worst_of_order(
-    facts: Facts, given: dict[str, float], x: np.ndarray, got: np.ndarray, certain: list[list[arb]], order: int
+    facts: Facts, given: dict[str, float], x: np.ndarray, got: np.ndarray, exact_values: list[list[arb]], order: int
 ) -> Error:
-    """The worst point of one of them, given the truths."""
-    wide, truth, dtype = x.astype("float64"), nearest(certain[order]), str(got.dtype)
-    where, moves = relief(wide, truth, facts, order), moves_nearly(certain, order, wide, dtype)
-    difference = differences(got, certain[order])
-    return worst_of(wide, got.astype("float64"), truth, difference, dtype, where, domain(facts, given), moves)
+    """The worst point of one order, given the exact values."""
+    wide, truth, dtype = x.astype("float64"), nearest(exact_values[order]), str(got.dtype)
+    spans, moves = floor_spans(wide, truth, facts, order), approximate_moves(exact_values, order, wide, dtype)
+    difference = differences(got, exact_values[order])
+    return worst_of(wide, got.astype("float64"), truth, difference, dtype, spans, domain(facts, given), moves)
 
 
-def moves_nearly(certain: list[list[arb]], order: int, x: np.ndarray, dtype: str) -> np.ndarray:
-    """How far the truth moves to the next number of the type, by its own slope at x: float64 has no wider type."""
+def approximate_moves(exact_values: list[list[arb]], order: int, x: np.ndarray, dtype: str) -> np.ndarray:
+    """The move of the truth to the next number of the type, by its slope at x, as float64 has no wider type."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.nan_to_num(np.abs(nearest(certain[order + 1])) * ulp(x, dtype), posinf=0.0)
+        return np.nan_to_num(np.abs(nearest(exact_values[order + 1])) * ulp(x, dtype), posinf=0.0)
 
 
 def check(
-    facts: Facts, given: dict[str, float], x: np.ndarray, reference: list[np.ndarray], reliefs: Sequence[Relief] = ()
-) -> list[Check]:
-    """How far the float64 reference is from the formula, relative to the truth, less what 2 ulp of x make.
+    facts: Facts,
+    given: dict[str, float],
+    x: np.ndarray,
+    reference: list[np.ndarray],
+    spans_by_order: Sequence[FloorSpans] = (),
+) -> list[ReferenceCheck]:
+    """The relative error of the float64 reference, minus the effect of 2 ulp of x.
 
-    Near a sign change it is relative to the magnitude that counts there.
+    Near a sign change it is relative to the floor there.
     """
-    found, certain = [], truths(facts, given, x)
+    checks, exact_values = [], truths(facts, given, x)
     for order, results in enumerate(reference):
-        truth = nearest(certain[order])
-        where = reliefs[order] if reliefs else relief(x, truth, facts, order)
-        size = np.maximum(np.maximum(np.abs(truth), floors(np, x, where)), LEAST)
-        excuse = EXCUSED * moves_nearly(certain, order, x, "float64")
-        difference = np.maximum(np.abs(differences(results, certain[order])) - excuse, 0)
+        truth = nearest(exact_values[order])
+        spans = spans_by_order[order] if spans_by_order else floor_spans(x, truth, facts, order)
+        size = np.maximum(np.maximum(np.abs(truth), floors(np, x, spans)), LEAST)
+        allowance = EXCUSED * approximate_moves(exact_values, order, x, "float64")
+        difference = np.maximum(np.abs(differences(results, exact_values[order])) - allowance, 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(difference == 0, 0, difference / size)
         relative[np.isnan(relative)] = np.inf
-        relative[results == truth] = 0  # infinity for what no float64 can hold
+        relative[results == truth] = 0  # infinity for numbers beyond float64
         at = int(np.argmax(relative))
-        found.append(Check(float(relative[at]), float(x[at])))
-    return found
+        checks.append(ReferenceCheck(float(relative[at]), float(x[at])))
+    return checks
 
 
-def nearest(certain: list[arb]) -> np.ndarray:
-    """Arbitrary precision rounded to float64."""
-    return np.array([float(value.mid()) for value in certain])
+def nearest(exact_values: list[arb]) -> np.ndarray:
+    """Exact values rounded to float64."""
+    return np.array([float(value.mid()) for value in exact_values])
 
 
-def differences(results: np.ndarray, certain: list[arb]) -> np.ndarray:
-    """Computed minus exact, rounded only then."""
-    pairs = zip(results.astype("float64").tolist(), certain, strict=True)
+def differences(results: np.ndarray, exact_values: list[arb]) -> np.ndarray:
+    """Computed minus exact, subtracted before rounding."""
+    pairs = zip(results.astype("float64").tolist(), exact_values, strict=True)
     return np.array([float((arb(result) - value).mid()) if np.isfinite(result) else np.nan for result, value in pairs])

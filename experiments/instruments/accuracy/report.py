@@ -1,4 +1,4 @@
-"""`python -m experiments accuracy`: measure, then say so on the terminal, in Markdown, in JSON and in figures."""
+"""`python -m experiments accuracy`: measure, then report on the terminal, in Markdown, in JSON and in a figure."""
 
 import dataclasses
 import json
@@ -20,27 +20,27 @@ from experiments.core.result import jsonable, write
 from experiments.core.style import OTHER_COLOR, canvas, legend, svg, title
 
 from . import measure as accuracy
-from .measure import ORDERS, Config, Measured, Row, run
+from .measure import ORDERS, Config, Measured, Measurement, run
 from .ulps import BINS, EDGES, TRUSTED
 
 LINES = {"jax.nn": ("#D55E00", "-"), "torch": (OTHER_COLOR, ":"), "jaxact": ("#0072B2", "-")}
-"""How libraries are drawn, the last one on top."""
+"""Colour and line of each library in the figure; the last one is on top."""
 HEADER = ["function", "parameters", "library", "dtype", "inputs", "order", "worst ulp", "raw ulp", "bound", "within"]
 HEADER += ["reference"]
 DRAWN = ["float16", "bfloat16", "float32"]
-"""The last of these that was measured has a figure."""
+"""The types that can be drawn; the figure is of the last one that was measured."""
 MOST_ULP = 1e9
-"""The top of the figures: beyond it, and where results are bad, nothing is right."""
+"""The top of the figure: larger errors and bad results are drawn there."""
 MEASURE = (
     "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
     "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. "
-    "The measure is described in `experiments/ulps.py`; `accuracy.json` has where the worst errors are."
+    "`experiments/instruments/accuracy/ulps.py` defines the errors; `accuracy.json` has the inputs of the worst errors."
 )
-TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
+TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)  # of x
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what was asked for; 1 if a function of jaxact misses its bound."""
+    """Measure and report; the exit code is 1 if a function of jaxact misses its bound."""
     config = parse_settings("accuracy", accuracy, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
@@ -51,13 +51,13 @@ def main(arguments: list[str]) -> int:
             measured = run(config, progress)
     except KeyboardInterrupt:
         console.print(
-            f"Interrupted. What was swept is kept in {config.out / 'accuracy'}; the next run goes on from there."
+            f"Interrupted. The sweep so far is stored in {config.out / 'accuracy'}; the next run goes on from there."
         )
         return 130
     libraries = [library for library in config.peer if library == "torch"]
     facts = command_provenance("accuracy", config, arguments, time.perf_counter() - start, libraries)
-    if any(map(_drawn, measured.rows)):
-        write(config.out / "accuracy.svg", svg(figure(measured.rows, max(config.dtypes, key=DRAWN.index))))
+    if any(map(_drawn, measured.measurements)):
+        write(config.out / "accuracy.svg", svg(figure(measured.measurements, max(config.dtypes, key=DRAWN.index))))
     write(config.out / "accuracy.md", markdown(measured, facts))
     write(config.out / "accuracy.json", as_json(measured, facts))
     show(measured, console)
@@ -66,15 +66,15 @@ def main(arguments: list[str]) -> int:
 
 
 def show(measured: Measured, console: Console) -> None:
-    """The worst errors, a line per function, and in full whatever misses its bound."""
-    dtypes = list(dict.fromkeys(row.dtype for row in measured.rows))
-    orders = sorted({row.order for row in measured.rows if not row.by})
+    """Print the worst errors, one line per function, and details of those that miss their bound."""
+    dtypes = list(dict.fromkeys(row.dtype for row in measured.measurements))
+    orders = sorted({row.order for row in measured.measurements if not row.by})
     heading = "Largest error in ulp of " + ", ".join(ORDERS[order] for order in orders)
-    slopes = ["float32, by parameters"] if any(row.by for row in measured.rows) else []
+    slopes = ["float32, by parameters"] if any(row.by for row in measured.measurements) else []
     table = RichTable("function", "library", *dtypes, *slopes, title=heading, title_justify="left")
-    lines: dict[tuple[str, str], list[Row]] = {}
-    for row in measured.rows:
-        lines.setdefault((_called(row), row.library), []).append(row)
+    lines: dict[tuple[str, str], list[Measurement]] = {}
+    for row in measured.measurements:
+        lines.setdefault((_call_text(row), row.library), []).append(row)
     for (called, library), line in lines.items():
         known = {(row.dtype, row.order): row for row in line if not row.by}
         cells = ["  ".join(_short(known.get((dtype, order))) for order in orders) for dtype in dtypes]
@@ -82,67 +82,69 @@ def show(measured: Measured, console: Console) -> None:
         table.add_row(called, library, *cells)
     console.print(table)
     for row in measured.missed:
-        console.print(f"[red]{_missed(row)}[/red]")
+        console.print(f"[red]{_miss_text(row)}[/red]")
     for sentence in sentences(measured):
         console.print(sentence)
 
 
 def markdown(measured: Measured, facts: dict[str, Any]) -> str:
-    """The whole table, with what a reader needs to judge or repeat it."""
+    """The whole table, with its provenance."""
     lines = heading("The error of every activation", facts)
     lines += [f"{MEASURE} {' '.join(sentences(measured))}", ""]
-    lines += [f"- {_missed(row)}" for row in measured.missed]
+    lines += [f"- {_miss_text(row)}" for row in measured.missed]
     lines += [""] if measured.missed else []
-    lines += markdown_table(HEADER, map(_cells, _together(measured.rows)))
+    lines += markdown_table(HEADER, map(_cells, _grouped(measured.measurements)))
     return "\n".join(lines) + "\n"
 
 
 def as_json(measured: Measured, facts: dict[str, Any]) -> str:
-    """Every number, profiles included, whose bins begin at `edges`."""
+    """All numbers, profiles included, whose bins begin at `edges`."""
     edges = [-edge for edge in EDGES[::-1].tolist()] + EDGES.tolist()
     parts: dict[str, Any] = {"provenance": facts, "edges": edges, **dataclasses.asdict(measured)}
-    for row in parts["rows"]:
+    for row in parts["measurements"]:
         row["profile"] = [float(f"{value:.3g}") for value in row["profile"]]
     return json.dumps(jsonable(parts), allow_nan=False)
 
 
 def sentences(measured: Measured) -> list[str]:
-    """What came out, what the reference is worth, and what could not be measured."""
-    own = [row for row in measured.rows if row.library == "jaxact"]
-    found = [f"{len(own) - len(measured.missed)} of {len(own)} measurements of jaxact are within their bounds."]
-    checked = [one for one in measured.references if one.relative]
+    """The result, the check of the reference, and what could not be measured."""
+    ours = [row for row in measured.measurements if row.library == "jaxact"]
+    lines = [f"{len(ours) - len(measured.missed)} of {len(ours)} measurements of jaxact are within their bounds."]
+    checked = [reference for reference in measured.references if reference.relative]
     if checked:
-        points = sum(one.points for one in checked)
-        relative, where = max((max(one.relative), one.function) for one in checked)
-        found.append(
+        points = sum(reference.points for reference in checked)
+        relative, where = max((max(reference.relative), reference.function) for reference in checked)
+        lines.append(
             f"The float64 reference was checked against arbitrary precision at {points:,} points; it is off by at most "
             f"{relative:.1e} ({where}), and {TRUSTED:g} is allowed."
         )
-    orders = sorted({row.order for row in measured.rows if not row.by})
-    for one in measured.references:
-        failed = [ORDERS[order] for order in orders if one.standing(order) == "failed"]
+    orders = sorted({row.order for row in measured.measurements if not row.by})
+    for reference in measured.references:
+        name = f"{reference.function} {reference.parameters or ''}"
+        failed = [ORDERS[order] for order in orders if reference.status(order) == "failed"]
         if failed:
-            worst = max(one.relative)
-            found.append(f"The reference of {one.function} {one.parameters or ''} FAILED in {failed}: {worst:.1e}.")
-        if one.problem:
-            found.append(f"The reference of {one.function} {one.parameters or ''} was not checked ({one.problem}).")
-    return found + measured.remarks
+            lines.append(f"The reference of {name} FAILED in {failed}: {max(reference.relative):.1e}.")
+        if reference.problem:
+            lines.append(f"The reference of {name} was not checked ({reference.problem}).")
+    return lines + measured.remarks
 
 
-def figure(rows: Sequence[Row], dtype: str) -> Figure:
-    """Error against x at default parameters: a line of panels per function, peers overlaid."""
+def figure(rows: Sequence[Measurement], dtype: str) -> Figure:
+    """Error against x at default parameters: a row of panels per function, with all libraries."""
     of_type = [row for row in rows if row.dtype == dtype and _drawn(row) and not row.by]
     names = list(dict.fromkeys(row.function for row in of_type))
     first = {name: next(row.parameters for row in of_type if row.function == name) for name in names}
     orders = sorted({row.order for row in of_type})
     height = 1.5 * len(names) + 1.1
     image, axes = canvas(len(names), len(orders), 4.0 * len(orders), height)
-    image.set_layout_engine(None)  # which takes a minute for a hundred panels, as sharing their axes would
+    image.set_layout_engine(None)  # it takes a minute for a hundred panels; so would shared axes
     image.subplots_adjust(0.2 / len(orders), 0.9 / height, 0.99, 1 - 0.3 / height, 0.06, 0.35)
     for i, name in enumerate(names):
         for j, order in enumerate(orders):
-            here = [row for row in of_type if (row.function, row.parameters, row.order) == (name, first[name], order)]
-            _panel(axes[i][j], here)
+            in_panel = [
+                row for row in of_type if (row.function, row.parameters, row.order) == (name, first[name], order)
+            ]
+            _panel(axes[i][j], in_panel)
             title(axes[i][j], f"{name}, {ORDERS[order]}")
             axes[i][j].tick_params(labelleft=j == 0, labelbottom=i == len(names) - 1)
     fullest = max((panel for line in axes for panel in line), key=lambda panel: len(panel.lines))
@@ -151,13 +153,13 @@ def figure(rows: Sequence[Row], dtype: str) -> Figure:
     return image
 
 
-def _drawn(row: Row) -> bool:
-    """A function over an axis has no error at x."""
+def _drawn(row: Measurement) -> bool:
+    """Whether there is a profile to draw: functions over an axis have none."""
     return row.dtype in DRAWN and max(row.profile) >= 0
 
 
-def _panel(panel: Axes, rows: Sequence[Row]) -> None:
-    """The worst error in each bin of x, ours on top."""
+def _panel(panel: Axes, rows: Sequence[Measurement]) -> None:
+    """Draw the worst error in each bin of x; jaxact is on top."""
     for row in sorted(rows, key=lambda row: list(LINES).index(row.library)):
         drawn = [(place, min(value, MOST_ULP)) for place, value in enumerate(row.profile) if value >= 0]
         color, style = LINES[row.library]
@@ -177,15 +179,15 @@ def _place(x: float) -> float:
     return len(EDGES) - 0.5 if x == 0 else len(EDGES) + outward if x > 0 else len(EDGES) - 1 - outward
 
 
-def _together(rows: Sequence[Row]) -> list[list[Row]]:
-    """The orders of one function, at one set of parameters, in one type: a line of the table."""
-    lines: dict[tuple[str, ...], list[Row]] = {}
+def _grouped(rows: Sequence[Measurement]) -> list[list[Measurement]]:
+    """Measurements grouped into rows of the table: all orders of one function, set of parameters and type."""
+    lines: dict[tuple[str, ...], list[Measurement]] = {}
     for row in rows:
-        lines.setdefault((_called(row), row.library, row.dtype, row.by), []).append(row)
+        lines.setdefault((_call_text(row), row.library, row.dtype, row.by), []).append(row)
     return list(lines.values())
 
 
-def _cells(rows: list[Row]) -> list[str]:
+def _cells(rows: list[Measurement]) -> list[str]:
     first, joined = rows[0], " / ".join
     bounds = [f"{row.bound:.4g}" for row in rows if row.bound is not None]
     return [
@@ -203,11 +205,11 @@ def _cells(rows: list[Row]) -> list[str]:
     ]
 
 
-def _called(row: Row) -> str:
+def _call_text(row: Measurement) -> str:
     return f"{row.function}({', '.join(f'{name}={value:g}' for name, value in row.parameters.items())})"
 
 
-def _short(row: Row | None) -> str:
+def _short(row: Measurement | None) -> str:
     if row is None:
         return "   -"
     text = "bad" if row.bad else f"{row.worst:.2f}" if row.worst < 100 else f"{row.worst:.0e}".replace("e+0", "e")
@@ -215,8 +217,8 @@ def _short(row: Row | None) -> str:
     return f"[{color}]{text:>4}[/{color}]"
 
 
-def _missed(row: Row) -> str:
+def _miss_text(row: Measurement) -> str:
     return (
-        f"{row.label} of {_called(row)} in {row.dtype} misses its bound of {row.bound:g}: {row.worst:.4g} ulp "
+        f"{row.label} of {_call_text(row)} in {row.dtype} misses its bound of {row.bound:g}: {row.worst:.4g} ulp "
         f"at x = {row.x:.9g} ({row.got:.9g} instead of {row.exact:.9g}), {row.raw:.4g} raw, {row.bad} bad."
     )

@@ -1,20 +1,20 @@
-"""How far a result is from the truth, in units in the last place of its own type, and at which inputs to look.
+"""The error of a result in ulp, units in the last place of its own type, and the inputs at which it is measured.
 
-The measure, which tests and reports share. The error is |computed - exact| over the spacing of the type's numbers
-around the exact result, so that 0.5 is the best possible. Four things are allowed for, and nothing else:
+Tests and reports share this definition. The error is |computed - exact| over the spacing of the type's numbers around
+the exact result, so that 0.5 is the best possible. There are four allowances:
 
-- The input of an activation is itself rounded. From an error in float32 and float64 goes what a change of the input by
-2 ulp makes: twice the larger of |f(neighbour) - f(x)| over the two numbers next to x. This is the mixed
+- The input of an activation is itself rounded. Errors in float32 and float64 are reduced by the effect of a change of
+the input by 2 ulp: twice the larger of |f(neighbour) - f(x)| over the two numbers next to x. This is the mixed
 forward-backward error of numerical analysis (Higham, Accuracy and Stability of Numerical Algorithms, section 1.5). The
-error without this excuse, the raw one, is always found beside it. Narrower types, computed in float32, have no such
-excuse. A neighbour beyond a kink, or at one, excuses nothing, nor does any across 0: a jump is no rounding.
-- XLA flushes subnormal numbers, and products with a subnormal factor lose theirs: a result below 256 times the smallest
-normal number may come out as zero, and a subnormal input may be taken as zero. float16 is computed in float32 and has
-no such excuse.
+error without this allowance, the raw error, is always computed as well. Narrower types, computed in float32, do not
+have the allowance. A neighbour at a kink, or across a kink or 0, does not count, as a jump is not a rounding error.
+- XLA flushes subnormal numbers to zero, products with a subnormal factor included: a result below 256 times the
+smallest normal number may be zero, and a subnormal input may be taken as zero. float16 is computed in float32 and does
+not have this allowance.
 - Within 1 of a sign change of f' or f'' the result is a difference of nearly equal numbers: there the spacing is at
-least that of a quarter of the largest |f'| or |f''| within 1 of it. Two functions, which say so (`crossing`), have such
-a point in f itself, where the value crosses zero at some x other than 0. Waves change their sign without end: see
-`_of_a_wave`.
+least that of a quarter of the largest |f'| or |f''| within 1 of it. For two functions, declared with `crossing`, the
+same holds for f itself, where its value crosses zero at some x other than 0. Waves have any number of sign changes: see
+`_spans_of_a_wave`.
 - At a kink the truth is the one-sided slope that the docstring states.
 """
 
@@ -34,30 +34,31 @@ BOUNDS = {
     "float32": (8, 8, 16),
     "float64": (16, 16, 32),
 }
-"""The largest error in ulp of value, f' and f'', for every elementwise activation."""
+"""The largest allowed error in ulp of value, f' and f'', for every elementwise activation."""
 
 AXIS_BOUNDS = (8, 8, 16)
-"""The same for functions over an axis, in float32, up to 4096 in a row; see `experiments/rows.py` for the ulp meant."""
+"""The same for functions over an axis, in float32, for rows of up to 4096; `rows.py` says which ulp is meant."""
 
 EXCUSED = 2
-"""Ulps by which the input may have been another."""
+"""A change of the input by so many ulp is allowed for."""
 
-EXACT = 0.5 + 2.0**-12
-"""The same for value and slope of piecewise-linear functions: the one rounding that no computation can avoid."""
+LINEAR_BOUND = 0.5 + 2.0**-12
+"""The bound on value and slope of piecewise-linear functions: one rounding, which is unavoidable."""
 
 TRUSTED = 1e-14
-"""Relative error up to which float64 results serve as truth for narrower types: a few millionths of their ulp."""
+"""Relative error up to which float64 results are the truth for narrower types: a few millionths of their ulp."""
 
 FINEST = 16
-"""Bins per factor of two, from 2**-6 to 2**10, of the profile of the error along x; elsewhere one per factor 256."""
+"""Bins of the error profile along x per factor of two, from 2**-6 to 2**10; elsewhere there is one per factor 256."""
 _FINE = np.ldexp(1 + np.arange(FINEST) / FINEST, np.arange(-6, 10)[:, None]).ravel()
 EDGES = np.concatenate([[0.0], 2.0 ** np.arange(-126, -6, 8), _FINE, 2.0 ** np.arange(10, 128, 8)])
-"""Where the bins of |x| begin; each of them is there twice in a profile, first for negative x, mirrored."""
+"""The lower edges of the bins of |x|."""
 BINS = 2 * len(EDGES)
+"""Bins of a profile: those of negative x, mirrored, then those of positive x."""
 
 
 def settings(facts: Facts) -> list[dict[str, float]]:
-    """Parameters to measure with: the defaults, and numbers around them that every float type can hold."""
+    """Parameters to measure with: the defaults, and others that every float type represents exactly."""
     names = list(facts.parameters)
     small = dict.fromkeys(names, 0.25)
     other = {
@@ -69,7 +70,7 @@ def settings(facts: Facts) -> list[dict[str, float]]:
 
 
 def patterns(dtype: str, infinite: bool = False) -> np.ndarray:
-    """Every finite number of a type of at most 16 bits in rising order, infinities on request."""
+    """Every finite number of a type of at most 16 bits in rising order, with infinities on request."""
     bits = jnp.finfo(dtype).bits
     every = np.arange(2**bits).astype(f"uint{bits}")
     upwards = np.concatenate([every[: len(every) // 2 - 1 : -1], every[: len(every) // 2]]).view(jnp.dtype(dtype))
@@ -81,7 +82,7 @@ def patterns(dtype: str, infinite: bool = False) -> np.ndarray:
 def sample(
     dtype: str, count: int, facts: Facts, rng: np.random.Generator, given: dict[str, float] | None = None
 ) -> np.ndarray:
-    """Numbers of a 32- or 64-bit type: even over bit patterns, dense where functions bend, and next to the kinks."""
+    """Numbers of a 32- or 64-bit type: evenly over bit patterns, densely within 20 of 0, and next to the kinks."""
     info = np.finfo(dtype)
     integer = np.dtype(f"int{info.bits}")
     top = int(np.array(info.max, dtype).view(integer))
@@ -104,40 +105,40 @@ def ulp(exact_values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def bound(facts: Facts, dtype: str, order: int, linear: bool = False) -> float:
-    """The largest error allowed: the function's own bound, where it declares one, or else that of all functions."""
-    own = facts.ulps
-    if own and dtype in ("float32", "float64"):
-        return own[order] * (2 if dtype == "float64" else 1)
+    """The largest allowed error: the bound that the function declares, or else that of all functions."""
+    declared = facts.ulps
+    if declared and dtype in ("float32", "float64"):
+        return declared[order] * (2 if dtype == "float64" else 1)
     if not facts.elementwise:
         return AXIS_BOUNDS[order]
-    return EXACT if linear else BOUNDS[dtype][order]
+    return LINEAR_BOUND if linear else BOUNDS[dtype][order]
 
 
 def piecewise_linear(curvature: np.ndarray) -> bool:
-    """Whether f'' is zero wherever it is a number: then one rounding, of value and slope, is all there has to be."""
+    """Whether f'' is 0 wherever it is a number: then value and slope need one rounding only."""
     return not np.nan_to_num(curvature).any()
 
 
-class Relief(NamedTuple):
-    """Where a result passes through zero, and the magnitudes that count as its own there, span by span."""
+class FloorSpans(NamedTuple):
+    """Spans of x around sign changes of a result, with floors: the least magnitudes whose spacing is used there."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     floor: NDArray[np.float64]
 
 
-NO_RELIEF = Relief(np.zeros(0), np.zeros(0), np.zeros(0))
+NO_SPANS = FloorSpans(np.zeros(0), np.zeros(0), np.zeros(0))
 MOST_SPANS = 8
-"""A function whose f' or f'' changes its sign more often is a wave."""
+"""A function whose f' or f'' has more sign changes is a wave."""
 OCTAVES = [0.0, *(2.0**k for k in range(2, 17))]
-"""Where the spans of a wave begin and end, on both sides of 0."""
+"""The limits of the spans of a wave, on both sides of 0."""
 WAVE_SPANS = 2 * (len(OCTAVES) - 1)
 
 
-def relief(x: np.ndarray, truth: np.ndarray, facts: Facts, order: int) -> Relief:
-    """The spans of x, found on a sample, within 1 of a sign change, with a quarter of the largest result in each."""
+def floor_spans(x: np.ndarray, truth: np.ndarray, facts: Facts, order: int) -> FloorSpans:
+    """The spans within 1 of a sign change, found on a sample; the floor is a quarter of the largest result in each."""
     if order == 0 and not facts.crossing:
-        return NO_RELIEF
+        return NO_SPANS
     ranks = np.argsort(x, kind="stable")
     x, truth = x[ranks].astype("float64"), truth[ranks]
     usable = np.isfinite(truth) & np.isfinite(x)
@@ -145,26 +146,26 @@ def relief(x: np.ndarray, truth: np.ndarray, facts: Facts, order: int) -> Relief
     signs = np.flatnonzero(truth)
     changes = np.flatnonzero(np.diff(np.sign(truth[signs])))
     left, right = x[signs[changes]], x[signs[changes + 1]]  # on the two sides of each sign change
-    if order == 0:  # through 0 a function goes with all its digits
+    if order == 0:  # a sign change at 0 loses no digits
         elsewhere = (left > 0) | (right < 0)
         left, right = left[elsewhere], right[elsewhere]
     if len(left) > MOST_SPANS:
-        return _of_a_wave(x, truth, left)
+        return _spans_of_a_wave(x, truth, left)
     low, high = left - 1, right + 1
-    return Relief(low, high, np.array([_largest(x, truth, *ends) / 4 for ends in zip(low, high, strict=True)]))
+    return FloorSpans(low, high, np.array([_largest(x, truth, *ends) / 4 for ends in zip(low, high, strict=True)]))
 
 
-def _of_a_wave(x: np.ndarray, truth: np.ndarray, roots: np.ndarray) -> Relief:
-    """One span for each factor of two of x that has sign changes, with an eighth of the largest result in it.
+def _spans_of_a_wave(x: np.ndarray, truth: np.ndarray, roots: np.ndarray) -> FloorSpans:
+    """One span for each factor of two of x that has sign changes; the floor is an eighth of the largest result in it.
 
-    An eighth, as a wave may lose half its height in such a span. Beyond the last span the excuse is all there is: to
-    the neighbours of such a float32 number the wave moves by more than this relief.
+    It is an eighth, as a wave may lose half its height in such a span. Beyond the last span the allowance for the input
+    suffices: to the neighbours of such a float32 number a wave moves by more than this floor.
     """
     outward = list(pairwise(OCTAVES))
     spans = [(-high, -low) for low, high in outward] + outward
     spans = [(low, high) for low, high in spans if ((low <= roots) & (roots <= high)).any()]
     low, high = np.array(spans, "float64").reshape(-1, 2).T
-    return Relief(low, high, np.array([_largest(x, truth, *ends) / 8 for ends in spans]))
+    return FloorSpans(low, high, np.array([_largest(x, truth, *ends) / 8 for ends in spans]))
 
 
 def _largest(x: np.ndarray, truth: np.ndarray, low: float, high: float) -> float:
@@ -172,38 +173,38 @@ def _largest(x: np.ndarray, truth: np.ndarray, low: float, high: float) -> float
     return float(np.max(np.abs(truth[first:last]), initial=0))
 
 
-def floors(xp: Any, x: Any, where: Relief) -> Any:
-    """The least magnitude whose spacing counts, at each input; for NumPy's arrays and for JAX's."""
+def floors(xp: Any, x: Any, spans: FloorSpans) -> Any:
+    """The floor at each input: the least magnitude whose spacing is used; for NumPy's arrays and for JAX's."""
     floor = xp.zeros_like(x)
-    for low, high, least in zip(where.low, where.high, where.floor, strict=True):
-        floor = xp.where((low <= x) & (x <= high), xp.maximum(floor, least), floor)
+    for low, high, floor_in_span in zip(spans.low, spans.high, spans.floor, strict=True):
+        floor = xp.where((low <= x) & (x <= high), xp.maximum(floor, floor_in_span), floor)
     return floor
 
 
-def beside(x: np.ndarray) -> list[np.ndarray]:
-    """The two numbers of the same type next to each: towards 0 and away from it."""
+def neighbours(x: np.ndarray) -> list[np.ndarray]:
+    """The two neighbours of each number in its type: towards 0 and away from it."""
     with np.errstate(over="ignore", invalid="ignore"):
         return [np.nextafter(x, np.zeros_like(x)), np.nextafter(x, np.copysign(np.array(np.inf, x.dtype), x))]
 
 
-def moved(xp: Any, x: Any, truth: Any, neighbours: Any, kinks: Any) -> Any:
-    """How far the truth moves from x to the neighbour where it moves more; `neighbours` are pairs (number, truth).
+def largest_move(xp: Any, x: Any, truth: Any, neighbours: Any, kinks: Any) -> Any:
+    """The larger move of the truth from x to one of its neighbours, which are given as pairs (number, truth).
 
-    Left out are a neighbour without a finite truth and one beyond a kink, where the truth may jump. 0 counts as a kink
-    of every function: its neighbours are so near that without a jump nothing moves.
+    A neighbour without a finite truth does not count, nor one across a kink, where the truth may jump. 0 counts as a
+    kink of every function: its neighbours are so near that the truth does not move without a jump.
     """
-    most = xp.zeros_like(truth)
-    for neighbour, there in neighbours:
-        change = xp.abs(there - truth)
+    largest = xp.zeros_like(truth)
+    for neighbour, truth_there in neighbours:
+        change = xp.abs(truth_there - truth)
         usable = xp.isfinite(change)
         for kink in [0.0, *kinks]:
             usable &= ((x < kink) & (neighbour < kink)) | ((x > kink) & (neighbour > kink))
-        most = xp.where(usable, xp.maximum(most, change), most)
-    return most
+        largest = xp.where(usable, xp.maximum(largest, change), largest)
+    return largest
 
 
 class Results(NamedTuple):
-    """What was computed where, in float64 that holds each number of the type; NumPy's arrays or JAX's."""
+    """Inputs, results and truth in float64, which represents each number of the type; NumPy's arrays or JAX's."""
 
     x: Any
     got: Any
@@ -211,25 +212,25 @@ class Results(NamedTuple):
     difference: Any
     """Computed minus exact: from float64 for a narrower type, from arbitrary precision for float64 itself."""
     at_zero: Any
-    """The results at -0.0 and at 0.0: what a subnormal input may give."""
-    moved: Any = 0.0
-    """How far the truth moves to a neighbour of x, see `moved`."""
+    """The results at -0.0 and at 0.0, which a subnormal input may give."""
+    moves: Any = 0.0
+    """How far the truth moves to a neighbour of x, see `largest_move`."""
 
 
 def errors(xp: Any, results: Results, dtype: str, floor: Any, domain: tuple[float, float], excused: bool = True) -> Any:
     """Error in ulp of each result; infinite where it is not finite though the truth is, or the other way around.
 
-    `xp` is numpy or jax.numpy, the same text for both. `floor` is the least magnitude whose spacing counts.
+    `xp` is numpy or jax.numpy. `floor` is the least magnitude whose spacing is used.
     """
-    x, got, truth, difference, at_zero, moved = results
+    x, got, truth, difference, at_zero, moves = results
     info = jnp.finfo(dtype)
     distance = xp.abs(difference)
     if excused and info.bits >= 32:
-        distance = xp.maximum(distance - EXCUSED * moved, 0)
+        distance = xp.maximum(distance - EXCUSED * moves, 0)
     tiny, largest = float(info.tiny), float(info.max)
     size = xp.abs(truth)
     spacing = xp.maximum(xp.maximum(_binade(xp, truth), _binade(xp, floor)), tiny) * 2.0**-info.nmant
-    error = xp.minimum(distance / spacing, 3e38)  # far from infinity in float32, too
+    error = xp.minimum(distance / spacing, 3e38)  # also far from infinity in float32
     same_infinity = (got == truth) | (xp.isinf(got) & (size > largest) & (size < xp.inf) & ((got > 0) == (truth > 0)))
     error = xp.where(same_infinity, 0, error)
     error = xp.where(xp.isnan(error) | (xp.isinf(got) & ~same_infinity), xp.inf, error)
@@ -239,22 +240,22 @@ def errors(xp: Any, results: Results, dtype: str, floor: Any, domain: tuple[floa
         error = xp.where(((size < 256 * tiny) & (got == 0)) | taken_as_zero, 0, error)
     error = xp.where(xp.isnan(truth), xp.where(xp.isnan(got) | taken_as_zero, 0, xp.inf), error)
     if domain != (-np.inf, np.inf):
-        error = xp.where(counted(x, domain) | xp.isnan(truth) & (x != domain[0]), error, 0)
+        error = xp.where(in_domain(x, domain) | xp.isnan(truth) & (x != domain[0]), error, 0)
     return xp.where(xp.isnan(x), 0, error)
 
 
 def _binade(xp: Any, number: Any) -> Any:
-    """The power of two at or below the magnitude: a float64 without its fraction."""
+    """The largest power of two not above the magnitude: a float64 without its fraction."""
     return (xp.asarray(number, "float64").view("int64") & np.int64(0x7FF << 52)).view("float64")
 
 
 def domain(facts: Facts, given: dict[str, float]) -> tuple[float, float]:
-    """Where the bounds hold: where the function is defined, as far as it says that they hold."""
+    """Where the bounds hold: the function's domain, up to the |x| for which it declares to be accurate."""
     return max(facts.domain[0], -facts.accurate_for), min(facts.domain[1], facts.accurate_for)
 
 
-def counted(x: Any, domain: tuple[float, float]) -> Any:
-    """Which inputs a share refers to: numbers of the domain, without its finite ends."""
+def in_domain(x: Any, domain: tuple[float, float]) -> Any:
+    """Whether inputs lie inside the domain; its finite ends do not count, its infinite ones do."""
     return ((x > domain[0]) | (domain[0] == -np.inf)) & ((x < domain[1]) | (domain[1] == np.inf)) & (x == x)
 
 
@@ -269,7 +270,7 @@ class Error:
     bad: int
     """Results that are not finite where the truth is, or the other way around."""
     raw: float = 0.0
-    """The largest error when no change of the input is excused."""
+    """The largest error without the allowance for the input."""
     above: int = 0
     """Errors of more than 1 ulp."""
 
@@ -282,14 +283,14 @@ def worst(
     got: np.ndarray,
     truth: np.ndarray,
     dtype: str,
-    where: Relief = NO_RELIEF,
+    spans: FloorSpans = NO_SPANS,
     domain: tuple[float, float] = (-np.inf, np.inf),
-    moved: ArrayLike = 0.0,
+    moves: ArrayLike = 0.0,
 ) -> Error:
     """The worst point of results in a type of at most 32 bits against float64 truth."""
     x, got = x.astype("float64"), np.asarray(got).astype("float64")
     with np.errstate(invalid="ignore"):
-        return worst_of(x, got, truth, got - truth, dtype, where, domain, moved)
+        return worst_of(x, got, truth, got - truth, dtype, spans, domain, moves)
 
 
 def worst_of(
@@ -298,13 +299,13 @@ def worst_of(
     truth: np.ndarray,
     difference: np.ndarray,
     dtype: str,
-    where: Relief = NO_RELIEF,
+    spans: FloorSpans = NO_SPANS,
     domain: tuple[float, float] = (-np.inf, np.inf),
-    moved: ArrayLike = 0.0,
+    moves: ArrayLike = 0.0,
 ) -> Error:
     """The worst point, given the differences from the truth."""
-    results = Results(x, got, truth, difference, _at_zero(x, got), moved)
-    floor = floors(np, x, where)
+    results = Results(x, got, truth, difference, _at_zero(x, got), moves)
+    floor = floors(np, x, spans)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         excused = errors(np, results, dtype, floor, domain)
         raw = errors(np, results, dtype, floor, domain, excused=False)

@@ -1,14 +1,14 @@
 """Does a signal survive a deep net at its start: with jaxact's gains, Equinox's default, PyTorch's gains?
 
-An MLP of equal layers for each activation, before any training. Of the pre-activations of each layer, the second
-moment; of the gradients with respect to them, the norm; both relative to the first layer, as means over examples and
-nets. A scheme keeps the signal if neither is ever more than twice or less than half of what it was in the first layer.
+An MLP of equal layers is measured for each activation, before training: the second moment of the pre-activations of
+each layer, and the norm of the gradient with respect to them, both relative to the first layer, as means over examples
+and nets. The signal survives if both stay within a factor of two of the first layer's.
 
 The schemes differ in the deviation sigma_w / sqrt(fan-in) of the weights and sigma_b of the biases: the forward,
 backward and compromise gain of jaxact.init with biases 0; jaxact.init.edge_of_chaos at the least power of two as length
-that it keeps; Equinox's default, uniform in +-1 / sqrt(fan-in); torch.nn.init.calculate_gain, where it knows the
-activation. Weights are normal; the net's input is such that the first layer's pre-activations are normal and have the
-length of the edge of chaos there, or 1.
+at which it is stable; Equinox's default, uniform in +-1 / sqrt(fan-in); torch.nn.init.calculate_gain, for the
+activations that it has. Weights are normal; so are the first layer's pre-activations, whose second moment is the length
+of the edge of chaos, or 1.
 """
 
 from collections.abc import Iterator
@@ -29,9 +29,11 @@ from experiments.instruments.costs import Elementwise, at_defaults
 from jaxact import CATALOGUE, Facts, init
 
 TORCH = {"identity": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2), "leaky_relu": sqrt(2 / 1.0001), "selu": 3 / 4}
-"""What torch.nn.init.calculate_gain says, by its documentation; it raises ValueError for all other names."""
+"""torch.nn.init.calculate_gain by its documentation; it raises ValueError for all other names."""
 LENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Second moments at which an edge of chaos is looked for."""
 FACTOR = 2.0
+"""Within this factor of the first layer a signal survives."""
 OURS = ("forward", "backward", "compromise", "edge of chaos")
 
 
@@ -44,11 +46,11 @@ class Config:
     width: int = 400
     """Units in each."""
     nets: int = 16
-    """Random nets, whose squares are averaged."""
+    """Random nets, over which second moments are averaged."""
     examples: int = 4
     """Inputs per net."""
     functions: tuple[str, ...] = ()
-    """Activations; all that work element by element if empty."""
+    """Activations; all elementwise ones if none is given."""
     out: Path = Path("results")
     """Folder for depth.md, depth.json and depth.svg."""
 
@@ -61,8 +63,8 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One activation with one scheme."""
+class Propagation:
+    """How signal and gradient propagate through the layers, for one activation and one scheme."""
 
     function: str
     scheme: str
@@ -77,16 +79,16 @@ class Row:
 
     @property
     def worst(self) -> tuple[float, float]:
-        """The farthest that each gets from the first layer, as a factor above 1."""
+        """The largest factor, up or down, by which signal and gradient differ from the first layer."""
         return farthest(self.lengths), farthest(self.norms)
 
     @property
-    def kept(self) -> bool:
+    def survives(self) -> bool:
         return max(self.worst) <= FACTOR
 
 
 def farthest(relative: list[float]) -> float:
-    """The largest factor up or down; infinite for what is not finite or died."""
+    """The largest factor, up or down; infinite if a value is 0 or not finite."""
     values = np.asarray(relative)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.maximum(values, 1 / values).max()
@@ -94,19 +96,19 @@ def farthest(relative: list[float]) -> float:
 
 
 def elementwise() -> list[str]:
-    """The activations that have a gain."""
+    """The elementwise activations that are defined for all numbers."""
     return [name for name, facts in CATALOGUE.items() if facts.elementwise and facts.domain == (-np.inf, np.inf)]
 
 
 def schemes(facts: Facts, function: Elementwise, width: int) -> dict[str, tuple[float, float, float]]:
-    """sigma_w, sigma_b and first length of each scheme that there is for the activation."""
+    """sigma_w, sigma_b and the first layer's second moment, for each scheme that exists for the activation."""
     found: dict[str, tuple[float, float, float]] = {}
     for mode in ("forward", "backward", "compromise"):
         try:
             found[mode] = init.gain(function, mode), 0.0, 1.0
-        except ValueError:  # a step passes no gradient on
+        except ValueError:  # step has no gradient
             continue
-    if points := list(_critical(function)):
+    if points := list(_edges_of_chaos(function)):
         point = next((point for point in points if point.stability <= 1 + 1e-6), points[0])
         found["edge of chaos"] = point.sigma_w, point.sigma_b, point.length
     found["Equinox"] = 1 / sqrt(3), 1 / sqrt(3 * width), 1.0
@@ -115,8 +117,8 @@ def schemes(facts: Facts, function: Elementwise, width: int) -> dict[str, tuple[
     return found
 
 
-def _critical(function: Elementwise) -> Iterator[init.Critical]:
-    """The edge of chaos at the lengths that have one."""
+def _edges_of_chaos(function: Elementwise) -> Iterator[init.Critical]:
+    """The edge of chaos at each of LENGTHS that has one."""
     for length in LENGTHS:
         try:
             yield init.edge_of_chaos(function, length)
@@ -124,51 +126,53 @@ def _critical(function: Elementwise) -> Iterator[init.Critical]:
             continue
 
 
-def run(config: Config, progress: Progress) -> list[Row]:
-    """Every activation with every scheme, on the same random numbers."""
+def run(config: Config, progress: Progress) -> list[Propagation]:
+    """Measure every activation with every scheme, on the same random numbers."""
     names = config.functions or tuple(elementwise())
     keys = jax.random.split(jax.random.key(0), 4)
     shape = (config.nets, config.depth - 1, config.width)
     weights = jax.random.normal(keys[0], (*shape, config.width)) / np.float32(sqrt(config.width))
     biases = jax.random.normal(keys[1], shape)
     first = jax.random.normal(keys[2], (config.nets, config.examples, config.width))
-    above = jax.random.normal(keys[3], first.shape)
+    cotangent = jax.random.normal(keys[3], first.shape)
     rows = []
     for index, name in enumerate(names):
         progress(index / len(names), name)
         function = at_defaults(CATALOGUE[name])
         for scheme, (sigma_w, sigma_b, start) in schemes(CATALOGUE[name], function, config.width).items():
-            sigmas, below = map(jnp.float32, (sigma_w, sigma_b)), np.float32(sqrt(start)) * first
-            squares, norms = profile(function, *sigmas, weights, biases, below, above)
+            sigmas, scaled = map(jnp.float32, (sigma_w, sigma_b)), np.float32(sqrt(start)) * first
+            squares, norms = profile(function, *sigmas, weights, biases, scaled, cotangent)
             lengths, norms = np.asarray(squares, float).mean(0), np.sqrt((np.asarray(norms, float) ** 2).mean(0))
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = [(each / each[0]).tolist() for each in (lengths, norms)]
-            rows.append(Row(name, scheme, sigma_w, sigma_b, start, *relative))
+            rows.append(Propagation(name, scheme, sigma_w, sigma_b, start, *relative))
     progress(1.0, "done")
     return rows
 
 
 @partial(jax.jit, static_argnums=0)
 def profile(
-    function: Elementwise, sigma_w: Array, sigma_b: Array, weights: Array, biases: Array, first: Array, above: Array
+    function: Elementwise, sigma_w: Array, sigma_b: Array, weights: Array, biases: Array, first: Array, cotangent: Array
 ) -> tuple[Array, Array]:
-    """Mean square of the pre-activations of each net and layer, and root mean square of the gradients there."""
+    """Mean square of the pre-activations of each net and layer, and root mean square of their gradients."""
 
-    def net(nudges: Array, weights: Array, biases: Array, first: Array) -> tuple[Array, Array]:
+    def net(probes: Array, weights: Array, biases: Array, first: Array) -> tuple[Array, Array]:
         def layer(z: Array, parts: Any) -> tuple[Array, Array]:
-            weight, bias, nudge = parts
-            following = sigma_w * function(z) @ weight + sigma_b * bias[None] + nudge
+            weight, bias, probe = parts
+            following = sigma_w * function(z) @ weight + sigma_b * bias[None] + probe
             return following, jnp.mean(following**2)
 
-        last, squares = jax.lax.scan(layer, first + nudges[0], (weights, biases, nudges[1:]))
+        last, squares = jax.lax.scan(layer, first + probes[0], (weights, biases, probes[1:]))
         return last, jnp.append(jnp.mean(first**2), squares)
 
-    def passes(weights: Array, biases: Array, first: Array, above: Array) -> tuple[Array, Array]:
-        nudges = jnp.zeros((len(weights) + 1, *first.shape))
-        _, pull, squares = jax.vjp(lambda nudges: net(nudges, weights, biases, first), nudges, has_aux=True)
-        (gradients,) = pull(above)
+    def passes(weights: Array, biases: Array, first: Array, cotangent: Array) -> tuple[Array, Array]:
+        probes = jnp.zeros((len(weights) + 1, *first.shape))
+        _, pull, squares = jax.vjp(lambda probes: net(probes, weights, biases, first), probes, has_aux=True)
+        (gradients,) = pull(cotangent)
         largest = jnp.max(jnp.abs(gradients), axis=(1, 2), keepdims=True)
-        scaled = jnp.mean((gradients / largest) ** 2, axis=(1, 2))  # squares of what has vanished are 0 in float32
+        scaled = jnp.mean(
+            (gradients / largest) ** 2, axis=(1, 2)
+        )  # without the scaling, squares of small gradients are 0 in float32
         return squares, largest[:, 0, 0] * jnp.sqrt(scaled)
 
-    return jax.lax.map(lambda parts: passes(*parts), (weights, biases, first, above))
+    return jax.lax.map(lambda parts: passes(*parts), (weights, biases, first, cotangent))

@@ -1,4 +1,4 @@
-"""`python -m experiments depth`: measure, then say so on the terminal, in Markdown, in JSON and in a figure."""
+"""`python -m experiments depth`: measure, then report on the terminal, in Markdown, in JSON and in a figure."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from experiments.core.result import jsonable, write
 from experiments.core.style import canvas, svg, title
 
 from . import measure as depth
-from .measure import FACTOR, OURS, Config, Row, run
+from .measure import FACTOR, OURS, Config, Propagation, run
 
 HEADER = ["function", "scheme", "sigma_w", "sigma_b", "length", "signal", "gradient", "kept"]
 SHOWN = ("relu", "tanh", "sigmoid", "selu", "gelu", "silu", "mish", "elu")
@@ -26,7 +26,7 @@ COLORS: dict[str, str] = dict(
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what was asked for."""
+    """Measure and report; return the exit code."""
     config = parse_settings("depth", depth, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
@@ -37,32 +37,32 @@ def main(arguments: list[str]) -> int:
     facts = command_provenance("depth", config, arguments, time.perf_counter() - start)
     write(config.out / "depth.svg", svg(figure(rows)))
     write(config.out / "depth.md", markdown(rows, config, facts))
-    kept = [dataclasses.asdict(row) for row in rows]
-    write(config.out / "depth.json", json.dumps(jsonable({"provenance": facts, "rows": kept}), allow_nan=False))
+    stored = [dataclasses.asdict(row) for row in rows]
+    write(config.out / "depth.json", json.dumps(jsonable({"provenance": facts, "rows": stored}), allow_nan=False))
     for line in sentences(rows):
         console.print(line)
     console.print(f"Everything is in {config.out / 'depth.md'}; it took {facts['seconds']:.0f} s.")
     return 0
 
 
-def sentences(rows: list[Row]) -> list[str]:
-    """How often each scheme keeps the signal."""
+def sentences(rows: list[Propagation]) -> list[str]:
+    """For how many activations signal and gradient survive, by scheme."""
     lines = []
     for scheme in COLORS:
-        own = [row for row in rows if row.scheme == scheme]
-        if own:
-            forward, backward = ([row for row in own if row.worst[side] <= FACTOR] for side in (0, 1))
-            both = [row.function for row in own if row.kept]
-            named = f": {', '.join(both)}" if 0 < len(both) < 12 else ""
+        of_scheme = [row for row in rows if row.scheme == scheme]
+        if of_scheme:
+            forward, backward = ([row for row in of_scheme if row.worst[side] <= FACTOR] for side in (0, 1))
+            both = [row.function for row in of_scheme if row.survives]
+            names = f": {', '.join(both)}" if 0 < len(both) < 12 else ""
             lines.append(
-                f"{scheme}: of {len(own)} activations the signal stays within a factor of {FACTOR:g} with "
-                f"{len(forward)}, the gradient with {len(backward)}, both with {len(both)}{named}."
+                f"{scheme}: of {len(of_scheme)} activations the signal stays within a factor of {FACTOR:g} with "
+                f"{len(forward)}, the gradient with {len(backward)}, both with {len(both)}{names}."
             )
     return lines
 
 
-def markdown(rows: list[Row], config: Config, facts: dict[str, Any]) -> str:
-    """All factors, with what a reader needs to judge or repeat them."""
+def markdown(rows: list[Propagation], config: Config, facts: dict[str, Any]) -> str:
+    """The table of all factors, with their provenance."""
     lines = heading("What is left of a signal after many layers", facts)
     lines += [f"- {line}" for line in sentences(rows)] + [""]
     lines += [
@@ -73,13 +73,13 @@ def markdown(rows: list[Row], config: Config, facts: dict[str, Any]) -> str:
     return "\n".join([*lines, *table(HEADER, map(_cells, rows))]) + "\n"
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Propagation) -> list[str]:
     signal, gradient = (f"{factor:.3g}" for factor in row.worst)
     numbers = [f"{row.sigma_w:.4f}", f"{row.sigma_b:.4f}", f"{row.start:g}", signal, gradient]
-    return [row.function, row.scheme, *numbers, "yes" if row.kept else "no"]
+    return [row.function, row.scheme, *numbers, "yes" if row.survives else "no"]
 
 
-def figure(rows: list[Row]) -> Figure:
+def figure(rows: list[Propagation]) -> Figure:
     """Signal above, gradient below, layer by layer, for well-known activations or those that were asked for."""
     names = [name for name in SHOWN if any(row.function == name for row in rows)]
     names = names or list(dict.fromkeys(row.function for row in rows))[: len(SHOWN)]

@@ -1,4 +1,4 @@
-"""Two functions that compute the same, ours and the one that its users have today, and what they are given."""
+"""Pairs of functions that compute the same, ours and another library's, and their inputs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ from experiments.instruments.peers import JAX_NN
 from jaxact import CATALOGUE
 
 Programs = dict[str, Callable[[], Any]]
-"""What takes turns, by library, ours first and the one that it is judged by second."""
-Rows = Callable[[Array, Array], Array]
+"""Programs to time by library: ours first, then the one on which the verdict depends."""
+RowFunction = Callable[[Array, Array], Array]
 """A function of rows of logits and of their labels."""
 
-ROWS: dict[str, dict[str, Rows]] = {
+ROW_FUNCTIONS: dict[str, dict[str, RowFunction]] = {
     "softmax": {"jaxact": lambda x, _: jaxact.softmax(x), "jax.nn": lambda x, _: jax.nn.softmax(x)},
     "log_softmax": {"jaxact": lambda x, _: jaxact.log_softmax(x), "jax.nn": lambda x, _: jax.nn.log_softmax(x)},
     "logsumexp": {
@@ -29,8 +29,8 @@ ROWS: dict[str, dict[str, Rows]] = {
         "optax": lambda x, labels: optax.softmax_cross_entropy_with_integer_labels(x, labels),
     },
 }
-"""Functions over the last axis, by our names."""
-MEASURED = (*(name for name, facts in CATALOGUE.items() if facts.elementwise), *ROWS)
+"""The functions over the last axis, by our names and by library."""
+MEASURED = (*(name for name, facts in CATALOGUE.items() if facts.elementwise), *ROW_FUNCTIONS)
 """All functions that `speed` measures."""
 
 
@@ -42,11 +42,11 @@ def pair(name: str) -> dict[str, Elementwise]:
 
 
 def normal(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> Array:
-    """Random numbers of the size that activations meet."""
+    """Normal random numbers of deviation 2, the size of pre-activations."""
     return 2 * jax.random.normal(jax.random.key(seed), shape, dtype)
 
 
 def inputs(name: str, shape: tuple[int, ...], dtype: str = "float32") -> Array:
-    """The same within the function's domain: beyond it a program would be timed on NaN."""
+    """The same within the function's domain, so that no program is timed on NaN."""
     x = normal(shape, dtype)
     return abs(x) if CATALOGUE[name].domain[0] >= 0 else x

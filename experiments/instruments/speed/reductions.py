@@ -1,4 +1,4 @@
-"""Activations whose output is summed at once: XLA fuses both, and times differ from those of the function alone."""
+"""Activations whose output is reduced at once: XLA fuses both, so that times differ from those of the function."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from .pairs import Programs, inputs, normal, pair
 from .regimes import BIAS, LAYER_NORM, MEAN, SUM
 
 WIDTH = 1024
-"""Of the rows."""
+"""Length of the rows."""
 
 
 def layer_norm(y: Array) -> Array:
@@ -21,21 +21,21 @@ def layer_norm(y: Array) -> Array:
     return centred * jax.lax.rsqrt(jnp.mean(centred * centred, -1, keepdims=True) + 1e-5)
 
 
-def bias_gradient(f: Elementwise, x: Array, bias: Array, sent: Array) -> Array:
-    """The gradient of a layer's bias, to which every row adds."""
-    return jax.grad(lambda bias: jnp.sum(f(x + bias[None]) * sent))(bias)
+def bias_gradient(f: Elementwise, x: Array, bias: Array, cotangent: Array) -> Array:
+    """The gradient of a layer's bias: a sum over all rows."""
+    return jax.grad(lambda bias: jnp.sum(f(x + bias[None]) * cotangent))(bias)
 
 
 REDUCED: dict[str, Callable[[Elementwise, Array, Array, Array], Array]] = {
-    SUM: lambda f, x, bias, sent: jnp.sum(f(x), -1),
-    MEAN: lambda f, x, bias, sent: jnp.mean(f(x)),
-    LAYER_NORM: lambda f, x, bias, sent: layer_norm(f(x)),
+    SUM: lambda f, x, bias, cotangent: jnp.sum(f(x), -1),
+    MEAN: lambda f, x, bias, cotangent: jnp.mean(f(x)),
+    LAYER_NORM: lambda f, x, bias, cotangent: layer_norm(f(x)),
     BIAS: bias_gradient,
 }
 
 
 def reduced(name: str, what: str, size: int) -> Callable[[], Programs]:
-    """One of these with our function and with jax.nn's, on about `size` numbers."""
+    """The program of this name with our function and with jax.nn's, on about `size` numbers."""
 
     def programs() -> Programs:
         shape = (max(1, size // WIDTH), WIDTH)

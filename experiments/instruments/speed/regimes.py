@@ -1,4 +1,4 @@
-"""The regimes in which users run activations, and what each allows: the bounds of `speed` are stated here only."""
+"""The regimes in which users run activations, and all bounds of `speed`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ FORWARD, BOTH = PASSES = ("forward", "forward and backward")
 SUM, MEAN, LAYER_NORM, BIAS = REDUCTIONS = ("sum", "mean", "LayerNorm", "bias gradient")
 TOGETHER, HESSIAN = COMPILED = ("f and f'", "Hessian")
 ALONE_32, ALONE_16 = "alone, float32", "alone, bfloat16"
-REDUCED, ROWS, STEPS, COMPILE = "into a reduction", "softmax family", "train steps", "compile time"
+REDUCED, SOFTMAX_FAMILY, STEPS, COMPILE = "into a reduction", "softmax family", "train steps", "compile time"
 
 
 @dataclass(frozen=True)
 class Regime:
-    """What is allowed of the ratios of our times to jax.nn's."""
+    """A regime, and the bounds on the ratios of our times to jax.nn's."""
 
     name: str
     means: Mapping[str, float]
@@ -22,7 +22,7 @@ class Regime:
     most: float = inf
     """The bound on each ratio."""
     exceptions: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """Other bounds on a ratio, by program and function."""
+    """Other bounds on each ratio, by program and function."""
 
     def bound(self, what: str, function: str) -> float:
         """The bound on the ratio of one function in one program."""
@@ -31,14 +31,14 @@ class Regime:
     @property
     def text(self) -> str:
         """The bounds in words."""
-        told = "mean " + " / ".join(f"{bound:g}" for bound in dict.fromkeys(self.means.values()))
-        told += "" if self.most == inf else f", each {self.most:g}"
+        text = "mean " + " / ".join(f"{bound:g}" for bound in dict.fromkeys(self.means.values()))
+        text += "" if self.most == inf else f", each {self.most:g}"
         for bound in dict.fromkeys(self.exceptions.values()):
             excepted = [key for key, other in self.exceptions.items() if other == bound]
             whats, names = (dict.fromkeys(part) for part in zip(*excepted, strict=True))
             where = "" if len(whats) > 1 else f"{next(iter(whats))} of "
-            told += f" ({where}{', '.join(names)} {bound:g})"
-        return told
+            text += f" ({where}{', '.join(names)} {bound:g})"
+        return text
 
 
 TIMES = {
@@ -47,49 +47,49 @@ TIMES = {
         Regime(ALONE_32, {FORWARD: 1.0, BOTH: 0.9}, 1.25, dict.fromkeys(product(PASSES, ("sigmoid", "tanh")), 1.4)),
         Regime(ALONE_16, {FORWARD: 0.75, BOTH: 0.8}),
         Regime(REDUCED, {"": 0.9}, 1.3, dict.fromkeys(product((BIAS,), ("sigmoid", "tanh", "silu", "swish")), 2.0)),
-        Regime(ROWS, {"": 1.05}, 1.25),
+        Regime(SOFTMAX_FAMILY, {"": 1.05}, 1.25),
         Regime(STEPS, {"": 1.03}, 1.08),
         Regime(COMPILE, dict.fromkeys(COMPILED, 1.2)),
     )
 }
 SLOWEST_COMPILATION = 5.0
-"""Seconds that a function may take to compile which jax.nn has not."""
-IMPORT = 100
+"""Seconds that a function may take to compile if jax.nn does not have it."""
+IMPORT_MILLISECONDS = 100
 """Milliseconds that importing jaxact may add."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What is allowed of a figure that is the same on every run."""
+    """A bound on a count, which is the same on every run."""
 
     what: str
     text: str
     most: float = inf
-    """The bound where jax.nn is no measure."""
+    """The absolute bound."""
     ratio: float = inf
-    """The bound on ours is this many times jax.nn's ..."""
+    """The relative bound: this many times jax.nn's count ..."""
     slack: float = 0.0
-    """... and this more."""
+    """... plus this."""
 
     def bound(self, theirs: float | None, most: float | None = None) -> float:
-        """The bound beside what jax.nn takes; `most` stands in for the limit's own."""
-        beside = inf if theirs is None or self.ratio == inf else self.ratio * theirs + self.slack
-        return min(self.most if most is None else most, beside)
+        """The lower of the absolute and the relative bound; `most` replaces the absolute one."""
+        relative = inf if theirs is None or self.ratio == inf else self.ratio * theirs + self.slack
+        return min(self.most if most is None else most, relative)
 
 
-KEPT, LAYERS, TRANSCENDENTALS = "bytes kept", "arrays per layer", "transcendentals"
+RESIDUAL_BYTES, ARRAYS_PER_LAYER, TRANSCENDENTALS = "bytes kept", "arrays per layer", "transcendentals"
 EQUATIONS, MEMORY = "equations", "temporary memory"
 LIMITS = {
     limit.what: limit
     for limit in (
-        Limit(KEPT, "4, or 1 where piecewise linear, and jax.nn's", 4.0, 1.0),
-        Limit(LAYERS, "2.05, or 1.1 where the output has the slope, and jax.nn's", 2.05, 1.0),
+        Limit(RESIDUAL_BYTES, "4, or 1 where piecewise linear, and jax.nn's", 4.0, 1.0),
+        Limit(ARRAYS_PER_LAYER, "2.05, or 1.1 where the output has the slope, and jax.nn's", 2.05, 1.0),
         Limit(TRANSCENDENTALS, "jax.nn's + 1", ratio=1.0, slack=1.0),
         Limit(EQUATIONS, "100 for f and for f', where jax.nn has f", 100.0),
         Limit(MEMORY, "1.1 times jax.nn's + 64 KiB", ratio=1.1, slack=2.0**16),
     )
 }
-KEPT_IF_LINEAR, LAYERS_FROM_OUTPUT = 1.0, 1.1
+RESIDUAL_BYTES_IF_LINEAR, ARRAYS_FROM_OUTPUT = 1.0, 1.1
 SLOPE_FROM_OUTPUT = (
     "relu",
     "relu6",
@@ -99,7 +99,7 @@ SLOPE_FROM_OUTPUT = (
     "squareplus",
     "log_sigmoid",
 )
-"""Where the output should be all that a layer keeps."""
+"""The functions for which the output should be the only residual."""
 
 _TAILS = "the slope from the output, which jax.nn takes, loses all digits in the tails"
 _ONE_LAYER = "an array more, of roots or of tanh, for one layer at a time"
@@ -115,9 +115,9 @@ _CLAMPS = (
 )
 _BY_SHAPE = [f"{name} {shape}" for name in ("softmax", "log_softmax") for shape in (_LONG, "(8192, 1024)", *_SHORT)]
 REASONS: dict[tuple[str, str], str] = {
-    **{(LAYERS, name): _TAILS for name in ("sigmoid", "tanh")},
-    **{(LAYERS, name): _ONE_LAYER for name in ("isru", "isrlu")},
-    (LAYERS, "telu"): f"{_ONE_LAYER}; JAX 0.10's XLA recomputes nothing of it",
+    **{(ARRAYS_PER_LAYER, name): _TAILS for name in ("sigmoid", "tanh")},
+    **{(ARRAYS_PER_LAYER, name): _ONE_LAYER for name in ("isru", "isrlu")},
+    (ARRAYS_PER_LAYER, "telu"): f"{_ONE_LAYER}; JAX 0.10's XLA recomputes nothing of it",
     (
         TRANSCENDENTALS,
         "gelu_exact",
@@ -131,6 +131,6 @@ REASONS: dict[tuple[str, str], str] = {
         STEPS,
         "gelu",
     ): "the slope has an exponential of its own; one shared with the value keeps an array more for each layer",
-    **dict.fromkeys(product((ROWS,), _BY_SHAPE), _CLAMPS),
+    **dict.fromkeys(product((SOFTMAX_FAMILY,), _BY_SHAPE), _CLAMPS),
 }
-"""Why a bound is missed, by figure or regime and by function; a miss without a reason is a defect."""
+"""Why a bound is missed, by count or regime and by function; a miss without a reason is a defect."""

@@ -1,4 +1,4 @@
-"""`python -m experiments speed`: measure, then say so on the terminal, in Markdown, in JSON and in a figure."""
+"""`python -m experiments speed`: measure, then report on the terminal, in Markdown, in JSON and in a figure."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from matplotlib.figure import Figure as Image
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -18,20 +18,32 @@ from experiments.core.result import jsonable, write
 from experiments.core.style import OTHER_COLOR, canvas, svg, title
 
 from . import measure as speed
-from .contests import CALL, IMPORT
+from .comparisons import CALL, IMPORT
 from .measure import Config, run
-from .regimes import ALONE_16, ALONE_32, COMPILE, EQUATIONS, KEPT, LAYERS, MEMORY, REDUCED, ROWS, STEPS, TRANSCENDENTALS
-from .regimes import IMPORT as IMPORT_BOUND
-from .results import Costs, Figure, Measured, Time, mean
+from .regimes import (
+    ALONE_16,
+    ALONE_32,
+    ARRAYS_PER_LAYER,
+    COMPILE,
+    EQUATIONS,
+    IMPORT_MILLISECONDS,
+    MEMORY,
+    REDUCED,
+    RESIDUAL_BYTES,
+    SOFTMAX_FAMILY,
+    STEPS,
+    TRANSCENDENTALS,
+)
+from .results import Count, Measured, Operations, Time, mean
 from .summary import HEADER, amount, misses, summary
 
 Cells = dict[str, dict[str, str]]
-"""Of a table: by line and column."""
-MARKS = {"yes": "", "NO": " *", "undecided": " ?"}
+"""The cells of a table by row and column."""
+MARKS = {"yes": "", "NO": " *", "undecided": " ?"}  # by verdict
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what was asked for; 1 if a bound is missed without a reason."""
+    """Measure and report; the exit code is 1 if a bound is missed without a reason."""
     config = parse_settings("speed", speed, Config, arguments)
     if problem := file_in_the_way(config):
         return refuse(problem)
@@ -41,7 +53,7 @@ def main(arguments: list[str]) -> int:
         with watched("speed", console) as progress:
             measured = run(config, progress)
     except KeyboardInterrupt:
-        console.print("Interrupted: ratios need all programs of a comparison, and nothing is written.")
+        console.print("Interrupted: nothing is written, as ratios need all programs of a comparison.")
         return 130
     facts = command_provenance("speed", config, arguments, time.perf_counter() - start, config.peer)
     if measured.growth:
@@ -54,30 +66,32 @@ def main(arguments: list[str]) -> int:
 
 
 def show(measured: Measured, console: Console) -> None:
-    """A line for each regime, then each bound that is missed."""
+    """Print a row for each regime, then each bound that is missed."""
     shown = Table(*HEADER, title="Ours beside jax.nn", title_justify="left")
     for row in summary(measured):
         shown.add_row(*row)
     console.print(shown)
     for miss in misses(measured):
-        console.print(f"Missed: {miss.regime}: {miss.found}: {miss.reason or 'NO REASON KNOWN'}.", markup=False)
+        console.print(f"Missed: {miss.regime}: {miss.finding}: {miss.reason or 'NO REASON KNOWN'}.", markup=False)
     for line in sentences(measured):
         console.print(line)
 
 
 def sentences(measured: Measured) -> list[str]:
-    """What was timed without a bound on its ratio."""
+    """The times without a bound on their ratio."""
     lines = []
     if calls := measured.compared(CALL):
         lines.append(f"An eager call takes {mean(calls).value:.2f} times jax.nn's in the geometric mean.")
-    for one in measured.compared(IMPORT):
-        added = one.milliseconds * (1 - 1 / one.judged.value)
-        lines.append(f"Importing jaxact adds {added:.0f} ms to importing jax and equinox; {IMPORT_BOUND} are allowed.")
+    for time_of_import in measured.compared(IMPORT):
+        added = time_of_import.milliseconds * (1 - 1 / time_of_import.judged.value)
+        lines.append(
+            f"Importing jaxact adds {added:.0f} ms to importing jax and equinox; {IMPORT_MILLISECONDS} are allowed."
+        )
     return lines
 
 
 def markdown(measured: Measured, facts: dict[str, Any]) -> str:
-    """All tables, with what a reader needs to judge or repeat them."""
+    """All tables, with their provenance."""
     lines = heading("What every activation costs", facts) + table(HEADER, summary(measured)) + [""]
     lines += [*_listed(measured), *(f"- {line}" for line in sentences(measured)), ""]
     marked = "Ratios of medians, ours / theirs, with 95 % intervals; * is above its bound, ? has the bound inside."
@@ -89,7 +103,7 @@ def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     return "\n".join(lines + _section("Operations", counted, "function", _operations(measured)))
 
 
-def growth(measured: Measured) -> Image:
+def growth(measured: Measured) -> Figure:
     """Time per element against the number of elements."""
     image, axes = canvas(1, len(measured.growth), 4 * len(measured.growth), 3.2, sharey=True)
     for panel, (function, lines) in zip(axes[0], measured.growth.items(), strict=True):
@@ -106,79 +120,86 @@ def growth(measured: Measured) -> Image:
 
 
 def _listed(measured: Measured) -> list[str]:
-    """A line for each regime and reason."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """A line for each regime and reason of missed bounds."""
+    findings: dict[tuple[str, str], list[str]] = {}
     for miss in misses(measured):
-        found.setdefault((miss.regime, miss.reason or "no reason known"), []).append(miss.found)
-    return [f"- Missed, {regime}: {'; '.join(which)}: {why}." for (regime, why), which in found.items()]
+        findings.setdefault((miss.regime, miss.reason or "no reason known"), []).append(miss.finding)
+    return [f"- Missed, {regime}: {'; '.join(which)}: {why}." for (regime, why), which in findings.items()]
 
 
-def _section(name: str, told: str, corner: str, cells: Cells) -> list[str]:
-    """A heading with a table; nothing where there are no lines."""
+def _section(name: str, text: str, corner: str, cells: Cells) -> list[str]:
+    """A heading, a text and a table; empty if there are no cells."""
     if not cells:
         return []
-    columns = list(dict.fromkeys(column for line in cells.values() for column in line))
-    lines = [[key, *(line.get(column, "") for column in columns)] for key, line in cells.items()]
-    return [f"## {name}", "", told, "", *table([corner, *columns], lines), ""]
+    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
+    rows = [[key, *(row.get(column, "") for column in columns)] for key, row in cells.items()]
+    return [f"## {name}", "", text, "", *table([corner, *columns], rows), ""]
 
 
 def _cells(entries: Iterable[tuple[str, str, str]]) -> Cells:
-    made: Cells = {}
-    for line, column, cell in entries:
-        made.setdefault(line, {})[column] = cell
-    return made
+    cells: Cells = {}
+    for row, column, cell in entries:
+        cells.setdefault(row, {})[column] = cell
+    return cells
 
 
 def _elementwise(measured: Measured) -> Cells:
     names = {ALONE_32: "{what}, float32", ALONE_16: "{what}, bfloat16", REDUCED: "{what}", CALL: CALL}
-    times = [one for regime in names for one in measured.compared(regime)]
-    return _cells((one.function, names[one.regime].format(what=one.what), _ratio(one)) for one in times)
+    times = [time for regime in names for time in measured.compared(regime)]
+    return _cells((time.function, names[time.regime].format(what=time.what), _ratio(time)) for time in times)
 
 
 def _torch(measured: Measured) -> Cells:
-    times = [one for one in measured.times if "torch" in one.ratios]
-    return _cells((one.function, f"{one.what}, {one.dtype}", _ratio(one, "torch")) for one in times)
+    times = [time for time in measured.times if "torch" in time.ratios]
+    return _cells((time.function, f"{time.what}, {time.dtype}", _ratio(time, "torch")) for time in times)
 
 
 def _rows(measured: Measured) -> Cells:
-    times = [(one.function, f"{one.what}, {one.dtype}", _ratio(one)) for one in measured.compared(ROWS)]
-    memory = [(one.function, f"{one.what}, {one.case}", _both(one)) for one in measured.figures if one.what == MEMORY]
+    times = [(time.function, f"{time.what}, {time.dtype}", _ratio(time)) for time in measured.compared(SOFTMAX_FAMILY)]
+    memory = [
+        (count.function, f"{count.what}, {count.case}", _ours_and_theirs(count))
+        for count in measured.counts
+        if count.what == MEMORY
+    ]
     return _cells(times + memory)
 
 
 def _train_steps(measured: Measured) -> Cells:
-    return _cells((f"{one.what}, {one.function}", "ours / theirs", _ratio(one)) for one in measured.compared(STEPS))
+    return _cells((f"{time.what}, {time.function}", "ours / theirs", _ratio(time)) for time in measured.compared(STEPS))
 
 
 def _operations(measured: Measured) -> Cells:
-    counted = [one for one in measured.figures if one.what in (KEPT, LAYERS, TRANSCENDENTALS)]
-    entries = [(one.function, one.what, _both(one)) for one in counted]
-    above = {(one.function, one.case) for one in measured.figures if one.what == EQUATIONS and not one.within}
-    for cost in measured.costs:
-        for column, cell in _cost(cost):
-            mark = " *" if (cost.function, column.removeprefix("equations of ")) in above else ""
-            entries.append((cost.function, column, cell + mark))
-    compiled = [one for one in measured.times if one.regime == COMPILE]
-    return _cells(entries + [(one.function, f"compiling {one.what}", _seconds(one)) for one in compiled])
+    shown = (RESIDUAL_BYTES, ARRAYS_PER_LAYER, TRANSCENDENTALS)
+    entries = [
+        (count.function, count.what, _ours_and_theirs(count)) for count in measured.counts if count.what in shown
+    ]
+    above = {(count.function, count.case) for count in measured.counts if count.what == EQUATIONS and not count.within}
+    for operations in measured.operations:
+        for column, cell in _operation_cells(operations):
+            mark = " *" if (operations.function, column.removeprefix("equations of ")) in above else ""
+            entries.append((operations.function, column, cell + mark))
+    compiled = [time for time in measured.times if time.regime == COMPILE]
+    return _cells(entries + [(time.function, f"compiling {time.what}", _seconds(time)) for time in compiled])
 
 
-def _cost(cost: Costs) -> list[tuple[str, str]]:
-    ours, theirs = [cost.flops, *cost.equations], [cost.their_flops, *(cost.their_equations or [None] * 3)]
+def _operation_cells(operations: Operations) -> list[tuple[str, str]]:
+    ours = [operations.flops, *operations.equations]
+    theirs = [operations.their_flops, *(operations.their_equations or [None] * 3)]
     columns = ("operations", "equations of f", "equations of f'", "equations of f''")
     pairs = zip(columns, ours, theirs, strict=True)
     return [(column, f"{mine:.0f}" + ("" if other is None else f" / {other:.0f}")) for column, mine, other in pairs]
 
 
-def _both(one: Figure) -> str:
-    theirs = "" if one.theirs is None else f" / {amount(one, one.theirs)}"
-    return f"{amount(one, one.ours)}{theirs}{'' if one.within else ' *'}"
+def _ours_and_theirs(count: Count) -> str:
+    theirs = "" if count.theirs is None else f" / {amount(count, count.theirs)}"
+    return f"{amount(count, count.ours)}{theirs}{'' if count.within else ' *'}"
 
 
-def _ratio(one: Time, library: str = "") -> str:
-    value, low, high = one.ratios[library] if library else one.judged
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]{'' if library else MARKS[one.verdict]}"
+def _ratio(time: Time, library: str = "") -> str:
+    value, low, high = time.ratios[library] if library else time.judged
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]{'' if library else MARKS[time.verdict]}"
 
 
-def _seconds(one: Time) -> str:
-    ratio = f", {one.judged.value:.2f}" if one.ratios else ""
-    return f"{one.milliseconds / 1000:.2g}{ratio}{MARKS[one.verdict]}"
+def _seconds(time: Time) -> str:
+    ratio = f", {time.judged.value:.2f}" if time.ratios else ""
+    return f"{time.milliseconds / 1000:.2g}{ratio}{MARKS[time.verdict]}"

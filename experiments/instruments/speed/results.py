@@ -1,4 +1,4 @@
-"""What `speed` measures, and how a number is held against its bound."""
+"""The results of `speed`, and the verdicts on their bounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from .regimes import REASONS
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number of one function, beside that of jax.nn."""
+class Count:
+    """A count of one function, beside that of jax.nn."""
 
     what: str
     function: str
@@ -20,7 +20,7 @@ class Figure:
     theirs: float | None
     bound: float | None
     case: str = ""
-    """Which of several such figures of the function."""
+    """Distinguishes several such counts of the function."""
 
     @property
     def within(self) -> bool:
@@ -32,35 +32,35 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Costs:
-    """Further figures of a function, for which there is no bound."""
+class Operations:
+    """Operations and equations of a function, which have no bound here."""
 
     function: str
     flops: float
     equations: list[int]
-    """Of f, f' and f''."""
+    """Equations of f, f' and f''."""
     their_flops: float | None
     their_equations: list[int] | None
 
 
 @dataclass(frozen=True)
 class Time:
-    """How long a program takes, as ratios of medians."""
+    """The time of a program, and its ratios to those of other libraries, of medians."""
 
     regime: str
     what: str
-    """Forward, forward and backward, a sum, ..."""
+    """The program: forward, forward and backward, a sum, ..."""
     function: str
     dtype: str
     milliseconds: float
     ratios: dict[str, Interval]
-    """By what it is compared with; empty where no other library has the function."""
+    """By library; empty where no other library has the function."""
     bound: float | None
-    """Of the ratio to the first of these, or of the seconds where there is none."""
+    """On the first ratio, or on the seconds where there is none."""
 
     @property
     def judged(self) -> Interval:
-        """What the bound is for: the ratio, or seconds."""
+        """The value that is held against the bound: the first ratio, or seconds."""
         seconds = self.milliseconds / 1000
         return next(iter(self.ratios.values()), Interval(seconds, seconds, seconds))
 
@@ -75,16 +75,16 @@ class Time:
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that was measured."""
+    """All results."""
 
-    figures: list[Figure] = field(default_factory=list)
-    costs: list[Costs] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+    operations: list[Operations] = field(default_factory=list)
     times: list[Time] = field(default_factory=list)
     growth: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
     """Nanoseconds per element, forward and backward, by function, library and number of elements."""
 
     def compared(self, regime: str, what: str = "") -> list[Time]:
-        """The times of a regime that are ratios; of all its programs if none is named."""
+        """The times of a regime that have ratios; of all its programs if none is named."""
         return [time for time in self.times if time.regime == regime and time.ratios and what in ("", time.what)]
 
 
@@ -96,7 +96,7 @@ def verdict(measured: Interval, bound: float | None) -> str:
 
 
 def mean(times: Sequence[Time]) -> Interval:
-    """The geometric mean of the ratios, whose logarithms' errors add up as those of independent numbers do."""
+    """The geometric mean of the ratios; the errors of their logarithms are added as those of independent numbers."""
     value = geometric_mean([time.judged.value for time in times])
     below = sqrt(sum(log(time.judged.value / time.judged.low) ** 2 for time in times)) / len(times)
     above = sqrt(sum(log(time.judged.high / time.judged.value) ** 2 for time in times)) / len(times)

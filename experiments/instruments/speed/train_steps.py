@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from .pairs import ROWS, Programs, normal, pair
+from .pairs import ROW_FUNCTIONS, Programs, normal, pair
 from .reductions import layer_norm
 
 Model = Callable[..., tuple[Callable[[Any], Array], Any]]
-"""From activations to the loss, as a function of the weights, and the weights."""
+"""From activations to the loss, a function of the weights, and to the initial weights."""
 
 
 class Step(NamedTuple):
@@ -25,20 +25,20 @@ class Step(NamedTuple):
 
 def steps(names: Sequence[str]) -> list[Step]:
     """All nets whose activations are among the names."""
-    every = [
+    all_steps = [
         *(Step(what, (name,), model) for name in ("relu", "silu", "gelu") for what, model in FEEDFORWARD.items()),
         Step("LSTM", ("sigmoid", "tanh"), lstm),
         Step("GRU", ("sigmoid", "tanh"), gru),
         Step("transformer block", ("softmax", "gelu"), transformer),
     ]
-    return [step for step in every if set(step.functions) <= set(names)]
+    return [step for step in all_steps if set(step.functions) <= set(names)]
 
 
 def timed(step: Step) -> Callable[[], Programs]:
     """The step with the activations of both libraries."""
 
     def programs() -> Programs:
-        libraries = {name: _over_last_axis(name) if name in ROWS else pair(name) for name in step.functions}
+        libraries = {name: _over_last_axis(name) if name in ROW_FUNCTIONS else pair(name) for name in step.functions}
         return {
             library: _training(*step.model(*(libraries[name][library] for name in step.functions)))
             for library in ("jaxact", "jax.nn")
@@ -136,7 +136,7 @@ def transformer(
 
 
 def _over_last_axis(name: str) -> dict[str, Callable[[Array], Array]]:
-    return {library: lambda x, f=f: f(x, x) for library, f in ROWS[name].items()}
+    return {library: lambda x, f=f: f(x, x) for library, f in ROW_FUNCTIONS[name].items()}
 
 
 def _training(loss: Callable[[Any], Array], weights: Any) -> Callable[[], Any]:

@@ -58,8 +58,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
     return [
         "There is no published number, neither in the notes nor in CS231n, their source. The limits in the rules were "
         "fixed before the run.",
-        f"Ours depends on the machine: here a product of {max(config.widths)} columns runs at {speed:.0f} GFLOP/s. If a "
-        "machine multiplies faster relative to its exp, the share of activations is larger; so it is with a smaller "
+        f"Ours depends on the machine: here a product of {max(config.widths)} columns runs at {speed:.0f} GFLOP/s. If "
+        "a machine multiplies faster relative to its exp, the share of activations is larger; so it is with a smaller "
         "batch, as the weights have to be read all the same.",
     ]
 
@@ -79,8 +79,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         ]
         if expensive:
             sentences.append(
-                f"By themselves, on {size:,} elements, {listed([named(name) for name in expensive])} take significantly "
-                f"more than {EXPENSIVE:g} times as long as ReLU."
+                f"By themselves, on {size:,} elements, {listed([named(name) for name in expensive])} take "
+                f"significantly more than {EXPENSIVE:g} times as long as ReLU."
             )
     return sentences
 

@@ -147,8 +147,8 @@ def _caption(config: Config) -> str:
         f"Top: median steps to {config.threshold:.0%} training error, each scale at its own learning rate, with "
         f"{config.confidence:.0%} intervals over {config.seeds} fresh seeds; open triangles above the dashed line "
         f"are infinite medians: the error is not reached in {config.steps} steps. Bottom: share of units and training "
-        "examples whose slope is below 5 % of the largest, before training (lines) and after (dots); for ReLU this is the share "
-        "of zero slopes. The vertical line is LeCun's rule."
+        "examples whose slope is below 5 % of the largest, before training (lines) and after (dots); "
+        "for ReLU this is the share of zero slopes. The vertical line is LeCun's rule."
     )
     return text + (
         " Last panel: the scales at which the median net reached the error." if len(config.kinds()) > 1 else ""

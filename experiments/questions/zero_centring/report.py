@@ -138,8 +138,8 @@ def _caption(config: Config) -> str:
     return (
         "Left: share of units whose weight gradients all have one sign; solid at the start, dashed after "
         f"{config.later_step} steps. Middle: steps to {config.threshold:.0%} training error, one dot per fresh seed, "
-        f"with medians and their {config.confidence:.0%} intervals. Right: |mean| / deviation of the outputs of the hidden "
-        f"layers, for normal inputs and in nets; below the dotted line, {CENTRED:g}, counts as zero-centred."
+        f"with medians and their {config.confidence:.0%} intervals. Right: |mean| / deviation of the outputs of the "
+        f"hidden layers, for normal inputs and in nets; below the dotted line, {CENTRED:g}, counts as zero-centred."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is timed against what, regime by regime."""
+"""The comparisons of programs that are timed, by regime."""
 
 import importlib
 import subprocess
@@ -12,25 +12,24 @@ import jax
 import numpy as np
 from jax import Array
 
-from experiments.instruments.costs import both
+from experiments.instruments.costs import forward_and_backward
 from experiments.instruments.peers import JAX_NN, TORCH
 
-from . import compilations, reductions, rows_contests, train_steps
-from .pairs import ROWS, Programs, inputs, normal, pair
-from .regimes import ALONE_16, ALONE_32, BOTH, COMPILE, COMPILED, PASSES, REDUCED, REDUCTIONS, STEPS
-from .regimes import ROWS as ROWS_REGIME
+from . import compilations, reductions, softmax_family, train_steps
+from .pairs import ROW_FUNCTIONS, Programs, inputs, normal, pair
+from .regimes import ALONE_16, ALONE_32, BOTH, COMPILE, COMPILED, PASSES, REDUCED, REDUCTIONS, SOFTMAX_FAMILY, STEPS
 
 CALL, GROWTH, IMPORT = "eager call", "growth", "import"
 REGIMES = ("alone", "reduction", "rows", "steps", "compile", "call", "growth", "import")
-"""As the command line has them."""
+"""The names of the regimes on the command line."""
 FULL_SIZE = 2**21
 SMALL = 2**10
-"""Elements of a call that costs nothing but the call, and of the smallest array of the figure."""
+"""Elements of an array on which the call itself dominates, and of the smallest array of the figure."""
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Programs that take turns, ours first, and the one that it is judged by second."""
+class Comparison:
+    """Programs whose times are compared: ours first, then the one on which the verdict depends."""
 
     regime: str
     what: str
@@ -38,88 +37,88 @@ class Contest:
     dtype: str
     programs: Callable[[], Programs]
     rounds: float = 1
-    """So many times as many as asked for."""
+    """Factor on the number of rounds."""
     compiles: bool = False
-    """Whether JAX has to forget all programs before each turn."""
+    """Whether JAX's caches are cleared before each turn."""
     elements: int = 0
-    """Of a contest for the figure of time against size."""
+    """Number of elements, for the figure of time against size; otherwise 0."""
 
 
 def every(
     names: Sequence[str], size: int, largest: int, peers: Sequence[str] = (), regimes: Collection[str] = REGIMES
-) -> Iterator[Contest]:
-    """All contests of these regimes, those beside jax.nn for the names that it has."""
+) -> Iterator[Comparison]:
+    """All comparisons of these regimes; those with jax.nn for the names that it has."""
     shared = [name for name in names if name in JAX_NN]
-    rows = [name for name in names if name in ROWS]
-    made = {
+    rows = [name for name in names if name in ROW_FUNCTIONS]
+    by_regime = {
         "alone": lambda: _alone(shared, size, peers),
         "reduction": lambda: _reductions(shared, size),
         "rows": lambda: _rows(rows, size),
         "steps": lambda: _steps(names),
         "compile": lambda: _compilations(names),
-        "call": lambda: (Contest(CALL, "", name, "float32", _eager(name)) for name in shared),
+        "call": lambda: (Comparison(CALL, "", name, "float32", _eager(name)) for name in shared),
         "growth": lambda: _growth(shared, largest),
-        "import": lambda: [Contest(IMPORT, "", "jaxact", "", _imports, 0.5)] if set(JAX_NN) <= set(names) else [],
+        "import": lambda: [Comparison(IMPORT, "", "jaxact", "", _imports, 0.5)] if set(JAX_NN) <= set(names) else [],
     }
     for regime in regimes:
-        yield from made[regime]()
+        yield from by_regime[regime]()
 
 
-def _alone(names: Sequence[str], size: int, peers: Sequence[str]) -> Iterator[Contest]:
+def _alone(names: Sequence[str], size: int, peers: Sequence[str]) -> Iterator[Comparison]:
     for name in names:
         for regime, dtype in ((ALONE_32, "float32"), (ALONE_16, "bfloat16")):
             for what in PASSES:
-                yield Contest(regime, what, name, dtype, _passes(name, dtype, size, what, peers))
+                yield Comparison(regime, what, name, dtype, _passes(name, dtype, size, what, peers))
 
 
-def _reductions(names: Sequence[str], size: int) -> Iterator[Contest]:
+def _reductions(names: Sequence[str], size: int) -> Iterator[Comparison]:
     for name in names:
         for what in REDUCTIONS:
-            yield Contest(REDUCED, what, name, "float32", reductions.reduced(name, what, size))
+            yield Comparison(REDUCED, what, name, "float32", reductions.reduced(name, what, size))
 
 
-def _rows(names: Sequence[str], size: int) -> Iterator[Contest]:
+def _rows(names: Sequence[str], size: int) -> Iterator[Comparison]:
     for name in names:
-        for shape in rows_contests.SHAPES:
-            given = rows_contests.smaller(shape, size / FULL_SIZE)
+        for shape in softmax_family.SHAPES:
+            smaller = softmax_family.smaller(shape, size / FULL_SIZE)
             for dtype in ("float32", "bfloat16"):
                 for what in PASSES:
-                    programs = rows_contests.timed(name, what, given, dtype)
-                    yield Contest(ROWS_REGIME, what, f"{name} {given}", dtype, programs)
+                    programs = softmax_family.timed(name, what, smaller, dtype)
+                    yield Comparison(SOFTMAX_FAMILY, what, f"{name} {smaller}", dtype, programs)
 
 
-def _steps(names: Sequence[str]) -> Iterator[Contest]:
-    for step in train_steps.steps(names):  # where a few percent count: three times the rounds
-        yield Contest(STEPS, step.what, ", ".join(step.functions), "float32", train_steps.timed(step), 3)
+def _steps(names: Sequence[str]) -> Iterator[Comparison]:
+    for step in train_steps.steps(names):  # three times the rounds, as a few percent matter
+        yield Comparison(STEPS, step.what, ", ".join(step.functions), "float32", train_steps.timed(step), 3)
 
 
-def _compilations(names: Sequence[str]) -> Iterator[Contest]:
+def _compilations(names: Sequence[str]) -> Iterator[Comparison]:
     for name in names:
-        rounds = 0.5 if name in JAX_NN or name in ROWS else 0.3
+        rounds = 0.5 if name in JAX_NN or name in ROW_FUNCTIONS else 0.3
         for what in COMPILED:
-            yield Contest(COMPILE, what, name, "float32", compilations.timed(name, what), rounds, True)
+            yield Comparison(COMPILE, what, name, "float32", compilations.timed(name, what), rounds, True)
 
 
-def _growth(names: Sequence[str], largest: int) -> Iterator[Contest]:
+def _growth(names: Sequence[str], largest: int) -> Iterator[Comparison]:
     for name in [name for name in ("relu", "silu", "gelu") if name in names]:
         elements = SMALL
         while elements <= largest:
             programs = _passes(name, "float32", elements, BOTH, ())
-            yield Contest(GROWTH, BOTH, name, "float32", programs, elements=elements)
+            yield Comparison(GROWTH, BOTH, name, "float32", programs, elements=elements)
             elements *= 4
 
 
 def _passes(name: str, dtype: str, size: int, what: str, peers: Sequence[str]) -> Callable[[], Programs]:
-    def programs() -> Programs:
+    def make() -> Programs:
         x, tangent = inputs(name, (size,), dtype), normal((size,), dtype, 1)
         given = (x, tangent) if what == BOTH else (x,)
-        runs = {library: jax.jit(both(f) if what == BOTH else f) for library, f in pair(name).items()}
-        made: Programs = {library: partial(run, *given) for library, run in runs.items()}
+        runs = {library: jax.jit(forward_and_backward(f) if what == BOTH else f) for library, f in pair(name).items()}
+        programs: Programs = {library: partial(run, *given) for library, run in runs.items()}
         if "torch" in peers and name in TORCH:
-            made["torch"] = _torch(name, x, tangent, what == BOTH)
-        return made
+            programs["torch"] = _torch(name, x, tangent, what == BOTH)
+        return programs
 
-    return programs
+    return make
 
 
 def _torch(name: str, x: Array, tangent: Array, backward: bool) -> Callable[[], Any]:
@@ -148,6 +147,6 @@ def _eager(name: str) -> Callable[[], Programs]:
 
 
 def _imports() -> Programs:
-    """Seconds that Python takes to start and import, so that the difference is what jaxact adds."""
+    """Programs that start Python and import: the difference is what jaxact adds."""
     run = lambda what: lambda: subprocess.run([sys.executable, "-c", f"import {what}"], check=True) and None  # noqa: E731
     return {"jaxact": run("jax, equinox, jaxact"), "jax and equinox": run("jax, equinox")}
