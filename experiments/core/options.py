@@ -40,8 +40,8 @@ class Output:
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
-        if len(given := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
-            raise ValueError(f"{listed(given)} were given, but one size is expected.")
+        if len(flags := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
+            raise ValueError(f"{listed(flags)} were given, but one size is expected.")
         devices.check(self.devices)
 
     @property

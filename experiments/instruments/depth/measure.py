@@ -102,19 +102,19 @@ def elementwise() -> list[str]:
 
 def schemes(facts: Facts, function: Elementwise, width: int) -> dict[str, tuple[float, float, float]]:
     """sigma_w, sigma_b and the first layer's second moment, for each scheme that exists for the activation."""
-    found: dict[str, tuple[float, float, float]] = {}
+    by_name: dict[str, tuple[float, float, float]] = {}
     for mode in ("forward", "backward", "compromise"):
         try:
-            found[mode] = init.gain(function, mode), 0.0, 1.0
+            by_name[mode] = init.gain(function, mode), 0.0, 1.0
         except ValueError:  # step has no gradient
             continue
     if points := list(_edges_of_chaos(function)):
         point = next((point for point in points if point.stability <= 1 + 1e-6), points[0])
-        found["edge of chaos"] = point.sigma_w, point.sigma_b, point.length
-    found["Equinox"] = 1 / sqrt(3), 1 / sqrt(3 * width), 1.0
+        by_name["edge of chaos"] = point.sigma_w, point.sigma_b, point.length
+    by_name["Equinox"] = 1 / sqrt(3), 1 / sqrt(3 * width), 1.0
     if facts.name in TORCH:
-        found["PyTorch"] = TORCH[facts.name], 0.0, 1.0
-    return found
+        by_name["PyTorch"] = TORCH[facts.name], 0.0, 1.0
+    return by_name
 
 
 def _edges_of_chaos(function: Elementwise) -> Iterator[init.Critical]:

@@ -111,9 +111,9 @@ def _growth(names: Sequence[str], largest: int) -> Iterator[Comparison]:
 def _passes(name: str, dtype: str, size: int, what: str, peers: Sequence[str]) -> Callable[[], Programs]:
     def make() -> Programs:
         x, tangent = inputs(name, (size,), dtype), normal((size,), dtype, 1)
-        given = (x, tangent) if what == BOTH else (x,)
+        arguments = (x, tangent) if what == BOTH else (x,)
         runs = {library: jax.jit(forward_and_backward(f) if what == BOTH else f) for library, f in pair(name).items()}
-        programs: Programs = {library: partial(run, *given) for library, run in runs.items()}
+        programs: Programs = {library: partial(run, *arguments) for library, run in runs.items()}
         if "torch" in peers and name in TORCH:
             programs["torch"] = _torch(name, x, tangent, what == BOTH)
         return programs
@@ -123,17 +123,17 @@ def _passes(name: str, dtype: str, size: int, what: str, peers: Sequence[str]) -
 
 def _torch(name: str, x: Array, tangent: Array, backward: bool) -> Callable[[], Any]:
     torch = importlib.import_module("torch")
-    theirs, given = TORCH[name]
+    theirs, parameters = TORCH[name]
     function = getattr(torch.nn.functional, theirs)
     to_torch = lambda a: torch.from_numpy(np.array(a, "float32")).to(getattr(torch, str(a.dtype)))  # noqa: E731
     point, along = to_torch(x).requires_grad_(backward), to_torch(tangent)
 
     def forward() -> None:
         with torch.no_grad():
-            function(point, **given)
+            function(point, **parameters)
 
     def passes() -> None:
-        torch.autograd.grad(function(point, **given), point, along)
+        torch.autograd.grad(function(point, **parameters), point, along)
 
     return passes if backward else forward
 

@@ -39,8 +39,10 @@ def reduced(name: str, what: str, size: int) -> Callable[[], Programs]:
 
     def programs() -> Programs:
         shape = (max(1, size // WIDTH), WIDTH)
-        given = inputs(name, shape), abs(normal((WIDTH,), seed=1)), normal(shape, seed=2)
-        runs = {library: jax.jit(lambda *given, f=f: REDUCED[what](f, *given)) for library, f in pair(name).items()}
-        return {library: lambda run=run: run(*given) for library, run in runs.items()}
+        arguments = inputs(name, shape), abs(normal((WIDTH,), seed=1)), normal(shape, seed=2)
+        runs = {
+            library: jax.jit(lambda *arguments, f=f: REDUCED[what](f, *arguments)) for library, f in pair(name).items()
+        }
+        return {library: lambda run=run: run(*arguments) for library, run in runs.items()}
 
     return programs

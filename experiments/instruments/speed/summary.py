@@ -40,7 +40,7 @@ def misses(measured: Measured) -> list[Miss]:
         if (times := measured.compared(name, what)) and verdict(mean(times), bound) == "NO"
     ]
     timed = [Miss(time.regime, time_text(time), time.reason) for time in measured.times if time.verdict == "NO"]
-    counted = [Miss(one.what, _count_text(one), one.reason) for one in measured.counts if not one.within]
+    counted = [Miss(count.what, _count_text(count), count.reason) for count in measured.counts if not count.within]
     return means + timed + counted
 
 
