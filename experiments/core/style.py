@@ -1,7 +1,8 @@
-"""How figures look: one palette, one canvas, SVG text."""
+"""How figures look: one palette, one canvas, SVG text or a small PNG."""
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
+from PIL import Image, PngImagePlugin
 
 from .statistics import Interval
 
@@ -99,6 +101,24 @@ def svg(figure: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+def png(figure: Figure, shown: str) -> bytes:
+    """The figure as a PNG of 64 colours, with this text in it; 10 inches are sharp on 800 pixels of a page."""
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(drawn, format="png", dpi=160)
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Description", shown)
+    few = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(packed, format="png", optimize=True, pnginfo=told)
+    return packed.getvalue()
+
+
+def description(path: Path) -> str:
+    """The text that `png` wrote into the picture."""
+    with Image.open(path) as picture:
+        return str(picture.info["Description"])
+
+
 def listed(words: Sequence[str]) -> str:
     """Words as in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -120,7 +140,7 @@ def whiskers(
     axes.errorbar(
         [place for place, _ in shown],
         values,
-        yerr=[below, above],
+        yerr=[below.tolist(), above.tolist()],
         fmt="o:" if borrowed else "o-",
         markerfacecolor="white" if borrowed else color(activation),
         capsize=2.5,

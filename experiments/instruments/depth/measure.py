@@ -50,7 +50,7 @@ class Config:
     functions: tuple[str, ...] = ()
     """Activations; all that work element by element if empty."""
     out: Path = Path("results")
-    """Folder for depth.md, depth.json and depth.svg."""
+    """Folder for depth.md, depth.json and depth.png."""
 
     def __post_init__(self) -> None:
         """Say in one sentence what cannot be run."""
