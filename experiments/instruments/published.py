@@ -19,6 +19,7 @@ FOLDER = ROOT / "experiments" / "measured"
 ORDERS = ("f", "f'", "f''")
 TYPES = ("float32", "bfloat16")
 """Of the tables in README.md."""
+DTYPES = ("float16", "bfloat16", "float32", "float64")
 LIBRARIES = ("jaxact", "jax.nn", "torch")
 BEGIN = "<!-- errors, made by: python -m experiments.instruments.published -->"
 END = "<!-- end of errors -->"
@@ -45,18 +46,17 @@ class Line(NamedTuple):
 
 
 def lines(table: str) -> Iterator[Line]:
-    """Of the Markdown that the accuracy command writes."""
-    names: list[str] = []
-    for row in map(markdown.cells, table.splitlines()):
-        if row[:1] == ["function"]:
-            names = row if "worst ulp" in row else []  # another command's table is none of errors
-        elif names and row and row[0] != "---":
-            cell = dict(zip(names, row, strict=True))
-            for order, error in zip(cell["order"].split(" / "), cell["worst ulp"].split(" / "), strict=True):
-                if order in ORDERS:  # and no slope by a parameter
+    """Of the Markdown that the accuracy command writes, which has a column for each type: "float32 f / f'"."""
+    for cell in markdown.records(table):
+        columns = [name.split(" ", 1) for name in cell if name.startswith(DTYPES) and cell[name]]
+        columns = [(dtype, told.split(" / ")) for dtype, told in columns if told.split(" / ")[0] in ORDERS]
+        counts = cell["inputs"].split(" / ") if columns else []
+        for (dtype, orders), inputs in zip(columns, counts, strict=True):
+            errors = cell[f"{dtype} {' / '.join(orders)}"].partition(" (raw")[0].split(" / ")
+            for order, error in zip(orders, errors, strict=True):
+                if error != "-":
                     worst = float("inf") if error == "bad" else float(error)
-                    counted = ORDERS.index(order), int(cell["inputs"])
-                    yield Line(cell["library"], cell["function"], cell["dtype"], *counted, worst)
+                    yield Line(cell["library"], cell["function"], dtype, ORDERS.index(order), int(inputs), worst)
 
 
 def measured(folder: Path = FOLDER) -> Worst:

@@ -7,10 +7,19 @@ import pytest
 from experiments.instruments.published import END, FOLDER, LIBRARIES, ROOT, lines, measured, renew
 from jaxact import CATALOGUE
 
-HEAD = "| function | parameters | library | dtype | inputs | order | worst ulp |\n| --- |\n"
-BY_ALPHA = "| elu |  | jaxact | float32 | 7 | by alpha | 3 |\n"
-RELU = "| relu |  | jaxact | float32 | 7 | f | 0 |\n"
-MISH = "| mish | a=1 | jax.nn | float16 | 8 | f' / f'' | 9.5 / bad |\n"
+TABLE = """# Title
+
+Words | and words
+
+| function | parameters | library | float16 f' / f'' | float32 f' / f'' | float32 by parameters | inputs |
+| --- | --- | --- | --- | --- | --- | --- |
+| relu |  | jaxact |  | 0 / 0.25 (raw 1 / 1) | alpha 3 | 7 |
+| mish | a=1 | jax.nn | 9.5 / bad | - / 4 |  | 8 / 9 |
+
+| function | equations of f' | forward, float32 |
+| --- | --- | --- |
+| relu | 3 | 0.5 |
+"""
 
 
 def test_nothing_is_typed_by_hand_or_stale() -> None:
@@ -33,14 +42,17 @@ def test_one_in_512_of_all_float32_numbers_was_measured() -> None:
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
-    (tmp_path / "one.md").write_text(f"# Title\n\nWords | and words\n\n{HEAD}{RELU}{BY_ALPHA}{MISH}")
-    assert list(lines((tmp_path / "one.md").read_text())) == [
-        ("jaxact", "relu", "float32", 0, 7, 0.0),
+    assert list(lines(TABLE)) == [
+        ("jaxact", "relu", "float32", 1, 7, 0.0),
+        ("jaxact", "relu", "float32", 2, 7, 0.25),
         ("jax.nn", "mish", "float16", 1, 8, 9.5),
         ("jax.nn", "mish", "float16", 2, 8, float("inf")),
+        ("jax.nn", "mish", "float32", 2, 9, 4.0),
     ]
-    (tmp_path / "two.md").write_text(HEAD + RELU.replace("| 0 |", "| 0.25 |"))
-    assert measured(tmp_path)["jaxact", "relu", "float32", 0] == 0.25
+    (tmp_path / "one.md").write_text(TABLE)
+    (tmp_path / "two.md").write_text(TABLE.replace("0 / 0.25", "0.125 / 0"))
+    worst = measured(tmp_path)
+    assert [worst["jaxact", "relu", "float32", order] for order in (1, 2)] == [0.125, 0.25]
 
 
 def test_a_file_without_a_table_is_refused() -> None:

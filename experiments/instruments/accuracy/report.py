@@ -25,16 +25,15 @@ from .ulps import BINS, EDGES, TRUSTED
 
 LINES = {"jax.nn": ("#D55E00", "-"), "torch": (SPARE, ":"), "jaxact": ("#0072B2", "-")}
 """How libraries are drawn, the last one on top."""
-HEADER = ["function", "parameters", "library", "dtype", "inputs", "order", "worst ulp", "raw ulp", "bound", "within"]
-HEADER += ["reference"]
 DRAWN = ["float16", "bfloat16", "float32"]
 """The last of these that was measured has a figure."""
 MOST_ULP = 1e9
 """The top of the figures: beyond it, and where results are bad, nothing is right."""
 MEASURE = (
-    "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
-    "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. "
-    "The measure is described in `experiments/ulps.py`; `accuracy.json` has where the worst errors are."
+    "Largest errors in ulp. In float32 and float64 a change of x by 2 ulp is excused; the raw error, given where it is "
+    "larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. Inputs are those "
+    "of each type. The measure is described in `experiments/instruments/accuracy/ulps.py`; `accuracy.json` has all "
+    "bounds and where the worst errors are."
 )
 TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)
 
@@ -72,14 +71,11 @@ def show(measured: Measured, console: Console) -> None:
     heading = "Largest error in ulp of " + ", ".join(ORDERS[order] for order in orders)
     slopes = ["float32, by parameters"] if any(row.by for row in measured.rows) else []
     table = RichTable("function", "library", *dtypes, *slopes, title=heading, title_justify="left")
-    lines: dict[tuple[str, str], list[Row]] = {}
-    for row in measured.rows:
-        lines.setdefault((_called(row), row.library), []).append(row)
-    for (called, library), line in lines.items():
+    for line in _together(measured.rows):
         known = {(row.dtype, row.order): row for row in line if not row.by}
         cells = ["  ".join(_short(known.get((dtype, order))) for order in orders) for dtype in dtypes]
         cells += ["  ".join(f"{row.by} {_short(row)}" for row in line if row.by)] if slopes else []
-        table.add_row(called, library, *cells)
+        table.add_row(_called(line[0]), line[0].library, *cells)
     console.print(table)
     for row in measured.missed:
         console.print(f"[red]{_missed(row)}[/red]")
@@ -93,8 +89,7 @@ def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     lines += [f"{MEASURE} {' '.join(sentences(measured))}", ""]
     lines += [f"- {_missed(row)}" for row in measured.missed]
     lines += [""] if measured.missed else []
-    lines += markdown_table(HEADER, map(_cells, _together(measured.rows)))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_table(measured.rows)]) + "\n"
 
 
 def as_json(measured: Measured, facts: dict[str, Any]) -> str:
@@ -118,6 +113,8 @@ def sentences(measured: Measured) -> list[str]:
             f"The float64 reference was checked against arbitrary precision at {points:,} points; it is off by at most "
             f"{relative:.1e} ({where}), and {TRUSTED:g} is allowed."
         )
+    else:
+        found.append("The float64 reference was not checked against arbitrary precision.")
     orders = sorted({row.order for row in measured.rows if not row.by})
     for one in measured.references:
         failed = [ORDERS[order] for order in orders if one.standing(order) == "failed"]
@@ -178,29 +175,46 @@ def _place(x: float) -> float:
 
 
 def _together(rows: Sequence[Row]) -> list[list[Row]]:
-    """The orders of one function, at one set of parameters, in one type: a line of the table."""
-    lines: dict[tuple[str, ...], list[Row]] = {}
+    """All of one function, at one set of parameters, in one library: a line of the table."""
+    lines: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        lines.setdefault((_called(row), row.library, row.dtype, row.by), []).append(row)
+        lines.setdefault((_called(row), row.library), []).append(row)
     return list(lines.values())
 
 
-def _cells(rows: list[Row]) -> list[str]:
-    first, joined = rows[0], " / ".join
-    bounds = [f"{row.bound:.4g}" for row in rows if row.bound is not None]
-    return [
-        first.function,
-        ", ".join(f"{name}={value:g}" for name, value in first.parameters.items()),
-        first.library,
-        first.dtype,
-        str(first.inputs),
-        joined(row.label for row in rows),
-        joined("bad" if row.bad else f"{row.worst:.3g}" for row in rows),
-        joined(f"{row.raw:.3g}" for row in rows) if any(row.raw > row.worst for row in rows) else "",
-        joined(bounds),
-        "" if not bounds else "yes" if all(row.within for row in rows) else "NO",
-        first.reference,
-    ]
+def _table(rows: Sequence[Row]) -> list[str]:
+    """A column for each type, with the errors of all orders side by side."""
+    dtypes = list(dict.fromkeys(row.dtype for row in rows))
+    orders = sorted({row.order for row in rows if not row.by})
+    header = ["function", "parameters", "library"]
+    header += [f"{dtype} {' / '.join(ORDERS[order] for order in orders)}" for dtype in dtypes]
+
+    def cells(line: list[Row]) -> list[str]:
+        by_x = {dtype: {row.order: row for row in line if row.dtype == dtype and not row.by} for dtype in dtypes}
+        found = [known for known in by_x.values() if known]
+        bounds = [row.bound for row in by_x.get("float32", {}).values()]
+        return [
+            line[0].function,
+            ", ".join(f"{name}={value:g}" for name, value in line[0].parameters.items()),
+            line[0].library,
+            *(_errors([known.get(order) for order in orders]) if known else "" for known in by_x.values()),
+            ", ".join(f"{row.by} {_error(row, row.worst)}" for row in line if row.by),
+            " / ".join(f"{bound:.4g}" for bound in bounds if bound is not None),
+            " / ".join(str(next(iter(known.values())).inputs) for known in found),
+        ]
+
+    return markdown_table([*header, "float32 by parameters", "float32 bounds", "inputs"], map(cells, _together(rows)))
+
+
+def _errors(rows: Sequence[Row | None]) -> str:
+    """A dash where there is none, and behind them the raw errors if these are others."""
+    worst = " / ".join(_error(row, row.worst) if row else "-" for row in rows)
+    raw = " / ".join(_error(row, row.raw) if row else "-" for row in rows)
+    return f"{worst} (raw {raw})" if raw != worst else worst
+
+
+def _error(row: Row, error: float) -> str:
+    return "bad" if row.bad else f"{error:.3g}"
 
 
 def _called(row: Row) -> str:
