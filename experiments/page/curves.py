@@ -17,11 +17,10 @@ import numpy as np
 
 from experiments.core.markdown import records
 from experiments.core.progress import Progress
+from experiments.core.provenance import MEASURED
 from experiments.instruments.accuracy.implementations import Parameters, held, ours, peer
 from experiments.instruments.accuracy.reference import differences, moves_nearly, nearest, truths
 from experiments.instruments.accuracy.ulps import Results, domain, errors, floors, relief
-from experiments.instruments.catalogue import number
-from experiments.instruments.published import FOLDER
 from jaxact import CATALOGUE, Facts
 
 GRID = np.linspace(-8, 8, 257, dtype="float32")
@@ -53,7 +52,7 @@ Curves = Sequence[np.ndarray]
 def explored(progress: Progress, names: Sequence[str] = ()) -> dict[str, Any]:
     """All of it, for all elementwise activations if none is named, ready for JSON."""
     chosen = [facts for facts in CATALOGUE.values() if facts.elementwise and (not names or facts.name in names)]
-    costs = _costs((FOLDER / "speed.md").read_text("utf-8"))
+    costs = _costs((MEASURED / "speed.md").read_text("utf-8"))
     functions = {}
     for done, facts in enumerate(chosen):
         progress(done / len(chosen), facts.name)
@@ -200,5 +199,5 @@ def _number(value: float) -> str:
     """To four digits, as people write it."""
     if math.isnan(value):
         return "none"
-    text = number(float(f"{value:.4g}")).replace("inf", "\u221e")
+    text = f"{float(f'{value:.4g}'):g}".replace("inf", "\u221e")
     return text.replace("-", "\u2212") if text != "-0" else "0"

@@ -1,15 +1,15 @@
 """What is committed of measurements is small enough to be read, and its pictures are not stale."""
 
+from experiments.core.provenance import MEASURED
 from experiments.core.style import description
 from experiments.instruments.depth.report import SHOWN
-from experiments.instruments.published import FOLDER
 from jaxact import CATALOGUE
 
-PICTURES = sorted(FOLDER.glob("*.png"))
+PICTURES = sorted(MEASURED.glob("*.png"))
 
 
 def test_tables_are_few_and_pictures_small() -> None:
-    tables = [path for path in FOLDER.iterdir() if path not in PICTURES]
+    tables = [path for path in MEASURED.iterdir() if path not in PICTURES]
     assert {path.suffix for path in tables} == {".md"}
     assert sum(len(path.read_text("utf-8").splitlines()) for path in tables) < 3000
     assert max(path.stat().st_size for path in PICTURES) < 200_000

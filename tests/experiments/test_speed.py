@@ -14,7 +14,7 @@ from experiments.__main__ import main
 from experiments.core import markdown, paired_timing
 from experiments.core.statistics import Interval
 from experiments.instruments import costs as figures
-from experiments.instruments.published import costs
+from experiments.instruments.readmes.measured import costs
 from experiments.instruments.speed import contests, pairs, rows_contests
 from experiments.instruments.speed import report as speed_report
 from experiments.instruments.speed.contests import Contest

@@ -35,7 +35,7 @@ from experiments.instruments.accuracy.ulps import (
     worst,
 )
 from experiments.instruments.peers import JAX_NN, TORCH
-from experiments.instruments.published import lines
+from experiments.instruments.readmes.measured import lines
 from jaxact import CATALOGUE
 
 QUIET: Any = lambda fraction, doing: None  # noqa: E731

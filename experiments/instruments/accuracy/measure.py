@@ -26,12 +26,12 @@ import tyro
 
 from experiments.core import checks
 from experiments.core.progress import Progress, part
-from experiments.instruments.published import ORDERS
 from jaxact import CATALOGUE, Facts
 
 from .implementations import Implementation, Parameters, held, in_float64, missing, ours, peer, program
 from .sweep import Tally, at_zeros, host_results, moves_of, strided, strided_on_host, swept, tally, tiled
 from .ulps import (
+    ORDERS,
     TRUSTED,
     Relief,
     bound,

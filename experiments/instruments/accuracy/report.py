@@ -20,8 +20,8 @@ from experiments.core.result import plain, write
 from experiments.core.style import SPARE, canvas, legend, svg, title
 
 from . import measure as accuracy
-from .measure import ORDERS, Config, Measured, Row, run
-from .ulps import BINS, EDGES, TRUSTED
+from .measure import Config, Measured, Row, run
+from .ulps import BINS, EDGES, ORDERS, TRUSTED
 
 LINES = {"jax.nn": ("#D55E00", "-"), "torch": (SPARE, ":"), "jaxact": ("#0072B2", "-")}
 """How libraries are drawn, the last one on top."""

@@ -1,34 +1,19 @@
-"""What was measured, in the README: tables made from those in `experiments/measured`.
-
-`python -m experiments accuracy` and others write such tables; `python -m experiments.instruments.published` takes from
-all of them the worst error of each function and renews the tables in README.md. Tests check that nothing in it was
-typed or has gone stale.
-"""
+"""What was measured, in the READMEs: tables made from the reports in `experiments/measured`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.core import markdown
+from experiments.core.provenance import MEASURED
+from experiments.instruments.accuracy.ulps import ORDERS
 from jaxact import CATALOGUE
 
-from .catalogue import between
-
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "measured"
-ORDERS = ("f", "f'", "f''")
 TYPES = ("float32", "bfloat16")
-"""Of the tables in README.md."""
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 LIBRARIES = ("jaxact", "jax.nn", "torch")
-BEGIN = "<!-- errors, made by: python -m experiments.instruments.published -->"
-END = "<!-- end of errors -->"
-BEGIN_COSTS = "<!-- costs, made by: python -m experiments.instruments.published -->"
-END_COSTS = "<!-- end of costs -->"
-BEGIN_GAINS = "<!-- gains, made by: python -m experiments.instruments.published -->"
-END_GAINS = "<!-- end of gains -->"
-BEGIN_VERDICTS = "<!-- verdicts, made by: python -m experiments.instruments.published -->"
-END_VERDICTS = "<!-- end of verdicts -->"
+WELL_KNOWN = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "silu", "gelu", "gelu_exact", "softplus", "mish")
+"""The functions of the first README's table."""
 
 Worst = dict[tuple[str, str, str, int], float]
 """The largest error by library, function, type and order; infinite where a result was bad."""
@@ -59,8 +44,8 @@ def lines(table: str) -> Iterator[Line]:
                     yield Line(cell["library"], cell["function"], dtype, ORDERS.index(order), int(inputs), worst)
 
 
-def measured(folder: Path = FOLDER) -> Worst:
-    """The worst of all tables."""
+def worst_errors(folder: Path = MEASURED) -> Worst:
+    """The worst of all accuracy reports in a folder."""
     worst: Worst = {}
     for path in sorted(folder.glob("*.md")):
         for library, function, dtype, order, _, error in lines(path.read_text("utf-8")):
@@ -69,8 +54,8 @@ def measured(folder: Path = FOLDER) -> Worst:
     return worst
 
 
-def table(worst: Worst) -> str:
-    """The README's: errors of value, f' and f'' beside those of the peers."""
+def errors(worst: Worst) -> str:
+    """Errors of value, f' and f'' beside those of the peers."""
     shown = [library for library in LIBRARIES if any(key[0] == library for key in worst)]
     head = ["function", *(f"{library} {dtype}" for dtype in TYPES for library in shown)]
     rows = [
@@ -81,8 +66,27 @@ def table(worst: Worst) -> str:
     return "\n".join(markdown.table(head, rows))
 
 
+def in_short(worst: Worst, report: str) -> str:
+    """What the well-known functions err and cost, beside jax.nn's, from all accuracy reports and that of `speed`."""
+    records = list(markdown.records(report))
+    kept = {record["function"]: record["bytes kept"].removesuffix(" *") for record in records if "bytes kept" in record}
+    times = {record["function"]: record for record in records if "forward and backward, float32" in record}
+    columns = [(library, dtype) for dtype in TYPES for library in LIBRARIES[:2]]
+    head = ["function", *(f"{library}, {dtype}" for library, dtype in columns), "bytes kept"]
+    rows = [
+        [
+            f"`{name}`",
+            *(_cell(worst, library, name, dtype, 2) for library, dtype in columns),
+            kept[name],
+            *(times[name][f"forward and backward, {dtype}"].rstrip(" *?") for dtype in TYPES),
+        ]
+        for name in WELL_KNOWN
+    ]
+    return "\n".join(markdown.table([*head, *(f"time, {dtype}" for dtype in TYPES)], rows))
+
+
 def costs(report: str) -> str:
-    """The README's: memory and time beside jax.nn's, from what `python -m experiments speed --timed` wrote."""
+    """Memory and time beside jax.nn's, from what `python -m experiments speed --timed` wrote."""
     records = list(markdown.records(report))
     summary = [record for record in records if "regime" in record]
     times = {record["function"]: record for record in records if "forward and backward, float32" in record}
@@ -96,48 +100,39 @@ def costs(report: str) -> str:
     rows = [cells(record) for record in records if " / " in record.get("bytes kept", "")]
     head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in TYPES)]
     told = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
-    return _folded(told, "Beside jax.nn", markdown.table(head, rows))
+    calls = [line for line in report.splitlines() if line.startswith("- ") and not line.startswith("- Missed")]
+    return "\n".join([*told, "", *calls, "", *markdown.folded("Function by function", markdown.table(head, rows))])
 
 
 def gains(report: str) -> str:
-    """The README's: every gain, and which of them keep a signal over many layers, from what `depth` wrote."""
+    """Every gain, and which of them keep a signal over many layers, from what `depth` wrote."""
     found: dict[str, dict[str, str]] = {}
     schemes: list[str] = []
     for cells in map(markdown.cells, report.splitlines()):
         if len(cells) == 8 and cells[2][0].isdigit():
             function, scheme, sigma_w, sigma_b, length, _, _, kept = cells
+            if scheme == "Equinox":  # 1 / sqrt(3) for every function
+                continue
             schemes += [scheme] if scheme not in schemes else []
             number = f"{sigma_w}, {sigma_b} at {length}" if scheme == "edge of chaos" else sigma_w
             found.setdefault(function, {})[scheme] = f"**{number}**" if kept == "yes" else number
     told = [line for line in report.splitlines() if line.startswith("- ")]
     rows = [[f"`{name}`", *(row.get(scheme, "") for scheme in schemes)] for name, row in found.items()]
-    return _folded(told, "All gains", markdown.table(["function", *schemes], rows))
+    return "\n".join([*told, "", *markdown.folded("All gains", markdown.table(["function", *schemes], rows))])
 
 
 def verdicts(report: str) -> str:
-    """The README's: claim by claim how it fared, and the commands that ask again, from the study's report.md."""
+    """Claim by claim how it fared, and the commands that ask again, from the study's report.md."""
     lead, short, every, commands = report.split("\n\n")
-    number, link = len(every.splitlines()) - 2, "[study.md](experiments/measured/study.md)"
+    number, link = len(every.splitlines()) - 2, "[study.md](measured/study.md)"
     where = f"All {number} verdicts, with nets, data and what was measured: {link}."
-    return _folded([lead, "", short, "", where], "The commands that ask again", commands.splitlines())
+    again = markdown.folded("The commands that ask again", commands.splitlines())
+    return "\n".join([lead, "", short, "", where, "", *again])
 
 
-def _folded(told: list[str], summary: str, lines: list[str]) -> str:
-    """Sentences, and a table that a page shows when asked."""
-    return "\n".join([*told, "", f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"])
-
-
-def renew(readme: str, worst: Worst) -> str:
-    """The README with its tables made anew."""
-    readme = between(readme, BEGIN, table(worst), END)
-    readme = between(readme, BEGIN_GAINS, gains((FOLDER / "depth.md").read_text("utf-8")), END_GAINS)
-    readme = between(readme, BEGIN_VERDICTS, verdicts((FOLDER / "study.md").read_text("utf-8")), END_VERDICTS)
-    return between(readme, BEGIN_COSTS, costs((FOLDER / "speed.md").read_text("utf-8")), END_COSTS)
-
-
-def _cell(worst: Worst, library: str, name: str, dtype: str) -> str:
-    found = [worst.get((library, name, dtype, order)) for order in range(3)]
-    return " / ".join(map(_short, found)) if found != [None] * 3 else ""
+def _cell(worst: Worst, library: str, name: str, dtype: str, orders: int = 3) -> str:
+    found = [worst.get((library, name, dtype, order)) for order in range(orders)]
+    return " / ".join(map(_short, found)) if any(error is not None for error in found) else ""
 
 
 def _short(error: float | None) -> str:
@@ -146,8 +141,3 @@ def _short(error: float | None) -> str:
     if error == float("inf"):
         return "bad"
     return f"{error:.2g}" if error < 100 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
-
-
-if __name__ == "__main__":
-    README = ROOT / "README.md"
-    README.write_text(renew(README.read_text("utf-8"), measured()), "utf-8")
