@@ -37,6 +37,8 @@ from experiments.instruments.accuracy.ulps import (
 from experiments.instruments.peers import JAX_NN, TORCH
 from jaxact import CATALOGUE
 
+pytestmark = pytest.mark.optimised
+
 QUIET: Any = lambda fraction, doing: None  # noqa: E731
 EVERYWHERE = (-np.inf, np.inf)
 
