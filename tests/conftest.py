@@ -20,7 +20,7 @@ TESTS = count(1)
 def compile_quickly(request: pytest.FixtureRequest) -> None:
     """Tests of behaviour compile without most optimisations, in two thirds of the time."""
     quickly = "optimised" not in request.keywords
-    if jax.config.jax_disable_most_optimizations != quickly:  # pyright: ignore[reportAttributeAccessIssue]
+    if jax.config.values["jax_disable_most_optimizations"] != quickly:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", quickly)
 

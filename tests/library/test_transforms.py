@@ -27,6 +27,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, slope
 
+pytestmark = pytest.mark.optimised
+
 repeatable = pytest.mark.parametrize(  # one key draws other numbers for a row than for all rows at once
     "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
 )
