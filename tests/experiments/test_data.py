@@ -219,6 +219,7 @@ def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.Ca
     assert "nowhere, but an existing folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(OWN, FEWER)
 def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
     _write_binary(tmp_path)
@@ -233,6 +234,7 @@ def test_a_convolutional_net_races_on_cifar10(tmp_path: Path) -> None:
         assert "25% training error" in claim.measure
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(OWN)
 def test_all_questions_can_be_asked_of_other_data(tmp_path: Path) -> None:
     _write_idx(tmp_path)

@@ -42,6 +42,8 @@ from experiments.instruments.speed.results import Figure, Measured, Time, mean
 from experiments.instruments.speed.summary import misses, summary
 from experiments.page.curves import _costs
 
+pytestmark = pytest.mark.optimised
+
 
 class Clock:
     """Time that passes only when a program says so."""
@@ -199,6 +201,7 @@ def test_command_writes_tables_and_fails_where_a_bound_is_missed(
         Config(functions=("glu",))
 
 
+@pytest.mark.slow
 def test_command_tells_times_of_every_regime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_contests, "SHAPES", ((16, 64),))
     monkeypatch.setattr(figures, "layers", lambda f: 1.0)
@@ -247,6 +250,7 @@ def chosen() -> list[Contest]:
     return [*of_one_shape, *steps.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contest", chosen(), ids=lambda c: f"{c.regime}-{c.what}-{c.function}-{c.dtype}")
 def test_both_programs_of_a_contest_compute_the_same(contest: Contest) -> None:
     """To the digits of the type, and those that jax.nn has."""

@@ -38,6 +38,8 @@ from experiments.instruments.peers import JAX_NN, TORCH
 from experiments.instruments.readmes.measured import lines
 from jaxact import CATALOGUE
 
+pytestmark = pytest.mark.optimised
+
 QUIET: Any = lambda fraction, doing: None  # noqa: E731
 EVERYWHERE = (-np.inf, np.inf)
 
