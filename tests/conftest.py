@@ -17,6 +17,15 @@ TESTS = count(1)
 
 
 @pytest.fixture(autouse=True)
+def compile_quickly(request: pytest.FixtureRequest) -> None:
+    """Tests of behaviour compile without most optimisations, in two thirds of the time."""
+    quickly = "optimised" not in request.keywords
+    if jax.config.values["jax_disable_most_optimizations"] != quickly:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", quickly)
+
+
+@pytest.fixture(autouse=True)
 def forget_programs() -> Iterator[None]:
     """All programs of all tests together would take more memory than there is."""
     yield

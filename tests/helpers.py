@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -38,6 +38,17 @@ CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for 
 functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+COMMON = {"relu", "sigmoid", "tanh", "gelu", "gelu_exact", "silu", "softplus", "elu", "mish", "hard_tanh", "leaky_relu"}
+COMMON |= {"softmax", "log_softmax", "logsumexp", "cross_entropy_from_logits", "sparsemax", "swiglu", "maxout"}
+
+
+def common(facts: Iterable[Facts]) -> pytest.MarkDecorator:
+    """A test of each function, slow for the less common ones."""
+    marks = {True: (), False: pytest.mark.slow}
+    cases = [pytest.param(one, id=one.name, marks=marks[one.name in COMMON]) for one in facts]
+    return pytest.mark.parametrize("facts", cases)
+
+
 X = jnp.asarray(np.random.default_rng(0).normal(0, 3, (8, 6)).astype("float32"))
 
 

@@ -9,6 +9,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in ruled]
 
 
+def folded(summary: str, lines: Iterable[str]) -> list[str]:
+    """Lines that a page shows when a reader asks for them."""
+    return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
+
+
 def cells(line: str) -> list[str]:
     """The cells of a line of a table; an empty list for any other line."""
     return [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| ") else []

@@ -21,6 +21,9 @@ from .devices import device_count
 ROOT = Path(__file__).parents[2]
 """The folder that holds `experiments`."""
 
+MEASURED = ROOT / "experiments" / "measured"
+"""The folder of the reports that are committed."""
+
 
 def fingerprint(module: str, config: Any) -> str:
     """A hash of whatever could change the answer: settings, code, the version of JAX and the kind of device.

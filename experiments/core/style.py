@@ -1,7 +1,8 @@
-"""The style of figures and of names in sentences: palette, canvas, legend, SVG."""
+"""The style of figures and of names in sentences: palette, canvas, legend, SVG text or a small PNG."""
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
+from PIL import Image, PngImagePlugin
 
 from .statistics import Interval
 
@@ -99,6 +101,27 @@ def svg(figure: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+def png(figure: Figure, text: str) -> bytes:
+    """The figure as a small PNG of 64 colours, with this text as its description.
+
+    160 dots per inch make a figure of 10 inches sharp on 800 pixels of a page.
+    """
+    full, small = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(full, format="png", dpi=160)
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Description", text)
+    picture = Image.open(full).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    picture.save(small, format="png", optimize=True, pnginfo=metadata)
+    return small.getvalue()
+
+
+def description(path: Path) -> str:
+    """The text that `png` wrote into the picture."""
+    with Image.open(path) as picture:
+        return str(picture.info["Description"])
+
+
 def listed(words: Sequence[str]) -> str:
     """The words as an enumeration in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -122,7 +145,7 @@ def whiskers(
     axes.errorbar(
         [place for place, _ in finite],
         values,
-        yerr=[below, above],
+        yerr=[below.tolist(), above.tolist()],
         fmt="o:" if hollow else "o-",
         markerfacecolor="white" if hollow else color(activation),
         capsize=2.5,

@@ -17,11 +17,10 @@ import numpy as np
 
 from experiments.core.markdown import records
 from experiments.core.progress import Progress
+from experiments.core.provenance import MEASURED
 from experiments.instruments.accuracy.implementations import Parameters, float32_parameters, ours, peer
 from experiments.instruments.accuracy.reference import approximate_moves, differences, nearest, truths
 from experiments.instruments.accuracy.ulps import Results, domain, errors, floor_spans, floors
-from experiments.instruments.catalogue import number
-from experiments.instruments.published import FOLDER
 from jaxact import CATALOGUE, Facts
 
 GRID = np.linspace(-8, 8, 257, dtype="float32")
@@ -55,7 +54,7 @@ Curves = Sequence[np.ndarray]
 def explorer_data(progress: Progress, names: Sequence[str] = ()) -> dict[str, Any]:
     """The data of these activations, or of all elementwise ones if none is named, ready for JSON."""
     chosen = [facts for facts in CATALOGUE.values() if facts.elementwise and (not names or facts.name in names)]
-    costs = _costs((FOLDER / "speed.md").read_text("utf-8"))
+    costs = _costs((MEASURED / "speed.md").read_text("utf-8"))
     functions = {}
     for done, facts in enumerate(chosen):
         progress(done / len(chosen), facts.name)
@@ -207,5 +206,5 @@ def _number(value: float) -> str:
     """The value to four digits, with a minus sign and an infinity sign."""
     if math.isnan(value):
         return "none"
-    text = number(float(f"{value:.4g}")).replace("inf", "\u221e")
+    text = f"{float(f'{value:.4g}'):g}".replace("inf", "\u221e")
     return text.replace("-", "\u2212") if text != "-0" else "0"

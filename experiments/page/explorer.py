@@ -20,7 +20,7 @@ from rich.console import Console
 from experiments.core.progress import watched
 from experiments.core.provenance import fingerprint, version
 from experiments.core.result import write
-from experiments.instruments.published import ORDERS
+from experiments.instruments.accuracy.ulps import ORDERS
 
 from .curves import explorer_data
 

@@ -1,4 +1,4 @@
-"""Pictures of all elementwise activations as SVG: one overview, and one picture for each family.
+"""Pictures of the elementwise activations: one of all, and one of each family.
 
 f is solid, f' is dashed; parameters have their defaults, or 1/4 where there is none.
 """
@@ -16,8 +16,7 @@ from rich.console import Console
 
 import jaxact
 from experiments.core.command import file_in_the_way, parse_settings, refuse
-from experiments.core.result import write
-from experiments.core.style import canvas, svg, title
+from experiments.core.style import canvas, png, title
 from experiments.instruments.costs import at_defaults
 from jaxact import CATALOGUE, Facts
 
@@ -45,10 +44,12 @@ def main(arguments: list[str]) -> int:
     for facts in CATALOGUE.values():
         if facts.elementwise:
             families.setdefault(family(facts), []).append(facts)
-    write(config.out / "overview.svg", svg(overview(families)))
-    for name, members in families.items():
-        write(config.out / f"{name.replace(' ', '_')}.svg", svg(overview({name: members})))
-    Console(highlight=False).print(f"{1 + len(families)} pictures are in {config.out}.")
+    config.out.mkdir(parents=True, exist_ok=True)
+    pictures = {"activations": families} | {name: {name: members} for name, members in families.items()}
+    for name, shown in pictures.items():
+        drawn = ", ".join(facts.name for members in shown.values() for facts in members)
+        (config.out / f"{name.replace(' ', '_')}.png").write_bytes(png(overview(shown), drawn))
+    Console(highlight=False).print(f"{len(pictures)} pictures are in {config.out}.")
     return 0
 
 
@@ -71,7 +72,7 @@ def overview(families: dict[str, list[Facts]]) -> Figure:
     figure.legend(
         [Line2D([], [], color=VALUE, linewidth=1.7), Line2D([], [], color=SLOPE, linewidth=1.2, linestyle="--")],
         ["f", "f\u2032"],
-        loc="outside lower left",
+        loc="outside upper left",
         ncols=2,
         frameon=False,
     )

@@ -189,6 +189,7 @@ def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture
     assert before == {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
 
 
+@pytest.mark.slow
 def test_other_settings_a_damaged_answer_and_fresh_are_run(
     answered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

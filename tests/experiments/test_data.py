@@ -221,6 +221,7 @@ def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.Ca
     assert "nowhere, but an existing folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
 def test_a_convolutional_net_learns_cifar10(tmp_path: Path) -> None:
     _write_binary(tmp_path)
@@ -235,6 +236,7 @@ def test_a_convolutional_net_learns_cifar10(tmp_path: Path) -> None:
         assert "25% training error" in claim.measure
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(NOT_PUBLISHED)
 def test_all_questions_can_be_asked_of_other_data(tmp_path: Path) -> None:
     _write_idx(tmp_path)

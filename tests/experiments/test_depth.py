@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.core.style import description
 from experiments.instruments.depth.measure import Config, Propagation, run
+from experiments.instruments.depth.report import SHOWN, figure
 
 
 def test_a_linear_net_scales_signal_and_gradient_by_its_weights() -> None:
@@ -45,7 +47,19 @@ def test_the_edge_of_chaos_is_taken_at_the_least_stable_length() -> None:
     )
 
 
-def test_the_command_writes_a_table_and_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [(["step"], ["step"]), (["step", *SHOWN[:6]], [*SHOWN[:6]]), (["step", "sine"], ["step", "sine"])],
+)
+def test_the_figure_has_signal_and_gradient_of_well_known_or_else_of_all(asked: list[str], shown: list[str]) -> None:
+    rows = [Propagation(name, "forward", 1.0, 0.0, 1.0, [1, 2], [1, 3]) for name in asked]
+    panels = [axes for axes in figure(rows).axes if axes.axison]
+    assert [title for axes in panels if (title := axes.get_title(loc="left"))] == shown
+    drawn = [np.asarray(line.get_ydata()).tolist() for axes in panels for line in axes.get_lines()]
+    assert sorted(drawn) == [[1, 2]] * len(shown) + [[1, 3]] * len(shown)
+
+
+def test_the_command_writes_a_table_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with jax.numpy_dtype_promotion("standard"):
         arguments = ["depth", "--depth", "3", "--width", "20", "--nets", "2", "--functions", "selu", "step"]
         assert main([*arguments, "--out", str(tmp_path)]) == 0
@@ -53,7 +67,7 @@ def test_the_command_writes_a_table_and_a_figure(tmp_path: Path, capsys: pytest.
     assert "| selu | PyTorch | 0.7500 | 0.0000 | 1 |" in table
     assert "| step | forward | 1.4142 | 0.0000 | 1 |" in table
     assert "| step | backward" not in table
-    assert (tmp_path / "depth.svg").read_text().count("<path") > 5
+    assert description(tmp_path / "depth.png") == "selu"
     assert "edge of chaos: of 1 activations" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["depth", "--functions", "softmax"])

@@ -15,7 +15,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.core.questions import QUESTIONS
-from experiments.core.style import svg
+from experiments.core.style import description, svg
 from experiments.instruments.accuracy.ulps import BOUNDS
 from experiments.page import curves, explorer, gallery, report
 from experiments.page.curves import GRID, explorer_data, function_data
@@ -118,6 +118,21 @@ def test_gallery_names_every_activation_it_draws() -> None:
     panels = [axes.get_title(loc="left") for axes in drawn.axes if axes.axison]
     assert panels == list(FEW * 2)
     assert svg(drawn).count("<svg") == 1
+
+
+def test_gallery_draws_all_and_each_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ("relu", "gelu_exact", "step")
+    monkeypatch.setattr(gallery, "CATALOGUE", {name: CATALOGUE[name] for name in (*few, "softmax")})
+    assert main(["gallery", "--out", str(tmp_path / "pictures")]) == 0
+    pictures = {path.name: description(path) for path in (tmp_path / "pictures").iterdir()}
+    assert pictures == {
+        "activations.png": "relu, step, gelu_exact",
+        "rectifiers.png": "relu, step",
+        "normal_gates.png": "gelu_exact",
+    }
+    assert capsys.readouterr().out.startswith("3 pictures are in")
 
 
 @pytest.fixture(scope="session")

@@ -1,27 +1,30 @@
-"""What the README says of errors was measured: it follows from the committed tables."""
+"""What the READMEs say of errors was measured: the committed reports are read right, and cover what they have to."""
 
 from pathlib import Path
 
-import pytest
-
-from experiments.instruments.published import END, FOLDER, LIBRARIES, ROOT, lines, measured, renew
+from experiments.core.provenance import MEASURED
+from experiments.instruments.readmes.measured import WELL_KNOWN, errors, in_short, lines, worst_errors
 from jaxact import CATALOGUE
 
-HEAD = "| function | parameters | library | dtype | inputs | order | worst ulp |\n| --- |\n"
-BY_ALPHA = "| elu |  | jaxact | float32 | 7 | by alpha | 3 |\n"
-RELU = "| relu |  | jaxact | float32 | 7 | f | 0 |\n"
-MISH = "| mish | a=1 | jax.nn | float16 | 8 | f' / f'' | 9.5 / bad |\n"
+TABLE = """# Title
 
+Words | and words
 
-def test_nothing_is_typed_by_hand_or_stale() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert readme == renew(readme, measured()), "renew it: python -m experiments.published"
+| function | parameters | library | float16 f' / f'' | float32 f' / f'' | float32 by parameters | inputs |
+| --- | --- | --- | --- | --- | --- | --- |
+| relu |  | jaxact |  | 0 / 0.25 (raw 1 / 1) | alpha 3 | 7 |
+| mish | a=1 | jax.nn | 9.5 / bad | - / 4 |  | 8 / 9 |
+
+| function | equations of f' | forward, float32 |
+| --- | --- | --- |
+| relu | 3 | 0.5 |
+"""
 
 
 def test_one_in_512_of_all_float32_numbers_was_measured() -> None:
-    """By an odd stride, which meets all fractions; the README has no number of a smaller sample."""
+    """By an odd stride, which meets all fractions; the READMEs have no number of a smaller sample."""
     inputs: dict[tuple[str, int], int] = {}
-    for path in FOLDER.glob("*.md"):
+    for path in MEASURED.glob("*.md"):
         for line in lines(path.read_text("utf-8")):
             if (line.library, line.dtype) == ("jaxact", "float32"):
                 key = line.function, line.order
@@ -33,17 +36,29 @@ def test_one_in_512_of_all_float32_numbers_was_measured() -> None:
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
-    (tmp_path / "one.md").write_text(f"# Title\n\nWords | and words\n\n{HEAD}{RELU}{BY_ALPHA}{MISH}")
-    assert list(lines((tmp_path / "one.md").read_text())) == [
-        ("jaxact", "relu", "float32", 0, 7, 0.0),
+    assert list(lines(TABLE)) == [
+        ("jaxact", "relu", "float32", 1, 7, 0.0),
+        ("jaxact", "relu", "float32", 2, 7, 0.25),
         ("jax.nn", "mish", "float16", 1, 8, 9.5),
         ("jax.nn", "mish", "float16", 2, 8, float("inf")),
+        ("jax.nn", "mish", "float32", 2, 9, 4.0),
     ]
-    (tmp_path / "two.md").write_text(HEAD + RELU.replace("| 0 |", "| 0.25 |"))
-    assert measured(tmp_path)["jaxact", "relu", "float32", 0] == 0.25
+    (tmp_path / "one.md").write_text(TABLE)
+    (tmp_path / "two.md").write_text(TABLE.replace("0 / 0.25", "0.125 / 0"))
+    worst = worst_errors(tmp_path)
+    assert [worst["jaxact", "relu", "float32", order] for order in (1, 2)] == [0.125, 0.25]
 
 
-def test_a_file_without_a_table_is_refused() -> None:
-    with pytest.raises(SystemExit, match=END):
-        renew("no table here", {})
-    assert LIBRARIES[0] == "jaxact"
+def test_the_worst_of_both_libraries_is_shown() -> None:
+    worst = {("jaxact", "mish", "float32", 0): 0.25, ("jax.nn", "mish", "float32", 0): float("inf")}
+    assert errors(worst).splitlines()[-1] == "| `mish` | 0.25 / - / - | bad / - / - |  |  |"
+
+
+def test_well_known_functions_have_errors_bytes_and_times() -> None:
+    times = "forward and backward, float32", "forward and backward, bfloat16"
+    report = [f"| function | {' | '.join(times)} |", "| --- | --- | --- |"]
+    report += [f"| {name} | 0.5 [0.25, 1.5] ? | 2.00 [1.50, 3.00] * |" for name in WELL_KNOWN]
+    report += ["", "| function | bytes kept |", "| --- | --- |", *(f"| {name} | 5 * |" for name in WELL_KNOWN)]
+    rows = in_short({("jax.nn", "relu", "bfloat16", 1): 1.5}, "\n".join(report)).splitlines()
+    assert rows[2] == "| `relu` |  |  |  | - / 1.5 | 5 | 0.5 [0.25, 1.5] | 2.00 [1.50, 3.00] |"
+    assert len(rows) == 2 + len(WELL_KNOWN)

@@ -15,6 +15,8 @@ from experiments.instruments.accuracy.reference import check
 from experiments.instruments.accuracy.ulps import AXIS_BOUNDS, BOUNDS, LINEAR_BOUND, largest_move, neighbours
 from jaxact import CATALOGUE, sigmoid, tanh
 
+pytestmark = pytest.mark.optimised
+
 
 def test_exact_derivatives_are_those_of_mpmath() -> None:
     mpmath.mp.dps = 60

@@ -13,7 +13,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.core import markdown, paired_timing
 from experiments.core.statistics import Interval
-from experiments.instruments.published import costs
+from experiments.instruments.readmes.measured import costs
 from experiments.instruments.speed import comparisons, pairs, softmax_family
 from experiments.instruments.speed import report as speed_report
 from experiments.instruments.speed.comparisons import Comparison
@@ -40,6 +40,8 @@ from experiments.instruments.speed.regimes import (
 from experiments.instruments.speed.results import Count, Measured, Time, mean
 from experiments.instruments.speed.summary import misses, summary
 from experiments.page.curves import _costs
+
+pytestmark = pytest.mark.optimised
 
 
 class Clock:
@@ -198,6 +200,7 @@ def test_command_writes_tables_and_fails_where_a_bound_is_missed(
         Config(functions=("glu",))
 
 
+@pytest.mark.slow
 def test_command_reports_times_of_every_regime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(softmax_family, "SHAPES", ((16, 64),))
     monkeypatch.setattr("experiments.instruments.costs.arrays_per_layer", lambda f: 1.0)
@@ -254,8 +257,9 @@ def chosen() -> list[Comparison]:
     return [*of_one_shape, *steps.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparison", chosen(), ids=lambda c: f"{c.regime}-{c.what}-{c.function}-{c.dtype}")
-def test_both_programs_of_a_contest_compute_the_same(comparison: Comparison) -> None:
+def test_both_programs_of_a_comparison_compute_the_same(comparison: Comparison) -> None:
     """Up to the precision of the type and of jax.nn."""
     ours, theirs = (jax.tree.leaves(program()) for program in comparison.programs().values())
     close = 0.2 if comparison.dtype == "bfloat16" else 1e-3

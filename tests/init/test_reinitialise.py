@@ -167,6 +167,7 @@ def test_convolutions_keep_the_second_moment(kind: str, groups: int) -> None:
     np.testing.assert_allclose(jnp.mean(y**2), 2, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_signals_and_gradients_survive_50_layers_at_the_edge_of_chaos() -> None:
     model = eqx.nn.MLP(300, 300, 300, 50, activation=jaxact.tanh, key=KEY)
     new, report = init.reinitialise(model, KEY, jaxact.tanh, mode="critical")

@@ -24,6 +24,8 @@ from jaxact import (
     sparsemax,
 )
 
+pytestmark = pytest.mark.optimised
+
 INF, NAN = jnp.inf, jnp.nan
 ABSENT: dict[Callable[..., jax.Array], float] = {
     softmax: 0.0,

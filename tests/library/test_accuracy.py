@@ -6,6 +6,8 @@ from helpers import CASE_IDS, CASES, Error, bounds, orders, patterns, sample, wo
 
 from jaxact import Facts
 
+pytestmark = pytest.mark.optimised
+
 cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 
 

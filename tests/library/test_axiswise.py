@@ -24,6 +24,8 @@ from experiments.instruments.accuracy.rows import (
 )
 from jaxact import Facts, log_softmax, softmax
 
+pytestmark = pytest.mark.optimised
+
 normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=lambda f: f.__name__)
 
 

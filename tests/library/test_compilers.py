@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import ELEMENTWISE, call, elementwise, first, functions, inputs, required
+from helpers import ELEMENTWISE, call, common, elementwise, first, functions, inputs, required
 from jax import lax
 from jax.experimental import checkify
 from jax.experimental import pallas as pl
@@ -132,7 +132,7 @@ def export(f: Function, shape: str) -> jax.export.Exported:
     return jax.export.export(jax.jit(lambda x: (f(x), gradient(f)(x))))(arguments)
 
 
-@functions
+@common(CATALOGUE.values())
 def test_symbolic_shapes_are_exported(facts: Facts) -> None:
     f, x = call(facts), inputs(facts)
     halved = jax.eval_shape(f, x).shape == (8, 3)  # an axis in two halves is even
@@ -220,7 +220,7 @@ def in_domain(facts: Facts, x: jax.Array) -> jax.Array:
 
 
 @orders
-@functions
+@common(CATALOGUE.values())
 def test_debugging_without_jit_sees_no_nan(facts: Facts, order: str) -> None:
     with jax.debug_nans(True), jax.disable_jit():
         ORDERS[order](call(facts))(in_domain(facts, ORDINARY))
@@ -233,7 +233,7 @@ def nan_within(f: Function, x: jax.Array) -> str | None:
 
 
 @orders
-@functions
+@common(CATALOGUE.values())
 def test_no_nan_arises_where_the_result_has_none(facts: Facts, order: str) -> None:
     """Results are NaN at infinities where there is no limit, as of a sine."""
     f, x = ORDERS[order](call(facts)), in_domain(facts, POINTS if facts.elementwise else ROWS)

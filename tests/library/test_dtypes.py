@@ -11,6 +11,8 @@ from helpers import axiswise, call, elementwise, first, functions, in_float64, p
 import jaxact
 from jaxact import Facts
 
+pytestmark = pytest.mark.optimised
+
 TYPES = ["float8_e4m3fn", "bfloat16", "float64"]
 
 

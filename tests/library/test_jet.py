@@ -15,6 +15,8 @@ import jaxact
 from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, jet
 
+pytestmark = pytest.mark.optimised
+
 elementwise = [facts for facts in CATALOGUE.values() if facts.elementwise]
 WEIGHTS = [jax.random.normal(key, (8, 8)) / 3 for key in jax.random.split(jax.random.key(0))]
 X, V, W = (jax.random.normal(key, (8,)) for key in jax.random.split(jax.random.key(1), 3))

@@ -12,6 +12,8 @@ import jaxact
 from experiments.instruments.accuracy.exact import exact
 from jaxact import Facts
 
+pytestmark = pytest.mark.optimised
+
 USUAL = [-1e4, -1.0, -0.0, 0.0, 1.0, 6.0, 1e4]
 TINY = [[1e-40, 0.0, 1e-37], [-1e-40, -0.0, -1e-37]]
 

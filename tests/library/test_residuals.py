@@ -11,6 +11,8 @@ from experiments.instruments import costs
 from experiments.instruments.peers import JAX_NN
 from jaxact import Facts
 
+pytestmark = pytest.mark.optimised
+
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)

@@ -35,6 +35,8 @@ from jaxact import (
     swiglu,
 )
 
+pytestmark = pytest.mark.optimised
+
 GATES: dict[Callable[..., jax.Array], Callable[[jax.Array], jax.Array]] = {
     glu: sigmoid,
     reglu: relu,

@@ -13,6 +13,7 @@ from helpers import (
     CASES,
     ELEMENTWISE,
     call,
+    common,
     forward,
     functions,
     inputs,
@@ -25,6 +26,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, slope
+
+pytestmark = pytest.mark.optimised
 
 repeatable = pytest.mark.parametrize(  # one key draws other numbers for a row than for all rows at once
     "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
@@ -64,7 +67,7 @@ def test_gradient_through_each_transformation(facts: Facts) -> None:
         np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-7)
 
 
-@functions
+@common(CATALOGUE.values())
 def test_hessian_is_symmetric_in_every_mode(facts: Facts) -> None:
     modes = [(jax.jacfwd, jax.jacrev), (jax.jacrev, jax.jacfwd)]
     hessians = jax.jit(lambda row: [outer(inner(loss(facts)))(row) for outer, inner in modes])(inputs(facts)[0])
@@ -73,7 +76,7 @@ def test_hessian_is_symmetric_in_every_mode(facts: Facts) -> None:
         np.testing.assert_allclose(hessian, hessian.T, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+@common(ELEMENTWISE)
 def test_forward_and_reverse_mode_give_the_same_slopes(facts: Facts) -> None:
     given = facts.parameters | {name: v for name, v in required(facts).items() if name in facts.parameters}
     f, declared = value(facts, given), value_of(slope(facts.function), given)
@@ -138,6 +141,7 @@ def thirds(facts: Facts) -> Callable[[jax.Array, dict[str, jax.Array]], list[jax
     return jax.jit(modes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 def test_third_derivative(facts: Facts, given: dict[str, float]) -> None:
     """Not bounded in ulp, but right: also at 0, where an abs in a formula would lose it."""
@@ -165,7 +169,7 @@ def test_shard_map_over_eight_devices(facts: Facts) -> None:
     assert len(jax.devices()) == 8
 
 
-@functions
+@common(CATALOGUE.values())
 def test_export_and_back(facts: Facts) -> None:
     shape = jax.ShapeDtypeStruct(inputs(facts).shape, inputs(facts).dtype)
     f = jax.jit(jax.value_and_grad(loss(facts)))
@@ -174,7 +178,7 @@ def test_export_and_back(facts: Facts) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
 
 
-@functions
+@common(CATALOGUE.values())
 def test_debug_nans_finds_none(facts: Facts) -> None:
     largest = 3e38 if facts.elementwise else 1e36  # log_softmax of +-3e38 is rightly -inf, and 90 * 3e38 inf
     points = jnp.asarray([[-largest, -1e4, -90.0, 0.0], [1e-38, 88.0, 1e5, largest]])

@@ -16,7 +16,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxact
-from experiments.instruments.modules import modules as table
+from experiments.instruments.readmes.modules import modules as table
 from jaxact import nn
 from jaxact.nn import (
     APL,

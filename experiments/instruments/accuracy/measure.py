@@ -26,7 +26,6 @@ import tyro
 
 from experiments.core import checks
 from experiments.core.progress import Progress, part
-from experiments.instruments.published import ORDERS
 from jaxact import CATALOGUE, Facts
 
 from .implementations import (
@@ -41,6 +40,7 @@ from .implementations import (
 )
 from .sweep import Tally, at_zeros, host_results, moves_of, run_sweep, sweep_on_device, sweep_on_host, tally, tiled
 from .ulps import (
+    ORDERS,
     TRUSTED,
     FloorSpans,
     bound,

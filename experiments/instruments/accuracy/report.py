@@ -20,21 +20,20 @@ from experiments.core.result import jsonable, write
 from experiments.core.style import OTHER_COLOR, canvas, legend, svg, title
 
 from . import measure as accuracy
-from .measure import ORDERS, Config, Measured, Measurement, run
-from .ulps import BINS, EDGES, TRUSTED
+from .measure import Config, Measured, Measurement, run
+from .ulps import BINS, EDGES, ORDERS, TRUSTED
 
 LINES = {"jax.nn": ("#D55E00", "-"), "torch": (OTHER_COLOR, ":"), "jaxact": ("#0072B2", "-")}
 """Colour and line of each library in the figure; the last one is on top."""
-HEADER = ["function", "parameters", "library", "dtype", "inputs", "order", "worst ulp", "raw ulp", "bound", "within"]
-HEADER += ["reference"]
 DRAWN = ["float16", "bfloat16", "float32"]
 """The types that can be drawn; the figure is of the last one that was measured."""
 MOST_ULP = 1e9
 """The top of the figure: larger errors and bad results are drawn there."""
 MEASURE = (
-    "The worst error is what remains when a change of x by 2 ulp is excused in float32 and float64; the raw error, "
-    "given where it is larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. "
-    "`experiments/instruments/accuracy/ulps.py` defines the errors; `accuracy.json` has the inputs of the worst errors."
+    "Largest errors in ulp. In float32 and float64 a change of x by 2 ulp is excused; the raw error, given where it is "
+    "larger, excuses nothing. Bad is a result that is not finite where the truth is, or the reverse. Inputs are those "
+    "of each type. The measure is described in `experiments/instruments/accuracy/ulps.py`; `accuracy.json` has all "
+    "bounds and where the worst errors are."
 )
 TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)  # of x
 
@@ -72,14 +71,11 @@ def show(measured: Measured, console: Console) -> None:
     heading = "Largest error in ulp of " + ", ".join(ORDERS[order] for order in orders)
     slopes = ["float32, by parameters"] if any(row.by for row in measured.measurements) else []
     table = RichTable("function", "library", *dtypes, *slopes, title=heading, title_justify="left")
-    lines: dict[tuple[str, str], list[Measurement]] = {}
-    for row in measured.measurements:
-        lines.setdefault((_call_text(row), row.library), []).append(row)
-    for (called, library), line in lines.items():
+    for line in _by_call(measured.measurements):
         known = {(row.dtype, row.order): row for row in line if not row.by}
         cells = ["  ".join(_short(known.get((dtype, order))) for order in orders) for dtype in dtypes]
         cells += ["  ".join(f"{row.by} {_short(row)}" for row in line if row.by)] if slopes else []
-        table.add_row(called, library, *cells)
+        table.add_row(_call_text(line[0]), line[0].library, *cells)
     console.print(table)
     for row in measured.missed:
         console.print(f"[red]{_miss_text(row)}[/red]")
@@ -93,8 +89,7 @@ def markdown(measured: Measured, facts: dict[str, Any]) -> str:
     lines += [f"{MEASURE} {' '.join(sentences(measured))}", ""]
     lines += [f"- {_miss_text(row)}" for row in measured.missed]
     lines += [""] if measured.missed else []
-    lines += markdown_table(HEADER, map(_cells, _grouped(measured.measurements)))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_table(measured.measurements)]) + "\n"
 
 
 def as_json(measured: Measured, facts: dict[str, Any]) -> str:
@@ -118,6 +113,8 @@ def sentences(measured: Measured) -> list[str]:
             f"The float64 reference was checked against arbitrary precision at {points:,} points; it is off by at most "
             f"{relative:.1e} ({where}), and {TRUSTED:g} is allowed."
         )
+    else:
+        lines.append("The float64 reference was not checked against arbitrary precision.")
     orders = sorted({row.order for row in measured.measurements if not row.by})
     for reference in measured.references:
         name = f"{reference.function} {reference.parameters or ''}"
@@ -179,30 +176,47 @@ def _place(x: float) -> float:
     return len(EDGES) - 0.5 if x == 0 else len(EDGES) + outward if x > 0 else len(EDGES) - 1 - outward
 
 
-def _grouped(rows: Sequence[Measurement]) -> list[list[Measurement]]:
-    """Measurements grouped into rows of the table: all orders of one function, set of parameters and type."""
-    lines: dict[tuple[str, ...], list[Measurement]] = {}
+def _by_call(rows: Sequence[Measurement]) -> list[list[Measurement]]:
+    """Measurements grouped into rows of the table: one function and set of parameters in one library."""
+    groups: dict[tuple[str, str], list[Measurement]] = {}
     for row in rows:
-        lines.setdefault((_call_text(row), row.library, row.dtype, row.by), []).append(row)
-    return list(lines.values())
+        groups.setdefault((_call_text(row), row.library), []).append(row)
+    return list(groups.values())
 
 
-def _cells(rows: list[Measurement]) -> list[str]:
-    first, joined = rows[0], " / ".join
-    bounds = [f"{row.bound:.4g}" for row in rows if row.bound is not None]
-    return [
-        first.function,
-        ", ".join(f"{name}={value:g}" for name, value in first.parameters.items()),
-        first.library,
-        first.dtype,
-        str(first.inputs),
-        joined(row.label for row in rows),
-        joined("bad" if row.bad else f"{row.worst:.3g}" for row in rows),
-        joined(f"{row.raw:.3g}" for row in rows) if any(row.raw > row.worst for row in rows) else "",
-        joined(bounds),
-        "" if not bounds else "yes" if all(row.within for row in rows) else "NO",
-        first.reference,
-    ]
+def _table(rows: Sequence[Measurement]) -> list[str]:
+    """The Markdown table: a column for each type, with the errors of all orders side by side."""
+    dtypes = list(dict.fromkeys(row.dtype for row in rows))
+    orders = sorted({row.order for row in rows if not row.by})
+    header = ["function", "parameters", "library"]
+    header += [f"{dtype} {' / '.join(ORDERS[order] for order in orders)}" for dtype in dtypes]
+
+    def cells(group: list[Measurement]) -> list[str]:
+        by_dtype = {dtype: {row.order: row for row in group if row.dtype == dtype and not row.by} for dtype in dtypes}
+        measured = [by_order for by_order in by_dtype.values() if by_order]
+        bounds = [row.bound for row in by_dtype.get("float32", {}).values()]
+        return [
+            group[0].function,
+            ", ".join(f"{name}={value:g}" for name, value in group[0].parameters.items()),
+            group[0].library,
+            *(_errors([by_order.get(order) for order in orders]) if by_order else "" for by_order in by_dtype.values()),
+            ", ".join(f"{row.by} {_error(row, row.worst)}" for row in group if row.by),
+            " / ".join(f"{bound:.4g}" for bound in bounds if bound is not None),
+            " / ".join(str(next(iter(by_order.values())).inputs) for by_order in measured),
+        ]
+
+    return markdown_table([*header, "float32 by parameters", "float32 bounds", "inputs"], map(cells, _by_call(rows)))
+
+
+def _errors(rows: Sequence[Measurement | None]) -> str:
+    """The worst errors of all orders, a dash for an order without one; then the raw errors if they differ."""
+    worst = " / ".join(_error(row, row.worst) if row else "-" for row in rows)
+    raw = " / ".join(_error(row, row.raw) if row else "-" for row in rows)
+    return f"{worst} (raw {raw})" if raw != worst else worst
+
+
+def _error(row: Measurement, error: float) -> str:
+    return "bad" if row.bad else f"{error:.3g}"
 
 
 def _call_text(row: Measurement) -> str:

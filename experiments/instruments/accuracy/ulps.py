@@ -28,6 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxact import Facts
 
+ORDERS = ("f", "f'", "f''")
+"""What is measured, as reports call it."""
+
 BOUNDS = {
     "float16": (0.51, 0.51, 0.51),
     "bfloat16": (0.51, 0.51, 0.51),

@@ -52,7 +52,7 @@ class Config:
     functions: tuple[str, ...] = ()
     """Activations; all elementwise ones if none is given."""
     out: Path = Path("results")
-    """Folder for depth.md, depth.json and depth.svg."""
+    """Folder for depth.md, depth.json and depth.png."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""

@@ -13,13 +13,14 @@ from experiments.core.command import command_provenance, file_in_the_way, headin
 from experiments.core.markdown import table
 from experiments.core.progress import watched
 from experiments.core.result import jsonable, write
-from experiments.core.style import canvas, svg, title
+from experiments.core.style import canvas, png, title
 
 from . import measure as depth
 from .measure import FACTOR, OURS, Config, Propagation, run
 
 HEADER = ["function", "scheme", "sigma_w", "sigma_b", "length", "signal", "gradient", "kept"]
 SHOWN = ("relu", "tanh", "sigmoid", "selu", "gelu", "silu", "mish", "elu")
+COLUMNS = 4
 COLORS: dict[str, str] = dict(
     zip((*OURS, "Equinox", "PyTorch"), ("#0072B2", "#56B4E9", "#009E73", "#111111", "#D55E00", "#B8860B"), strict=True)
 )
@@ -35,8 +36,8 @@ def main(arguments: list[str]) -> int:
     with watched("depth", console) as progress:
         rows = run(config, progress)
     facts = command_provenance("depth", config, arguments, time.perf_counter() - start)
-    write(config.out / "depth.svg", svg(figure(rows)))
     write(config.out / "depth.md", markdown(rows, config, facts))
+    (config.out / "depth.png").write_bytes(png(figure(rows), ", ".join(drawn(rows))))
     stored = [dataclasses.asdict(row) for row in rows]
     write(config.out / "depth.json", json.dumps(jsonable({"provenance": facts, "rows": stored}), allow_nan=False))
     for line in sentences(rows):
@@ -79,25 +80,38 @@ def _cells(row: Propagation) -> list[str]:
     return [row.function, row.scheme, *numbers, "yes" if row.survives else "no"]
 
 
+def drawn(rows: list[Propagation]) -> list[str]:
+    """The activations in the figure: the well-known ones, or the first of the chosen ones if none is well known."""
+    names = list(dict.fromkeys(row.function for row in rows))
+    return [name for name in SHOWN if name in names] or names[: len(SHOWN)]
+
+
 def figure(rows: list[Propagation]) -> Figure:
-    """Signal above, gradient below, layer by layer, for well-known activations or those that were asked for."""
-    names = [name for name in SHOWN if any(row.function == name for row in rows)]
-    names = names or list(dict.fromkeys(row.function for row in rows))[: len(SHOWN)]
-    image, axes = canvas(2, len(names), 2.1 * len(names) + 1, 5, sharex=True, sharey="row")
-    for column, name in enumerate(names):
+    """Signal above and gradient below, layer by layer, in bands of `COLUMNS` activations."""
+    names = drawn(rows)
+    bands, columns = -(-len(names) // COLUMNS), min(len(names), COLUMNS)
+    image, axes = canvas(2 * bands, columns, 2.1 * columns + 1, 4 * bands + 0.7, sharex=True, sharey="row")
+    for panels in axes[-2:]:
+        for panel in panels[len(names) - (bands - 1) * COLUMNS :]:
+            panel.set_axis_off()
+    for index, name in enumerate(names):
+        band, column = divmod(index, COLUMNS)
+        signal, gradient = panels = axes[2 * band][column], axes[2 * band + 1][column]
         for row in (row for row in rows if row.function == name):
-            for side, values in enumerate((row.lengths, row.norms)):
+            for panel, values in zip(panels, (row.lengths, row.norms), strict=True):
                 style = "--" if row.scheme in ("Equinox", "PyTorch") else "-"
-                layers = range(1, len(values) + 1)
-                axes[side][column].plot(layers, values, style, color=COLORS[row.scheme], label=row.scheme, lw=1.5)
-        for side in (0, 1):
-            axes[side][column].axhspan(1 / FACTOR, FACTOR, color="#e9eef5", zorder=0)
-            axes[side][column].set_yscale("log")
-            axes[side][column].set_ylim((1e-3, 1e3) if side == 0 else (1e-4, 1e4))
-        title(axes[0][column], name)
-        axes[1][column].set_xlabel("layer")
-    axes[0][0].set_ylabel("second moment / layer 1")
-    axes[1][0].set_ylabel("gradient norm / layer 1")
-    handles = {handle.get_label(): handle for panel in axes[0] for handle in panel.get_lines()}
-    image.legend(handles.values(), [str(label) for label in handles], loc="outside lower center", ncols=6)
+                panel.plot(range(1, len(values) + 1), values, style, color=COLORS[row.scheme], label=row.scheme, lw=1.5)
+        for panel, most in zip(panels, (1e3, 1e4), strict=True):
+            panel.axhspan(1 / FACTOR, FACTOR, color="#e9eef5", zorder=0)
+            panel.set_yscale("log")
+            panel.set_ylim(1 / most, most)
+        title(signal, name)
+        gradient.set_xlabel("layer")
+        gradient.tick_params(labelbottom=True)
+        if column == 0:
+            signal.set_ylabel("second moment / layer 1")
+            gradient.set_ylabel("gradient norm / layer 1")
+    handles = {handle.get_label(): handle for panel in image.axes for handle in panel.get_lines()}
+    labels, ncols = [str(label) for label in handles], 3 * columns // 2
+    image.legend(handles.values(), labels, loc="outside lower center", ncols=ncols, frameon=False)
     return image

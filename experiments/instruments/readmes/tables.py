@@ -1,0 +1,43 @@
+"""The generated tables of all READMEs, by name, and the marks between which they stand."""
+
+import re
+from collections.abc import Callable
+
+from experiments.core.provenance import MEASURED, ROOT
+
+from . import catalogue, measured, modules
+
+READMES = tuple(ROOT / folder / "README.md" for folder in ("", "jaxact", "jaxact/nn", "jaxact/init", "experiments"))
+COMMAND = "python -m experiments.instruments.readmes"
+MARK = re.compile(rf"<!-- (\w+), made by: {re.escape(COMMAND)} -->")
+
+
+def _reported(name: str) -> str:
+    return (MEASURED / name).read_text("utf-8")
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "in_short": lambda: measured.in_short(measured.worst_errors(), _reported("speed.md")),
+    "functions": catalogue.functions,
+    "errors": lambda: measured.errors(measured.worst_errors()),
+    "costs": lambda: measured.costs(_reported("speed.md")),
+    "peers": catalogue.peers,
+    "modules": modules.modules,
+    "gains": lambda: measured.gains(_reported("depth.md")),
+    "verdicts": lambda: measured.verdicts(_reported("study.md")),
+}
+
+
+def renew(text: str) -> str:
+    """The text with every table that it has marks for made anew."""
+    names = MARK.findall(text)
+    if not names:
+        raise SystemExit(f"A file without marks was given; expected <!-- NAME, made by: {COMMAND} --> in it.")
+    for name in names:
+        begin, end = f"<!-- {name}, made by: {COMMAND} -->", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if name not in TABLES or not found:
+            raise SystemExit(f"A file was given with the mark {begin}; expected one of {', '.join(TABLES)} and {end}.")
+        text = f"{before}{begin}\n{TABLES[name]()}\n{end}{after}"
+    return text
