@@ -231,10 +231,12 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
         printed, problem = process.stdout.read(), process.stderr.read()
         assert process.wait(60) == 130, problem
     assert "Interrupted" in printed
-    assert "collapse" in printed
+    assert "born_dead and collapse" in printed
     assert "Traceback" not in problem
     assert load("collapse", tmp_path) is not None
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "born_dead.json",
+        "born_dead.svg",
         "collapse.json",
         "collapse.svg",
         "log.txt",
