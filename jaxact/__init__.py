@@ -1,9 +1,9 @@
-"""Activation functions for JAX whose values and gradients are right in every float type."""
+"""DOC"""
 
 import importlib as _importlib
 import typing as _typing
 
-# The order of import is the order of the tables: rectifiers, which _axiswise needs, first, and the modules last.
+# The order of imports is that of the CATALOGUE. Importing _axiswise imports the rectifiers, which come first.
 from ._axiswise import crelu as crelu
 from ._axiswise import maxout as maxout
 
@@ -45,6 +45,7 @@ from ._normal_gates import gelu_exact as gelu_exact
 from ._normal_gates import laplace as laplace
 from ._normal_gates import phish as phish
 from ._normal_gates import serf as serf
+from ._public import report_public_module as _report_public_module
 from ._quadratics import hard_silu as hard_silu
 from ._quadratics import hard_swish as hard_swish
 from ._quadratics import relu_squared as relu_squared
@@ -93,12 +94,19 @@ from ._waves import sinc as sinc
 from ._waves import sine as sine
 from ._waves import snake as snake
 
+__version__ = "0.1.0"
+
+_report_public_module(globals())
+
 if _typing.TYPE_CHECKING:
     from . import init as init
     from . import nn as nn
-else:
+else:  # init and nn are imported on first use: together they take as long to import as all functions
 
-    def __getattr__(name):  # `init` and `nn`, on first use: together they take as long to import as all functions
+    def __getattr__(name):
         if name in ("init", "nn"):
             return _importlib.import_module(f".{name}", __name__)
         raise AttributeError(f"module 'jaxact' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), "init", "nn"})

@@ -108,14 +108,14 @@ def schemes(facts: Facts, function: Elementwise, width: int) -> dict[str, tuple[
             continue
     if points := list(_critical(function)):
         point = next((point for point in points if point.stability <= 1 + 1e-6), points[0])
-        found["edge of chaos"] = point.sigma_w, point.sigma_b, point.length
+        found["edge of chaos"] = point.sigma_w, point.sigma_b, point.variance
     found["Equinox"] = 1 / sqrt(3), 1 / sqrt(3 * width), 1.0
     if facts.name in TORCH:
         found["PyTorch"] = TORCH[facts.name], 0.0, 1.0
     return found
 
 
-def _critical(function: Elementwise) -> Iterator[init.Critical]:
+def _critical(function: Elementwise) -> Iterator[init.CriticalPoint]:
     """The edge of chaos at the lengths that have one."""
     for length in LENGTHS:
         try:
