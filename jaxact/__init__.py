@@ -13,7 +13,7 @@ broadcasts to x; with a function over an axis it is a single number or has as ma
 be positive is checked if it is a Python number; an array of other numbers gives NaN or a meaningless result. All other
 parameters, such as axis, are constants under jit.
 
-Axes and masks. A row is what a function over an axis takes together: the elements along `axis`, an int, or a tuple of
+Axes and masks. A function over an axis treats each row by itself: the elements along `axis`, an int, or a tuple of
 ints or None (all axes) if the signature has it. `where` is an array of bools that broadcasts to x. Elements where it is
 False are masked: they have no influence and no gradient, even if they are NaN. In softmax and its relatives, logsumexp
 and the losses, an element of -inf is masked too. A row is empty if all of it is masked: its probabilities and losses
@@ -36,8 +36,8 @@ Errors. TypeError for arguments that are not arrays of real numbers, not hashabl
 ValueError for an axis, a shape or a number that does not fit. The message says what was called, with what, and what was
 expected.
 
-`CATALOGUE` has the facts of each function (bounds, kinks, paper), `get` and `config` translate names, those of other
-libraries too. `jaxact.nn` has Equinox modules for activations that learn, `jaxact.init` initial weights.
+`CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
+library, and `config` is its inverse. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.
 """
 
 import importlib as _importlib

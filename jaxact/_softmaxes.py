@@ -28,9 +28,8 @@ from ._rows import (
 
 
 def _softmax_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
-    return divide_by_temperature(
-        softmax_jvp(masked("softmax", dx, where, 0), p, axes_of("softmax", x, axis)), temperature
-    )
+    d = softmax_jvp(masked("softmax", dx, where, 0), p, axes_of("softmax", x, axis))
+    return divide_by_temperature(d, temperature)
 
 
 def _softmax_by_temperature(dt: Array, p: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
@@ -50,8 +49,8 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, tempe
     Args:
         axis: the axis or axes to sum over; None for all.
         where: the mask; masked elements become 0.
-        temperature: a number, or one for each row: an array with as many axes as x, of size 1 along `axis`. A small one
-            brings the largest score close to 1, a large one makes all scores alike.
+        temperature: positive; a number, or one for each row: an array with as many axes as x, of size 1 along `axis`. A
+            small one makes the largest probability larger, a large one makes all probabilities similar.
     """
     axes, x = axes_of("softmax", x, axis), masked("softmax", x, where)
     e = jnp.exp(shift_by_max(x, row_max(x, axes), per_row("softmax", "temperature", temperature, x, axes)))

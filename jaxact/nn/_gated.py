@@ -92,7 +92,7 @@ class GEGLU(_Gated):
 class ReGLU(_Gated):
     """ReGLU(...)(x) = down(up(x) * relu(gate(x))): a gated block with `jaxact.reglu`
 
-    The cheapest of the four gates that can be 0.
+    The cheapest gate that can be 0.
 
     Reference: https://arxiv.org/abs/2002.05202
     """

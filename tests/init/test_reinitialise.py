@@ -81,7 +81,7 @@ def test_the_activation_after_each_layer_is_found() -> None:
     draw = partial(init.reinitialise, model, example=IMAGES[0], distribution="uniform", bias=0.01)
     drawn = [draw(jax.random.key(seed)) for seed in range(5)]
     new, report = drawn[0]
-    assert {row.path: row.activation for row in report.layers} == {
+    assert {layer.path: layer.activation for layer in report.layers} == {
         path: name for path, (name, _) in ACTIVATIONS.items()
     }
     for path, (name, fn) in ACTIVATIONS.items():
@@ -156,7 +156,7 @@ def test_lsuv_gives_every_layer_outputs_of_variance_1() -> None:
             rows = part.weight if part.weight.shape[0] <= part.weight.shape[1] else part.weight.T
             gram = rows @ rows.T
             np.testing.assert_allclose(gram, gram[0, 0] * np.eye(len(gram)), atol=1e-5 * float(gram[0, 0]))
-    assert [row.bias for row in report.layers] == ["0", "0", "0"]
+    assert [layer.bias for layer in report.layers] == ["0", "0", "0"]
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -222,9 +222,9 @@ def test_activations_by_path_and_layers_that_the_trace_does_not_find() -> None:
     assert eqx.tree_equal(new.layers, model.layers)
     mlp = eqx.nn.MLP(4, 4, 4, 2, activation=jaxact.tanh, key=KEY)
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu})
-    assert [row.activation for row in report.layers] == ["relu", "", ""]
+    assert [layer.activation for layer in report.layers] == ["relu", "", ""]
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu}, example=jnp.ones(4))
-    assert [row.activation for row in report.layers] == ["relu", "tanh", ""]
+    assert [layer.activation for layer in report.layers] == ["relu", "tanh", ""]
 
 
 MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)

@@ -111,8 +111,8 @@ def test_an_empty_row_has_its_value_and_no_gradient(function: Callable[..., jax.
         np.testing.assert_array_equal(jax.jit(jax.grad(total))(x), np.zeros(x.shape))
         for jacobian in derivatives(lambda x: f(x, where), x):  # noqa: B023
             assert not jnp.isnan(jacobian).any()
-    beside = jnp.asarray([[lowest] * 3, [0.5, 1.0, -1.0]])
-    np.testing.assert_array_equal(f(beside)[1], f(beside[1:])[0])
+    mixed = jnp.asarray([[lowest] * 3, [0.5, 1.0, -1.0]])
+    np.testing.assert_array_equal(f(mixed)[1], f(mixed[1:])[0])
 
 
 def test_functions_of_an_empty_axis() -> None:

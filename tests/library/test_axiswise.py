@@ -32,8 +32,7 @@ normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=la
 def test_value_and_derivatives_against_arbitrary_precision(facts: Facts, row: str) -> None:
     if not measurable(facts, row):
         pytest.skip("the truth takes minutes")
-    missed = [found for found in components(facts, row) if not found.error <= AXIS_BOUNDS[found.order]]
-    assert not missed
+    assert not [one for one in components(facts, row) if not one.error <= AXIS_BOUNDS[one.order]]
 
 
 @axiswise

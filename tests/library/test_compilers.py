@@ -48,7 +48,7 @@ DEVICES: dict[str, dict[str, Any]] = {
 LACKING: dict[str, dict[str, Function]] = {
     "tpu": {
         "expm1": jnp.expm1,  # exp(x) - 1 has no digits near 0
-        "erfc": lax.erfc,  # 1 - erf(x) has none far out
+        "erfc": lax.erfc,  # 1 - erf(x) has none for large x
         "atan": jnp.arctan,
         "sort": jnp.sort,
         "cumsum": lambda x: jnp.cumsum(x, -1),

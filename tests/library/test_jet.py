@@ -47,7 +47,7 @@ def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "silu", "softplus", "elu"])
 def test_two_more_orders_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.instruments.accuracy.exact.ORDERS", 6)
-    monkeypatch.setattr(flint.ctx, "cap", 6)  # a series keeps as many terms as it was made with
+    monkeypatch.setattr(flint.ctx, "cap", 6)  # the number of terms of a series
     x = np.linspace(-6, 6, 14, dtype="float32")[1:-1]
     y, terms = jax.jit(jax.vmap(lambda x: along_a_line(CATALOGUE[name].function, x, 5)))(x)
     parameters = CATALOGUE[name].parameters

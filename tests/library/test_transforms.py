@@ -26,7 +26,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from experiments.instruments.accuracy.exact import exact
 from jaxact import CATALOGUE, Facts, slope
 
-repeatable = pytest.mark.parametrize(  # one key draws other numbers for a row than for all rows at once
+repeatable = pytest.mark.parametrize(  # with a key, the numbers drawn for a row depend on the shape of x
     "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
 )
 
@@ -113,13 +113,13 @@ def test_parameter_slopes(facts: Facts, given: dict[str, float]) -> None:
     """By a parameter, then by x: against the formula, in both orders of differentiation."""
     points = [-7.5, -1.25, -0.01, 0.0, 0.3, 2.0, 40.0]
     for name in facts.parameters:
-        truth, beside = (
+        truth, truth_nearby = (
             np.asarray([float(exact(facts, x * factor, given, name)[1].mid()) for x in points])
             for factor in (1, 1 + 2**-23)
         )
         got = parameter_slopes(facts, name)(jnp.asarray(points), jax.tree.map(jnp.float32, given))
         for slopes in got[:2]:  # 8 ulp, and 2 of the input
-            assert (np.abs(slopes - truth) <= 2.0**-20 * np.abs(truth) + 2 * np.abs(beside - truth)).all()
+            assert (np.abs(slopes - truth) <= 2.0**-20 * np.abs(truth) + 2 * np.abs(truth_nearby - truth)).all()
         h = 2.0**-20
         near = [[float(exact(facts, x, given | {name: given[name] + d})[1].mid()) for x in points] for d in (h, -h)]
         by_both = (np.asarray(near[0]) - near[1]) / (2 * h)
@@ -194,7 +194,7 @@ def test_debug_nans_finds_none(facts: Facts) -> None:
 @repeatable
 def test_scan_and_partial_and_ensemble(facts: Facts) -> None:
     f = functools.partial(facts.function, **required(facts))
-    row_by_row = jax.jit(lambda x: jax.lax.scan(lambda nothing, row: (nothing, f(row)), None, x)[1])
+    row_by_row = jax.jit(lambda x: jax.lax.scan(lambda carry, row: (carry, f(row)), None, x)[1])
     nested = jax.vmap(jax.vmap(f))(inputs(facts)[None])[0]
     np.testing.assert_allclose(row_by_row(inputs(facts)), nested, rtol=2e-6, atol=1e-7)
     np.testing.assert_array_equal(nested, f(inputs(facts)))
