@@ -1,9 +1,49 @@
-"""Activation functions for JAX whose values and gradients are right in every float type."""
+"""Activation functions for JAX whose values and gradients are right in every float type.
+
+The docstring of a function says what is special to it. What all functions share is said here. The first line of a
+docstring is the formula; x is the first array of the signature, also where it is called a or logits.
+
+Types. x is a JAX or NumPy array or a number. The result has the float type of x; integers and bools become JAX's
+default float, and a Python number gives a weakly typed result. A parameter never widens x: elu(x, alpha) is bfloat16
+for a bfloat16 x and a float32 alpha, and the gradient of alpha is summed in float32. Floats of 8 and 16 bits are
+computed in float32 and rounded once, values and gradients alike.
+
+Parameters. Each parameter that is annotated as an array can be differentiated. With an elementwise function it
+broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to
+be positive is checked if it is a Python number; an array of other numbers gives NaN or a meaningless result. All other
+parameters, such as axis, are constants under jit.
+
+Axes and masks. A function over an axis treats each row by itself: the elements along `axis`, an int, or a tuple of
+ints or None (all axes) if the signature has it. `where` is an array of bools that broadcasts to x. Elements where it is
+False are masked: they have no influence and no gradient, even if they are NaN. In softmax and its relatives, logsumexp
+and the losses, an element of -inf is masked too. A row is empty if all of it is masked: its probabilities and losses
+are 0, its logarithms -inf, its gradients 0. NaN makes only its own row NaN.
+
+Infinities and NaN. At infinity an elementwise function and its slope have their limits, or NaN where there is none, as
+for sine. NaN gives NaN. Finite numbers do not, within the domain of the function.
+
+Kinks. Where the slope jumps, it is one of the two one-sided slopes; the docstring says which.
+
+Derivatives. Forward and reverse mode of any order; first and second derivatives are tested as values are. `slope(f)` is
+the derivative as a function with the same parameters, `jet` computes higher derivatives along a curve.
+
+Memory. For the backward pass an elementwise function stores at most one array: its output, which the next layer stores
+anyway, if that determines the slope (relu and other piecewise-linear functions, exponential; softplus, log_sigmoid and
+squareplus in float32); one byte per element for other piecewise-linear functions; else the slope, or x if a parameter
+is differentiated too. A function over an axis stores its input or its output.
+
+Errors. TypeError for arguments that are not arrays of real numbers, not hashable constants, or not in the signature;
+ValueError for an axis, a shape or a number that does not fit. The message says what was called, with what, and what was
+expected.
+
+`CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
+library, and `config` is its inverse. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.
+"""
 
 import importlib as _importlib
 import typing as _typing
 
-# The order of import is the order of the tables: rectifiers, which _axiswise needs, first, and the modules last.
+# The order of imports is that of the CATALOGUE. Importing _axiswise imports the rectifiers, which come first.
 from ._axiswise import crelu as crelu
 from ._axiswise import maxout as maxout
 
@@ -45,6 +85,7 @@ from ._normal_gates import gelu_exact as gelu_exact
 from ._normal_gates import laplace as laplace
 from ._normal_gates import phish as phish
 from ._normal_gates import serf as serf
+from ._public import report_public_module as _report_public_module
 from ._quadratics import hard_silu as hard_silu
 from ._quadratics import hard_swish as hard_swish
 from ._quadratics import relu_squared as relu_squared
@@ -93,12 +134,19 @@ from ._waves import sinc as sinc
 from ._waves import sine as sine
 from ._waves import snake as snake
 
+__version__ = "0.1.0"
+
+_report_public_module(globals())
+
 if _typing.TYPE_CHECKING:
     from . import init as init
     from . import nn as nn
-else:
+else:  # init and nn are imported on first use: together they take as long to import as all functions
 
-    def __getattr__(name):  # `init` and `nn`, on first use: together they take as long to import as all functions
+    def __getattr__(name):
         if name in ("init", "nn"):
             return _importlib.import_module(f".{name}", __name__)
         raise AttributeError(f"module 'jaxact' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), "init", "nn"})

@@ -1,4 +1,4 @@
-"""S-shaped activations that reach their limits no faster than a power of x, and so without an exponential."""
+"""S-shaped activations that approach their limits as a power of x, without an exponential; and isrlu."""
 
 from math import inf
 from typing import Any
@@ -34,7 +34,7 @@ def soft_sign_slope(x: ArrayLike) -> Array:
 def soft_sign(x: ArrayLike) -> Array:
     """soft_sign(x) = x / (1 + abs(x))
 
-    Like tanh, but approaches its limits as 1 / x. f'' jumps from 2 to -2 at 0 and is -2 there.
+    Like tanh, but it approaches its limits as 1 / x. The curvature jumps from 2 to -2 at 0, where it is -2.
     """
     x = jnp.clip(jnp.asarray(x), -LARGE, LARGE)
     return x / (1 + jnp.abs(x))
@@ -61,14 +61,14 @@ def arctan_slope(x: ArrayLike) -> Array:
 def arctan(x: ArrayLike) -> Array:
     """arctan(x) = atan(x)
 
-    Inverse tangent: an S from -pi / 2 to pi / 2 that approaches its limits as 1 / x.
+    Inverse tangent: S-shaped, from -pi / 2 to pi / 2, it approaches its limits as 1 / x.
     """
     return jnp.arctan(x)
 
 
 @jax.custom_jvp
 def _ratio_and_root(x: Array, alpha: Array) -> tuple[Array, Array]:
-    """x * w and w = 1 / sqrt(1 + alpha*x*x), both divided by |x| if that is above 1, so that no square overflows."""
+    """x * w and w = 1 / sqrt(1 + alpha*x*x), computed with x / max(|x|, 1), so that no square overflows."""
     x = jnp.clip(x, -LARGE, LARGE)
     m = jnp.maximum(jnp.abs(x), 1)
     root = lax.rsqrt(jnp.square(1 / m) + alpha * jnp.square(x / m))
@@ -98,7 +98,7 @@ def _isru_by_alpha(x: Array, alpha: Array) -> Array:
 def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """isru(x, alpha) = x / sqrt(1 + alpha*x*x)
 
-    Inverse square root unit: an S between -1 / sqrt(alpha) and 1 / sqrt(alpha), without an exponential.
+    Inverse square root unit: S-shaped, between -1 / sqrt(alpha) and 1 / sqrt(alpha).
 
     Args:
         alpha: positive.
@@ -108,14 +108,14 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1710.09967")
 @derivative(
-    x=lambda x, alpha: _isru_slope(jnp.where(x > 0, 0, x), alpha),  # not jnp.minimum, which has a slope of a half at 0
+    x=lambda x, alpha: _isru_slope(jnp.where(x > 0, 0, x), alpha),  # jnp.minimum has slope 1/2 at 0
     alpha=lambda x, alpha: _isru_by_alpha(jnp.where(x > 0, 0, x), alpha),
 )
 def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """isrlu(x, alpha) = x if x > 0 else x / sqrt(1 + alpha*x*x)
 
-    Inverse square root linear unit: an elu without the exponential, saturating at -1 / sqrt(alpha). Its first two
-    derivatives have no jump.
+    Inverse square root linear unit: like elu, without an exponential. It saturates at -1 / sqrt(alpha), and its first
+    two derivatives are continuous.
 
     Args:
         alpha: positive.

@@ -1,4 +1,4 @@
-"""What comes in: which parameters are arrays, how their types are promoted, and what to say when they make no sense."""
+"""Arguments of a call: which ones are arrays, how their types are promoted, and the errors for wrong ones."""
 
 import functools
 import inspect
@@ -15,27 +15,27 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
-"""An array whose integers mean something else than its floats: labels are classes, or probabilities of classes."""
+"""An array whose integers are not converted to floats: integer labels are classes, float labels are probabilities."""
 Positive = Annotated[ArrayLike, "greater than 0"]
-"""An array of positive numbers. Only a Python number can be checked; in an array, 0 and less give NaN or nonsense."""
+"""An array of positive numbers. Only a Python number is checked, since an array has no values under jit."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The names of a function's parameters by treatment, which their annotations decide."""
+    """The names of a function's parameters, sorted by their annotations."""
 
     arrays: tuple[str, ...]
-    """`ArrayLike`, `Positive`, `KeepsIntegers`: differentiated, computed in the precision of x, the first of them."""
+    """`ArrayLike`, `Positive` or `KeepsIntegers`: differentiated, and computed in the precision of the first one."""
     keep_integers: tuple[str, ...]
     positive: tuple[str, ...]
     optional: tuple[str, ...]
-    """`ArrayLike | None`: a mask, a key, a gate; traced, and never converted."""
+    """`ArrayLike | None`, such as a mask, a key or a gate: traced, but not converted."""
     static: tuple[str, ...]
-    """Anything else: a constant to jit."""
+    """Any other annotation: a static argument of jit."""
 
     @property
     def x(self) -> str:
-        """The parameter that decides the type of the result; a PRNG key may come before it."""
+        """The first array, whose type is that of the result. A PRNG key may come before it."""
         return self.arrays[0]
 
     @staticmethod
@@ -58,8 +58,8 @@ class Call:
 
     operands: dict[str, Any]
     constants: tuple[tuple[str, Any], ...]
-    """Hashable: static parameters, and Python numbers that stand for arrays."""
-    moving: tuple[str, ...]
+    """Static arguments of jit: static parameters, and Python numbers for array parameters."""
+    differentiable: tuple[str, ...]
     """The operands that JAX may be differentiating: tracers of floats."""
 
 
@@ -68,8 +68,8 @@ def sort_arguments(
 ) -> Call:
     """Sort and check the arguments of a call.
 
-    A default is a constant of the program, and so is any Python number within a transformation, where it costs no
-    compilation of its own. In an eager call it is an operand, so that a changing number is compiled once.
+    A default is a constant, and so is a Python number under a transformation, which compiles the whole program anyway.
+    In an eager call a Python number is an operand, so that another number needs no compilation.
     """
     try:
         bound = signature.bind(*args, **kwargs)
@@ -101,16 +101,16 @@ def sort_arguments(
                 operands[parameter] = value.astype(jnp.result_type(float))  # JAX would cut int64 to 32 bits first
             else:
                 operands[parameter] = value
-    moving = tuple(parameter for parameter, value in operands.items() if _may_move(value))
-    return Call(operands, tuple(constants), moving)
+    differentiable = tuple(parameter for parameter, value in operands.items() if _is_float_tracer(value))
+    return Call(operands, tuple(constants), differentiable)
 
 
-def _may_move(value: Any) -> bool:
+def _is_float_tracer(value: Any) -> bool:
     return isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
 
 
 def check_array(function: str, name: str, value: Any) -> None:
-    """Refuse what is no array of real numbers."""
+    """Refuse anything but an array of real numbers or a real number."""
     number = isinstance(value, bool | int | float | complex)
     dtype = jnp.result_type(value) if number else getattr(value, "dtype", None)
     if dtype is None:
@@ -128,7 +128,7 @@ def _check_hashable(function: str, name: str, value: Any) -> None:
 
 
 def as_arrays(*values: ArrayLike) -> tuple[Array, ...]:
-    """The arguments of a body as they are. The mechanism hands in arrays and floats; a type checker cannot know it."""
+    """The same values, for the type checker: a body gets arrays and floats, though its signature says ArrayLike."""
     return typing.cast(tuple[Array, ...], values)
 
 
@@ -137,19 +137,19 @@ def cast(value: Array, dtype: Any) -> Array:
 
 
 def computation_dtype(dtype: Any) -> Any:
-    """float32 for anything narrower: computed there and rounded once, 16-bit results are within 0.51 ulp."""
+    """float32 for narrower types: computed there and rounded once, 16-bit results are within 0.51 ulp."""
     return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
 
 
 def widen(operand: Any, dtype: Any) -> Any:
-    """A float operand in the precision that results of this type are computed in; masks stay as they are."""
+    """A float operand in the precision in which results of `dtype` are computed; other operands unchanged."""
     if operand is None or not jnp.issubdtype(operand.dtype, jnp.floating):
         return operand
     return cast(operand, computation_dtype(dtype))
 
 
 def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
-    """The value as floats, JAX's default float for integers and bools, and whether it is weakly typed."""
+    """The value as an array of floats (JAX's default float for integers and bools), and whether it is weakly typed."""
     check_array(function, name, value)
     value = jnp.asarray(value)
     inexact = jnp.issubdtype(value.dtype, jnp.floating)
@@ -157,7 +157,7 @@ def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
 
 
 def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any) -> Any:
-    """A parameter beside x, of this type, as the body gets it."""
+    """A parameter other than x, as the body gets it when x is of type `dtype`."""
     if name in parameters.optional:
         return value
     if name in parameters.keep_integers and jnp.issubdtype(jnp.asarray(value).dtype, jnp.integer):

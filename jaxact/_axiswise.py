@@ -1,4 +1,4 @@
-"""Functions that put the elements of an axis together in groups, or take them apart: piecewise linear, exact."""
+"""Piecewise-linear functions that change the size of an axis."""
 
 from math import inf
 
@@ -12,8 +12,8 @@ from ._rectifiers import relu
 from ._rows import axis_of
 
 
-def _pieces(x: ArrayLike, pieces: int, axis: int) -> tuple[Array, int]:
-    """The array with `axis` split in two, and the second of them: that of the pieces."""
+def _split(x: ArrayLike, pieces: int, axis: int) -> tuple[Array, int]:
+    """The array with `axis` split into groups and the pieces of each; and the axis of the pieces."""
     axis, x = axis_of("maxout", x, axis), jnp.asarray(x)
     size = x.shape[axis]
     if not isinstance(pieces, int) or pieces < 1 or size % pieces:
@@ -25,10 +25,10 @@ def _pieces(x: ArrayLike, pieces: int, axis: int) -> tuple[Array, int]:
 
 
 def _maxout_by_x(dx: Array, y: Array, x: Array, pieces: int, axis: int) -> Array:
-    split, of_pieces = _pieces(x, pieces, axis)
-    first_largest = jnp.argmax(split, of_pieces, keepdims=True)
-    chosen = lax.broadcasted_iota(first_largest.dtype, split.shape, of_pieces) == first_largest
-    return jnp.sum(jnp.where(chosen, _pieces(dx, pieces, axis)[0], 0), of_pieces)
+    groups, pieces_axis = _split(x, pieces, axis)
+    first_largest = jnp.argmax(groups, pieces_axis, keepdims=True)
+    chosen = lax.broadcasted_iota(first_largest.dtype, groups.shape, pieces_axis) == first_largest
+    return jnp.sum(jnp.where(chosen, _split(dx, pieces, axis)[0], 0), pieces_axis)
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/1302.4389")
@@ -36,16 +36,15 @@ def _maxout_by_x(dx: Array, y: Array, x: Array, pieces: int, axis: int) -> Array
 def maxout(x: ArrayLike, pieces: int = 2, axis: int = -1) -> Array:
     """maxout(x)[i] = max(x[pieces * i + k] for k in range(pieces))
 
-    The largest of each group of neighbours along an axis. Of equal pieces the first takes the whole slope.
-    `jaxact.nn.Maxout` makes the pieces, as affine functions of its input.
+    The largest of each group of neighbours along an axis. Among equal pieces the first has slope 1.
+    `jaxact.nn.Maxout` computes the pieces, as affine functions of its input.
 
     Args:
-        x: the pieces.
-        pieces: how many neighbours compete for each output; a divisor of the size of the axis.
+        pieces: how many neighbours form a group; a divisor of the size of the axis.
         axis: the axis of the groups.
     """
-    split, of_pieces = _pieces(x, pieces, axis)
-    return jnp.max(split, of_pieces)
+    groups, pieces_axis = _split(x, pieces, axis)
+    return jnp.max(groups, pieces_axis)
 
 
 @activation(bounds=(0, inf), kinks=(0,), source="https://arxiv.org/abs/1603.05201")
@@ -53,12 +52,11 @@ def maxout(x: ArrayLike, pieces: int = 2, axis: int = -1) -> Array:
 def crelu(x: ArrayLike, axis: int = -1) -> Array:
     """crelu(x)[i] = max(0, [*x, *-x][i])
 
-    Concatenated ReLU: relu of x, then relu of -x, so that nothing of x is lost. The axis comes out twice as long.
-    Both slopes at 0 are 0, as relu's is.
+    Concatenated ReLU: relu of x, then relu of -x, so that x can be recovered. The axis becomes twice as long. The slope
+    at 0 is 0, as that of relu.
 
     Args:
-        x: the features.
-        axis: the axis that the halves are put together along.
+        axis: the axis to concatenate along.
     """
     x = jnp.asarray(x)
     return relu(jnp.concatenate([x, -x], axis_of("crelu", x, axis)))

@@ -1,4 +1,4 @@
-"""Where a function is differentiated, and two ways to its tangent there."""
+"""The point at which a function is differentiated, and two ways to compute its tangent there."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,45 +11,46 @@ from ._arguments import cast
 
 
 class JVPContext(NamedTuple):
-    """Where a function is differentiated, and along what."""
+    """What a jvp rule is given: the result, the arguments and their tangents."""
 
     y: Array
     operands: dict[str, Any]
     constants: dict[str, Any]
-    moving: tuple[str, ...]
-    """Every operand that is a float tracer: more than `tangents`, since an outer derivative may move the rest."""
+    differentiable: tuple[str, ...]
+    """All operands that are tracers of floats. One without a tangent here may get one from an outer derivative."""
     tangents: dict[str, Array]
 
-    def term(self, slope: Array, tangent: Array) -> Array:
-        """Slope times tangent in the tangent's type: a float32 parameter of a 16-bit x sums its gradient in float32."""
+    def product(self, slope: Array, tangent: Array) -> Array:
+        """slope * tangent in the tangent's type, so that a float32 parameter has its gradient summed in float32."""
         return cast(cast(cast(slope, self.y.dtype), tangent.dtype) * tangent, self.y.dtype)
 
 
 Rule = Callable[[JVPContext], Array]
-"""A derivative: the tangent of the result."""
+"""A jvp rule: the tangent of the result."""
 
 
-def moved(tangents: dict[str, Any], moving: tuple[str, ...]) -> dict[str, Array]:
-    """The tangents of the operands that do move."""
-    return {name: tangents[name] for name in moving if not isinstance(tangents[name], SymbolicZero)}
+def nonzero_tangents(tangents: dict[str, Any], differentiable: tuple[str, ...]) -> dict[str, Array]:
+    """The tangents that are not symbolic zeros."""
+    return {name: tangents[name] for name in differentiable if not isinstance(tangents[name], SymbolicZero)}
 
 
-def through(function: Callable[..., Array], at: JVPContext) -> Array:
-    """The tangent of the function that JAX finds by itself."""
+def tangent_by_autodiff(function: Callable[..., Array], context: JVPContext) -> Array:
+    """The tangent of function(operands, constants), by JAX's own rules."""
 
-    def of_moving(moving: dict[str, Array]) -> Array:
-        return function(at.operands | moving, at.constants)
+    def of_differentiated(differentiated: dict[str, Array]) -> Array:
+        return function(context.operands | differentiated, context.constants)
 
-    return jax.jvp(of_moving, ({name: at.operands[name] for name in at.tangents},), (at.tangents,))[1]
+    primals = {name: context.operands[name] for name in context.tangents}
+    return jax.jvp(of_differentiated, (primals,), (context.tangents,))[1]
 
 
-def recomputed(rule: Rule, at: JVPContext, barrier: bool = False) -> Array:
-    """The tangent by a rule that is followed anew in the backward pass, for which only what came in is kept.
+def recomputed_tangent(rule: Rule, context: JVPContext, barrier: bool = False) -> Array:
+    """The tangent by a rule that the backward pass computes again: its only residuals are the operands.
 
-    Without a barrier XLA may keep what both passes compute; with one it computes that again.
+    Without a barrier XLA may still store what both passes compute; with one it computes that twice.
     """
 
-    def anew(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
-        return rule(at._replace(operands=operands, tangents=tangents))
+    def again(operands: dict[str, Any], tangents: dict[str, Array]) -> Array:
+        return rule(context._replace(operands=operands, tangents=tangents))
 
-    return jax.checkpoint(anew, prevent_cse=barrier)(at.operands, at.tangents)
+    return jax.checkpoint(again, prevent_cse=barrier)(context.operands, context.tangents)

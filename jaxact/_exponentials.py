@@ -1,4 +1,4 @@
-"""Linear units with an exponential on the left, and the exponential itself."""
+"""Units that are linear for x > 0 and exponential for x <= 0; xielu; and the exponential itself."""
 
 from math import inf
 
@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._arguments import Positive, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, bend_left, exp_left, expm1_left, expm1_minus_left
+from ._numerics import LARGE, exp_left, expm1_left, expm1_minus_x_left, expm1_minus_x_over_x_left
 from ._residuals import from_output
 
 
@@ -21,19 +21,19 @@ from ._residuals import from_output
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """elu(x, alpha) = x if x > 0 else alpha * (exp(x) - 1)
 
-    Exponential linear unit: saturates at -alpha, which pulls the mean of the outputs towards zero. The slope at 0 is
-    alpha, so that the default has no kink in f' but one in f''.
+    Exponential linear unit: it saturates at -alpha, so that the mean of the outputs is closer to 0. The slope at 0 is
+    alpha; for alpha = 1 the slope is continuous and the curvature is not.
 
     Args:
-        alpha: minus the limit on the left.
+        alpha: minus the limit for x to -inf.
     """
     return jnp.maximum(x, 0) + alpha * jnp.expm1(jnp.minimum(x, 0))
 
 
 def _celu_by_alpha(x: Array, alpha: ArrayLike) -> Array:
-    """exp(z) - 1 - z * exp(z) with z = x / alpha, near 0 written so that it does not cancel."""
+    """exp(z) - 1 - z * exp(z) with z = x / alpha, in a form that does not cancel near 0."""
     z = jnp.maximum(jnp.where(x > 0, 0, x) / alpha, -LARGE)
-    return jnp.where(z > -1.5, z * (bend_left(z) - expm1_left(z)), expm1_left(z) - z * exp_left(z))
+    return jnp.where(z > -1.5, z * (expm1_minus_x_over_x_left(z) - expm1_left(z)), expm1_left(z) - z * exp_left(z))
 
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1704.07483")
@@ -41,15 +41,15 @@ def _celu_by_alpha(x: Array, alpha: ArrayLike) -> Array:
 def celu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """celu(x, alpha) = x if x > 0 else alpha * (exp(x / alpha) - 1)
 
-    Continuously differentiable exponential linear unit: an elu whose slope has no jump, whatever alpha.
+    Continuously differentiable exponential linear unit: an elu whose slope is continuous for every alpha.
 
     Args:
-        alpha: positive, minus the limit on the left.
+        alpha: positive, minus the limit for x to -inf.
     """
     return jnp.maximum(x, 0) + alpha * jnp.expm1(jnp.minimum(x, 0) / alpha)
 
 
-# The fixed point of mean 0 and variance 1, with the paper's digits.
+# The constants of the paper, for which mean 0 and variance 1 are a fixed point.
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
@@ -64,8 +64,8 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 def selu(x: ArrayLike) -> Array:
     """selu(x) = 1.0507009873554804934193349852946 * (x if x > 0 else 1.6732632423543772848170429916717 * (exp(x) - 1))
 
-    Scaled exponential linear unit: layers of it drive activations to mean 0 and variance 1. The slope at 0 is the
-    left one, 1.758.
+    Scaled exponential linear unit: with its constants, mean 0 and variance 1 are a fixed point of deep nets. The slope
+    at 0 is the left one, 1.758.
     """
     return _SELU_SCALE * jnp.maximum(x, 0) + _SELU_SCALE * _SELU_ALPHA * jnp.expm1(jnp.minimum(x, 0))
 
@@ -77,7 +77,7 @@ def selu(x: ArrayLike) -> Array:
     beta=lambda x, alpha_p, alpha_n, beta: jnp.ones_like(x),
 )
 def xielu_slope(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Positive = 0.5) -> Array:
-    """The slope of xielu by x: 2*alpha_p*x + beta on the right, alpha_n*(exp(x) - 1) + beta on the left."""
+    """The slope of xielu by x: 2*alpha_p*x + beta if x > 0, else alpha_n*(exp(x) - 1) + beta."""
     x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
     return 2 * alpha_p * jnp.maximum(x, 0) + ((beta - alpha_n) + alpha_n * jnp.exp(jnp.minimum(x, 0)))
 
@@ -91,18 +91,18 @@ def xielu_slope(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, 
 @derivative(
     x=xielu_slope,
     alpha_p=lambda x, alpha_p, alpha_n, beta: jnp.where(x > 0, x * x, 0),
-    alpha_n=lambda x, alpha_p, alpha_n, beta: expm1_minus_left(x),
+    alpha_n=lambda x, alpha_p, alpha_n, beta: expm1_minus_x_left(x),
     beta=lambda x, alpha_p, alpha_n, beta: x,
 )
 def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Positive = 0.5) -> Array:
     """xielu(x, alpha_p, alpha_n, beta) = alpha_p*x*x + beta*x if x > 0 else alpha_n*(exp(x) - 1 - x) + beta*x
 
-    Expanded integral of the exponential linear unit: trainable, quadratic on the right, and with a slope that changes
-    sign on the left if alpha_n > beta, as in the paper; the value then crosses zero at some x < 0 too.
+    Expanded integral of the exponential linear unit, quadratic for x > 0. If alpha_n > beta, as in the paper, its slope
+    changes sign at some x < 0, and its value crosses zero at another.
 
     Args:
-        alpha_p: positive, the curvature on the right.
-        alpha_n: positive, the curvature on the left.
+        alpha_p: positive, half the curvature for x > 0.
+        alpha_n: positive, the curvature at 0 from the left.
         beta: positive, the slope at 0.
     """
     x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
@@ -115,7 +115,7 @@ def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: 
 def exponential(x: ArrayLike) -> Array:
     """exponential(x) = exp(x)
 
-    The exponential function, for positive outputs such as rates and variances. inf only where the result is too large
-    for the type.
+    The exponential function, for positive outputs such as rates and variances. It is inf only where the result is too
+    large for the float type.
     """
     return jnp.exp(x)

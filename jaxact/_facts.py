@@ -1,4 +1,4 @@
-"""What is known of an activation: declared beside its definition, and entered in the CATALOGUE."""
+"""What is known of an activation, declared beside its definition and entered in the CATALOGUE."""
 
 import inspect
 from collections.abc import Callable
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an activation: declared where it cannot be computed, and then tested."""
+    """What is known of an activation. Only what cannot be computed is declared, and each declaration is tested."""
 
     function: Callable[..., Array]
     bounds: tuple[float, float]
@@ -30,13 +30,13 @@ class Facts:
     accurate_for: float = inf
     """The largest |x| for which the error bounds hold."""
     ulps: tuple[float, float, float] | None = None
-    """Its own float32 error bounds of value, slope and slope's slope, where they are not those of all activations."""
+    """Float32 error bounds of value, slope and curvature, where they differ from those of all activations."""
     crossing: bool = False
-    """Whether the value changes sign away from 0, where its error is counted on the scale of the value nearby."""
+    """Whether the value crosses zero away from x = 0, where its error is relative to the values nearby."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By name: the catalogue pickles, though some kinks are lambdas, and a copy of its entry is the entry."""
-        return _facts_of, (self.name,)
+        """By the function, since kinks may be lambdas: a copy or an unpickled entry is the entry of the CATALOGUE."""
+        return getattr, (self.function, "__facts__")
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class Facts:
 
     @property
     def rules(self) -> Rules:
-        """What the mechanism knows of the function: its parameters and its slopes."""
+        """How the function is called and differentiated: its parameters and its slopes."""
         return cast(Any, self.function).__rules__
 
     @property
@@ -63,7 +63,7 @@ class Facts:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters beside x that are arrays, with their defaults (`inspect.Parameter.empty` for none)."""
+        """The array parameters other than x, with their defaults (`inspect.Parameter.empty` for none)."""
         signature = inspect.signature(self.function)
         return {name: signature.parameters[name].default for name in self.rules.parameters.arrays[1:]}
 
@@ -85,10 +85,6 @@ CATALOGUE: dict[str, Facts] = {}
 """Every activation by name, in the order of definition."""
 
 
-def _facts_of(name: str) -> Facts:
-    return CATALOGUE[name]
-
-
 def activation(
     *,
     bounds: tuple[float, float],
@@ -107,16 +103,15 @@ def activation(
 
     def register(function: F) -> F:
         _name_publicly(function, function.__name__)
-        CATALOGUE[function.__name__] = Facts(
-            function, bounds, slopes_at_inf, kinks, source, domain, accurate_for, ulps, crossing
-        )
+        facts = Facts(function, bounds, slopes_at_inf, kinks, source, domain, accurate_for, ulps, crossing)
+        CATALOGUE[function.__name__] = cast(Any, function).__facts__ = facts
         return function
 
     return register
 
 
 def _name_publicly(function: Any, path: str) -> None:
-    """Where users find it: `jaxact.silu`, its slopes `jaxact.silu.slope`, so that pickles outlive a move of a file."""
+    """Name a function `jaxact.silu` and its slope `jaxact.silu.slope`, so that pickles do not name private files."""
     function.__module__, function.__qualname__ = "jaxact", path
     for name, slope in (function.__rules__.slopes or {}).items():
         if slope.__module__ != "jaxact":

@@ -1,8 +1,7 @@
-"""Gated linear units: one half of the features, times an activation of the other half.
+"""Gated linear units: one half of the features times an activation of the other half.
 
-Two forms in one signature. `glu(x, axis)` splits x in two along an axis, as jax.nn.glu does: the second half is the
-gate, and the axis comes out half as long. `glu(x, gate=g)` takes the halves apart: nothing is split, so that an axis
-sharded over devices stays where it is.
+`glu(x, axis)` splits x along an axis, as jax.nn.glu does: the second half is the gate, and the axis becomes half as
+long. `glu(x, gate=g)` takes the gate as another array and splits nothing, for an axis that is sharded over devices.
 """
 
 from math import inf
@@ -22,7 +21,7 @@ from ._sigmoids import sigmoid
 
 
 def _halves(name: str, x: ArrayLike, axis: int, gate: ArrayLike | None) -> tuple[Array, Array]:
-    """What passes and its gate."""
+    """The features that are gated, and their gate."""
     x = jnp.asarray(x)
     if gate is None:
         axis = axis_of(name, x, axis)
@@ -30,8 +29,8 @@ def _halves(name: str, x: ArrayLike, axis: int, gate: ArrayLike | None) -> tuple
             raise ValueError(
                 f"{name} was called with an array of shape {x.shape}; expected an even size of axis {axis} to split."
             )
-        passed, gate = jnp.split(x, 2, axis)
-        return passed, gate
+        features, gate = jnp.split(x, 2, axis)
+        return features, gate
     check_array(name, "gate", gate)
     gate = jnp.asarray(gate)
     if gate.shape != x.shape:
@@ -47,12 +46,11 @@ def glu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
     Gated linear unit: the first half times the sigmoid of the second.
 
     Args:
-        x: the features.
-        axis: the axis that is split in two.
-        gate: in the shape of x, which then is not split: glu(x, gate=g) = x * sigmoid(g).
+        axis: the axis to split.
+        gate: an array of the shape of x, which is then not split: glu(x, gate=g) = x * sigmoid(g).
     """
-    passed, gate = _halves("glu", x, axis, gate)
-    return passed * sigmoid(gate)
+    features, gate = _halves("glu", x, axis, gate)
+    return features * sigmoid(gate)
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
@@ -63,12 +61,11 @@ def reglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
     Gated linear unit whose gate is relu: the first half times relu of the second.
 
     Args:
-        x: the features.
-        axis: the axis that is split in two.
-        gate: in the shape of x, which then is not split: reglu(x, gate=g) = x * relu(g).
+        axis: the axis to split.
+        gate: an array of the shape of x, which is then not split: reglu(x, gate=g) = x * relu(g).
     """
-    passed, gate = _halves("reglu", x, axis, gate)
-    return passed * relu(gate)
+    features, gate = _halves("reglu", x, axis, gate)
+    return features * relu(gate)
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
@@ -76,15 +73,14 @@ def reglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
 def geglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
     """geglu(x)[i] = x[i] * x[i + len(x) // 2] * (1 + erf(x[i + len(x) // 2] / sqrt(2))) / 2
 
-    Gated linear unit whose gate is gelu, the exact one: the first half times gelu of the second.
+    Gated linear unit whose gate is gelu_exact: the first half times gelu_exact of the second.
 
     Args:
-        x: the features.
-        axis: the axis that is split in two.
-        gate: in the shape of x, which then is not split: geglu(x, gate=g) = x * gelu_exact(g).
+        axis: the axis to split.
+        gate: an array of the shape of x, which is then not split: geglu(x, gate=g) = x * gelu_exact(g).
     """
-    passed, gate = _halves("geglu", x, axis, gate)
-    return passed * gelu_exact(gate)
+    features, gate = _halves("geglu", x, axis, gate)
+    return features * gelu_exact(gate)
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
@@ -92,16 +88,15 @@ def geglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
 def swiglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
     """swiglu(x)[i] = x[i] * x[i + len(x) // 2] / (1 + exp(-x[i + len(x) // 2]))
 
-    Gated linear unit whose gate is silu: the first half times silu of the second. Where the activated half comes first
-    (Llama's gate_proj, then up_proj), say swiglu(up, gate=gate).
+    Gated linear unit whose gate is silu: the first half times silu of the second. Where the gate is the first half
+    (Llama's gate_proj, then up_proj), write swiglu(up, gate=gate).
 
     Args:
-        x: the features.
-        axis: the axis that is split in two.
-        gate: in the shape of x, which then is not split: swiglu(x, gate=g) = x * silu(g).
+        axis: the axis to split.
+        gate: an array of the shape of x, which is then not split: swiglu(x, gate=g) = x * silu(g).
     """
-    passed, gate = _halves("swiglu", x, axis, gate)
-    return passed * silu(gate)
+    features, gate = _halves("swiglu", x, axis, gate)
+    return features * silu(gate)
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
@@ -112,9 +107,8 @@ def bilinear(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Arr
     Gated linear unit whose gate has no activation: the first half times the second.
 
     Args:
-        x: the features.
-        axis: the axis that is split in two.
-        gate: in the shape of x, which then is not split: bilinear(x, gate=g) = x * g.
+        axis: the axis to split.
+        gate: an array of the shape of x, which is then not split: bilinear(x, gate=g) = x * g.
     """
-    passed, gate = _halves("bilinear", x, axis, gate)
-    return passed * gate
+    features, gate = _halves("bilinear", x, axis, gate)
+    return features * gate

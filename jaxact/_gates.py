@@ -1,7 +1,7 @@
-"""Gates by the logistic function: x times a sigmoid that opens from 0 to 1.
+"""Gates by the logistic function: x * sigmoid(u), where u is a function of x.
 
-The slope of x * sigmoid(u) is sigmoid(u) * (1 + x * u' * sigmoid(-u)): no digit is lost in a tail. x is clipped, to
-1e30 or where the gate is 0 or 1 in every type, so that inf * 0 gives 0 and not NaN.
+The slope is computed as sigmoid(u) * (1 + x * u' * sigmoid(-u)), which loses no digits in the tails. x is clipped, to
+1e30 or where the gate is 0 or 1 in every float type, so that inf * 0 gives 0 and not NaN.
 """
 
 from math import inf, pi, sqrt
@@ -26,12 +26,12 @@ def _gate_slope(u: Array, factor: Array) -> Array:
 
 def _swish_slope(x: Array) -> Array:
     """The slope of x * sigmoid(x)."""
-    x = jnp.clip(x, -LARGE, LARGE)  # of exp(-x) itself XLA would keep an array from the forward pass
+    x = jnp.clip(x, -LARGE, LARGE)  # also keeps XLA from storing exp(-x) in the forward pass
     return _gate_slope(x, x)
 
 
 def _swish_curvature(x: Array) -> Array:
-    """sigmoid'(x) * (2 - x * tanh(x / 2)), with the root of sigmoid' as two factors, which underflow later."""
+    """sigmoid'(x) * (2 - x * tanh(x / 2)), with two factors sqrt(sigmoid'(x)), which underflow later."""
     x, root = jnp.clip(x, -LARGE, LARGE), sech(x / 2) / 2
     return (2 - x * jnp.tanh(x / 2)) * root * root
 
@@ -64,7 +64,7 @@ def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
 
 
 def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
-    """x**2 * sigmoid'(beta*x), as the square of something that underflows later than sigmoid'."""
+    """x**2 * sigmoid'(beta*x), as the square of x * sqrt(sigmoid'(beta*x)), which underflows later."""
     x = jnp.clip(x, -LARGE, LARGE)
     return jnp.square(x * sech(beta * x / 2) / 2)
 
@@ -74,13 +74,15 @@ def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
 def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
     """swish(x, beta) = x / (1 + exp(-beta*x))
 
-    Swish: silu at beta = 1, quick_gelu at 1.702, nearly relu for large beta, x / 2 at 0.
+    Swish: silu for beta = 1, quick_gelu for 1.702, close to relu for large beta, and x / 2 for 0.
 
     Args:
-        beta: how steep the gate is.
+        beta: the steepness of the gate.
     """
     x, beta = as_arrays(x, beta)
-    x = jnp.where(beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x))  # where it closes
+    x = jnp.where(
+        beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x)
+    )  # where the gate is 0
     return x / (1 + jnp.exp(-beta * x))
 
 
@@ -95,18 +97,20 @@ def quick_gelu_slope(x: ArrayLike) -> Array:
 def quick_gelu(x: ArrayLike) -> Array:
     """quick_gelu(x) = x / (1 + exp(-1.702*x))
 
-    The sigmoid approximation of gelu that CLIP and GPT-2 derivatives were trained with; off by up to 0.02 from gelu.
+    The sigmoid approximation of gelu that CLIP was trained with. It differs from gelu by up to 0.02.
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -LARGE) / (1 + jnp.exp(-1.702 * x))
 
+
+# gelu_tanh is x * sigmoid(u), u = _C*x + _CUBIC*x**3
 
 _C = 2 * sqrt(2 / pi)
 _CUBIC = 0.044715 * _C
 
 
 def _gelu_tanh_curvature(x: Array) -> Array:
-    """sigmoid'(u) * (2*u' + x*u'' - x*u'**2 * tanh(u / 2)), with the root of sigmoid' as two factors."""
+    """sigmoid'(u) * (2*u' + x*u'' - x*u'**2 * tanh(u / 2)), with two factors sqrt(sigmoid'(u))."""
     x = jnp.clip(x, -100, 100)
     u, du, ddu = x * (_C + _CUBIC * x * x), _C + 3 * _CUBIC * x * x, 6 * _CUBIC * x
     root = sech(u / 2) / 2
@@ -130,8 +134,8 @@ def _gelu_tanh(x: Array) -> Array:
 def gelu_tanh(x: ArrayLike) -> Array:
     """gelu_tanh(x) = x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
-    The tanh approximation of gelu, off by up to 0.0005: jax.nn.gelu's default, and what BERT and GPT-2 were trained
-    with. Written as x * sigmoid(u) for the usual x * (1 + tanh(u / 2)) / 2, whose negative tail cancels.
+    The tanh approximation of gelu, which differs from it by up to 0.0005: the default of jax.nn.gelu, with which GPT-2
+    was trained. It is computed as x * sigmoid(u), since 1 + tanh(u / 2) cancels for negative x.
     """
     return _gelu_tanh(jnp.asarray(x))
 
@@ -147,11 +151,11 @@ def gelu_slope(x: ArrayLike, approximate: bool = True) -> Array:
 def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     """gelu(x) = x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
-    Gaussian error linear unit with jax.nn's default: gelu_tanh, and gelu_exact if approximate is False. PyTorch's and
-    Keras's default is gelu_exact.
+    Gaussian error linear unit, with the default of jax.nn: gelu_tanh, or gelu_exact if `approximate` is False, which is
+    the default of PyTorch and Keras.
 
     Args:
-        approximate: a constant, whether the tanh approximation is meant.
+        approximate: whether to use the tanh approximation; a constant under jit.
     """
     return _gelu_tanh(jnp.asarray(x)) if approximate else gelu_exact_value(jnp.asarray(x))
 
@@ -169,7 +173,7 @@ def _elish_left_curvature(x: Array) -> Array:
 
 @derivative(x=lambda x: jnp.where(x > 0, _swish_curvature(x), _elish_left_curvature(x)))
 def elish_slope(x: ArrayLike) -> Array:
-    """The slope of elish: silu's on the right, e * (e**2 + 2*e - 1) / (1 + e)**2 with e = exp(x) on the left."""
+    """The slope of elish: that of silu if x > 0, else e * (e**2 + 2*e - 1) / (1 + e)**2 with e = exp(x)."""
     x = jnp.asarray(x)
     return jnp.where(x > 0, _swish_slope(x), _elish_left_slope(x))
 
@@ -179,7 +183,7 @@ def elish_slope(x: ArrayLike) -> Array:
 def elish(x: ArrayLike) -> Array:
     """elish(x) = x / (1 + exp(-x)) if x > 0 else (exp(x) - 1) / (1 + exp(-x))
 
-    Exponential linear squashing: silu on the right, elu times sigmoid on the left.
+    Exponential linear squashing: silu for x > 0, elu times sigmoid for x <= 0.
     """
     x = jnp.asarray(x)
     return (jnp.maximum(x, 0) + jnp.expm1(jnp.minimum(x, 0))) / (1 + jnp.exp(-x))

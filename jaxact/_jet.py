@@ -1,14 +1,14 @@
 """Taylor mode: the higher derivatives of any function that `jax.jvp` differentiates.
 
-`jax.experimental.jet` fails on every function with a derivative rule, jax.nn.relu included. In JAX 0.10 to 0.12,
+`jax.experimental.jet` fails on every function with a jvp rule, jax.nn.relu included. In JAX 0.10 to 0.12,
 `Primitive.bind` (core.py) unsets the current trace, and `JetTrace.process_custom_jvp_call` (jet.py) then calls the
-function without setting itself (`core.set_current_trace`), as the traces of jvp and vmap do: the first operation finds
-no trace, or one that does not own its operands (AttributeError, UnexpectedTracerError). If it ran, it would
-differentiate the body, past the rule.
+function without setting itself as the current trace (`core.set_current_trace`), which the traces of jvp and vmap do.
+The first operation finds no trace, or one that does not own its operands (AttributeError, UnexpectedTracerError). If it
+ran, it would differentiate the body and ignore the rule.
 
-Nested jax.jvp has neither fault, and the exponential cost that it is known for does not survive compilation: the same
-products stand in the program many times, and XLA computes each once. A net of 8 layers of 256 tanh, order 4: 36 matrix
-products and 40 ms; interpreting it operation by operation, with JAX's jet for all but the activations, 67 and 69 ms.
+Nested jax.jvp has neither fault. Its known exponential cost does not survive compilation: the program contains the same
+products many times, and XLA computes each of them once. A net of 8 layers of 256 tanh, order 4, takes 36 matrix
+products and 40 ms; an interpreter that uses JAX's jet for all but the activations takes 67 products and 69 ms.
 """
 
 import math
@@ -29,28 +29,28 @@ def jet(
 ) -> tuple[Any, Any]:
     """jet(f, (x,), ((1, 0, 0),)) = f(x), [f'(x), f''(x), f'''(x)]
 
-    The derivatives of `fun` along a curve, as `jax.experimental.jet.jet` is called, for everything that `jax.jvp`
-    differentiates: activations of jaxact, jax.nn.relu, lax.scan. Derivative rules are used: a relu has slope 0 at 0,
-    first and second derivatives are as accurate as elsewhere, and third ones of jaxact's functions are, in float32,
-    within 1e-6 of the largest.
+    The derivatives of `fun` along a curve, with the signature of `jax.experimental.jet.jet`, for everything that
+    `jax.jvp` differentiates: activations of jaxact, jax.nn.relu, lax.scan. Jvp rules are used: relu has slope 0 at 0,
+    first and second derivatives are as accurate as elsewhere, and third derivatives of jaxact's functions are within
+    1e-6 of the largest in float32.
 
-    Put it inside jax.jit: for order n, `fun` is traced 2^n times, and outside jit computed as often, where compiled
-    code does n + 1 times the matrix products of `fun`. Compiling takes about twice as long for each order (a net of
-    three gelu layers: 4 s for order 3, 12 s for order 5, on one core).
+    Call it inside jax.jit: for order n, `fun` is traced 2^n times, and outside jit computed 2^n times, while compiled
+    code computes n + 1 times the matrix products of `fun`. Each order doubles the compile time (a net of three gelu
+    layers: 4 s for order 3, 12 s for order 5, on one core).
 
     Args:
         fun: a function of arrays that returns an array or a tree of arrays.
         primals: its arguments, floating-point arrays or numbers.
-        series: for each argument the derivatives of the curve there: first, second, ... as many as are wanted.
-        factorial_scaled: False for Taylor coefficients, derivatives over factorials, in `series` and in the result.
+        series: for each argument, the derivatives of the curve: the first, the second, up to the wanted order.
+        factorial_scaled: False for Taylor coefficients (derivatives over factorials) in `series` and in the result.
 
     Returns:
-        `fun(*primals)`, and the same tree with, for each array, the list of its derivatives along the curve.
+        `fun(*primals)`, and the same tree with the list of its derivatives along the curve for each array.
 
     Raises:
-        TypeError: for an argument that is no floating-point array or number; from JAX for a function with
+        TypeError: for an argument that is not a floating-point array or number; from JAX for a function with
             `jax.custom_vjp`, which has no forward derivative.
-        ValueError: for series that do not fit the arguments.
+        ValueError: for series whose number, shapes or orders do not match the arguments.
     """
     orders = sorted({len(terms) for terms in series})
     if len(series) != len(primals) or len(orders) != 1:
@@ -59,37 +59,37 @@ def jet(
             f"terms; expected a series for each primal, all of the same length."
         )
     factors = [1 if factorial_scaled else math.factorial(n) for n in range(1, orders[0] + 1)]
-    point = [_argument(i, x) for i, x in enumerate(primals)]
+    x = [_argument(i, value) for i, value in enumerate(primals)]
     curve = [
-        [_term(i, n, x, terms[n]) * factor for i, (x, terms) in enumerate(zip(point, series, strict=True))]
+        [_term(i, n, value, terms[n]) * factor for i, (value, terms) in enumerate(zip(x, series, strict=True))]
         for n, factor in enumerate(factors)
     ]
-    made = fun(*point)
+    result = fun(*x)
 
     def floats(arguments: Sequence[Array]) -> list[Array]:
-        """The results that can move: integers and truth values stay where they are."""
+        """The results that have derivatives: floats, and no integers or bools."""
         return [y for y in map(jnp.asarray, jax.tree.leaves(fun(*arguments))) if _is_float(y)]
 
-    derivatives = _lifted(floats, len(factors))(point, *curve)[1:]
-    columns = zip(*derivatives, strict=True)
+    by_order = _with_derivatives(floats, len(factors))(x, *curve)[1:]
+    by_result = zip(*by_order, strict=True)
     terms = [
-        [y / factor for y, factor in zip(next(columns), factors, strict=True)]
+        [derivative / factor for derivative, factor in zip(next(by_result), factors, strict=True)]
         if factors and _is_float(y)
         else [jnp.zeros_like(y) for _ in factors]
-        for y in map(jnp.asarray, jax.tree.leaves(made))
+        for y in map(jnp.asarray, jax.tree.leaves(result))
     ]
-    return made, jax.tree.structure(made).unflatten(terms)
+    return result, jax.tree.structure(result).unflatten(terms)
 
 
-def _lifted(function: Callable[..., list[Array]], order: int) -> Callable[..., list[list[Array]]]:
-    """From x, x', x'', ... to f, f', f'', ...: the derivative of what makes all orders but the last has the last."""
+def _with_derivatives(function: Callable[..., list[Array]], order: int) -> Callable[..., list[list[Array]]]:
+    """The function from x, x', x'', ... to f, f', f'', ..., by differentiating the function of one order less."""
     if order == 0:
-        return lambda point: [function(point)]
-    lower = _lifted(function, order - 1)
+        return lambda x: [function(x)]
+    lower = _with_derivatives(function, order - 1)
 
     def higher(*curve: Sequence[Array]) -> list[list[Array]]:
-        found, moved = jax.jvp(lower, curve[:-1], curve[1:])
-        return [*found, moved[-1]]
+        orders, tangents = jax.jvp(lower, curve[:-1], curve[1:])
+        return [*orders, tangents[-1]]
 
     return higher
 

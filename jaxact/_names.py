@@ -1,4 +1,4 @@
-"""Activations by name: what a name means here and in other libraries, from and to a configuration file."""
+"""Activations by name: as they are called here and in other libraries, and in configuration files."""
 
 import difflib
 import functools
@@ -16,16 +16,16 @@ from ._facts import CATALOGUE
 
 @dataclass(frozen=True)
 class Peer:
-    """A function of another library that computes the same as one of ours."""
+    """A function of another library that computes the same as a function of jaxact."""
 
     theirs: str
     ours: str
     given: dict[str, Any] = field(default_factory=dict)
-    """Their arguments that make it so; none for their defaults."""
+    """Arguments of their function; empty for its defaults."""
     at: dict[str, Any] = field(default_factory=dict)
-    """Our parameters that make it so."""
+    """Arguments of our function; empty for its defaults."""
     instead: str = ""
-    """What to write where none of ours computes it."""
+    """The expression to write where no function of jaxact computes the same."""
 
 
 def _same(names: str) -> tuple[Peer, ...]:
@@ -101,25 +101,26 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer("relu2", "relu_squared"),
     ),
 }
-"""By library; of rows with one name the first is what the name means there."""
+"""By library. The first entry of a name is what the name means there."""
 
 
 def get(name: str | Callable[..., Any], of: str | None = None, **parameters: Any) -> Callable[..., Any]:
     """get("leaky_relu", negative_slope=0.1) is functools.partial(jaxact.leaky_relu, negative_slope=0.1)
 
-    Without parameters it is the function itself: `get("relu") is jaxact.relu`. Capitals, "_" and "-" do not matter,
+    Without parameters the result is the function itself: `get("relu") is jaxact.relu`. Case, "_" and "-" do not matter,
     and names of other libraries are known ("SiLU", "hardswish", "gelu_new", "linear"). A name that jaxact has means
-    jaxact's function; what it means elsewhere, `of` says: `get("gelu")` is jax.nn's tanh form, `get("gelu",
-    of="torch")` is `gelu_exact`, and `get("leaky_relu", of="keras")` has a slope of 0.2.
+    jaxact's function, unless `of` names another library: `get("gelu")` is the tanh approximation, as in jax.nn,
+    `get("gelu", of="torch")` is `gelu_exact`, and `get("leaky_relu", of="keras")` has a negative slope of 0.2.
 
     Args:
-        name: a name, or a function, which is returned as it is (with the parameters, if any, bound to it).
-        of: whose name it is: "jax.nn", "torch", "keras" (Keras 3), "keras2", "tensorflow" (tf.nn) or "transformers".
-        **parameters: parameters of our function, by name, or the other library's that choose between functions, as in
-            `get("gelu", of="torch", approximate="tanh")`.
+        name: a name, or a function, which is returned with the parameters bound to it, if there are any.
+        of: the library of the name: "jax.nn", "torch", "keras" (Keras 3), "keras2", "tensorflow" (tf.nn) or
+            "transformers".
+        **parameters: parameters of jaxact's function, or those of the other library that choose between functions, as
+            in `get("gelu", of="torch", approximate="tanh")`.
 
     Raises:
-        ValueError: for a name or a library that is not known, and for a function that jaxact does not have.
+        ValueError: for an unknown name or library, and for a function that jaxact does not have.
         TypeError: for a parameter that the function does not have.
     """
     if callable(name):
@@ -129,18 +130,18 @@ def get(name: str | Callable[..., Any], of: str | None = None, **parameters: Any
         raise ValueError(f"get was called with {name!r} of {of}; expected one of ours: jaxact.{peer.instead}.")
     given = peer.at | {key: value for key, value in parameters.items() if key not in peer.given}
     function = CATALOGUE[peer.ours].function
-    lead = Parameters.of(function).arrays[0]
-    allowed = [parameter for parameter in inspect.signature(function).parameters if parameter != lead]
+    x = Parameters.of(function).x
+    allowed = [parameter for parameter in inspect.signature(function).parameters if parameter != x]
     if unknown := next((key for key in given if key not in allowed), None):
         expected = f"one of {', '.join(allowed)}" if allowed else "no parameters"
         raise TypeError(f"get was called with {unknown}={given[unknown]!r:.60} for {peer.ours}; expected {expected}.")
-    # JSON knows lists only, and a constant has to be hashable: axis=[0, 1] comes from axis=(0, 1).
+    # JSON has no tuples, and a constant has to be hashable: axis=(0, 1) is read back as [0, 1].
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return functools.partial(function, **settings) if settings else function
 
 
 def config(function: Callable[..., Any]) -> dict[str, Any]:
-    """config(get(name, **parameters)) = {"name": name, **parameters}: what `get` makes the function from, for JSON.
+    """config(get(name, **parameters)) = {"name": name, **parameters}: the arguments of `get`, for JSON.
 
     `get(**config(f))` behaves as f does, also after `json.loads(json.dumps(...))`.
 
@@ -148,8 +149,8 @@ def config(function: Callable[..., Any]) -> dict[str, Any]:
         function: an activation of jaxact, or a `functools.partial` of one with parameters by name.
 
     Raises:
-        TypeError: for a function that jaxact does not have, and for a parameter that is no constant, such as an array
-            of learnt ones, which belongs to a model's weights.
+        TypeError: for a function that jaxact does not have, and for a parameter that is not a constant, such as an
+            array of learnt values, which belongs to a model's weights.
     """
     plain, parameters = function, {}
     if isinstance(function, functools.partial) and not function.args:
@@ -177,16 +178,16 @@ def _constant(function: str, key: str, value: Any) -> Any:
 def _find(name: str, of: str | None, parameters: dict[str, Any]) -> Peer:
     if of is not None and of not in PEERS:
         raise ValueError(f"get was called with of={of!r}; expected one of {', '.join(map(repr, PEERS))}.")
-    ours = tuple(Peer(known, known) for known in CATALOGUE)
+    ours = tuple(Peer(own, own) for own in CATALOGUE)
     others = tuple(peer for peers in PEERS.values() for peer in peers if not peer.instead)
     named: list[Peer] = []
-    for rows in (PEERS[of],) if of else (ours, others):
-        # As it is written before as it sounds: Keras has leaky_relu and LeakyReLU, with other defaults.
-        for same in (str, _key):
-            named = named or [peer for peer in rows if same(peer.theirs) == same(name)]
+    for peers in (PEERS[of],) if of else (ours, others):
+        # First as spelt: leaky_relu and LeakyReLU of Keras have different defaults.
+        for spelling in (str, _normalised):
+            named = named or [peer for peer in peers if spelling(peer.theirs) == spelling(name)]
     if not named:
-        keys = {_key(peer.theirs): peer.theirs for peer in reversed(PEERS[of] if of else ours + others)}
-        near = [keys[key] for key in difflib.get_close_matches(_key(name), keys)]
+        known = {_normalised(peer.theirs): peer.theirs for peer in reversed(PEERS[of] if of else ours + others)}
+        near = [known[key] for key in difflib.get_close_matches(_normalised(name), known)]
         whose = f"of {of}" if of else "in jaxact.CATALOGUE"
         hint = f", such as {' or '.join(near)}" if near else ""
         raise ValueError(f"get was called with {name!r}; expected the name of an activation {whose}{hint}.")
@@ -194,6 +195,6 @@ def _find(name: str, of: str | None, parameters: dict[str, Any]) -> Peer:
     return (chosen or named)[0]
 
 
-def _key(name: str) -> str:
-    """The name as it sounds: hard_swish, hardswish and HardSwish are one."""
+def _normalised(name: str) -> str:
+    """The name in lower case, letters and digits only: hard_swish, hardswish and HardSwish are the same."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,4 +1,4 @@
-"""The normal distribution function, x times it and x times erf."""
+"""Gates by the normal distribution function or by erf."""
 
 from math import inf, pi, sqrt
 
@@ -12,7 +12,7 @@ from ._numerics import erf_slope, logistic, logistic_slope, sech, softplus_value
 
 
 def _cdf(x: Array) -> Array:
-    """The normal distribution function: by erfc, since 1 + erf(x) cancels on the left."""
+    """The normal distribution function: by erfc, since 1 + erf(x) cancels for negative x."""
     return lax.erfc(-x / sqrt(2)) / 2
 
 
@@ -21,7 +21,7 @@ def _pdf(x: Array) -> Array:
     return jnp.exp(-x * x / 2) / sqrt(2 * pi)
 
 
-# gelu by its definition: x * cdf(x); far out, where it is 0 or x in every type, x is clipped
+# x * cdf(x), with x clipped to +-100, where it is 0 or x in every float type
 
 
 def gelu_exact_value(x: Array) -> Array:
@@ -42,7 +42,7 @@ def gelu_exact_slope(x: ArrayLike) -> Array:
 
 def _gelu_exact_slope(x: Array) -> Array:
     cdf = _cdf(x)
-    return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # where the cdf has underflowed, its share is missing
+    return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # 0 where the cdf, a term of the sum, has underflowed
 
 
 @activation(bounds=(-0.16997120747990369, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1606.08415")
@@ -50,8 +50,8 @@ def _gelu_exact_slope(x: Array) -> Array:
 def gelu_exact(x: ArrayLike) -> Array:
     """gelu_exact(x) = x * (1 + erf(x / sqrt(2))) / 2
 
-    Gaussian error linear unit by its definition, x times the normal distribution function: PyTorch's and Keras's
-    default, and jax.nn's with approximate=False.
+    Gaussian error linear unit as defined, x times the normal distribution function: the default gelu of PyTorch and
+    Keras, and that of jax.nn with approximate=False.
     """
     return gelu_exact_value(jnp.asarray(x))
 
@@ -83,7 +83,7 @@ def serf_slope(x: ArrayLike) -> Array:
 def serf(x: ArrayLike) -> Array:
     """serf(x) = x * erf(log(1 + exp(x)))
 
-    Log-softplus error activation function: like mish, with erf for tanh.
+    Log-softplus error activation function: like mish, with erf instead of tanh.
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -1000) * lax.erf(softplus_value(x))
@@ -93,11 +93,10 @@ def serf(x: ArrayLike) -> Array:
 
 
 def _phish_curvature(x: Array) -> Array:
-    """sech(g)**2 * (2*g' + x * (g'' - 2 * tanh(g) * g'**2)), one factor after the other."""
+    """sech(g)**2 * (2*g' + x * (g'' - 2 * tanh(g) * g'**2)), with two factors sech(g), which underflow later."""
     x = jnp.clip(x, -100, 100)
-    g, slope = gelu_exact_value(x), _gelu_exact_slope(x)
-    bend = gelu_exact_curvature(x) - 2 * jnp.tanh(g) * slope * slope
-    return (2 * slope + x * bend) * sech(g) * sech(g)
+    g, dg, ddg = gelu_exact_value(x), _gelu_exact_slope(x), gelu_exact_curvature(x)
+    return (2 * dg + x * (ddg - 2 * jnp.tanh(g) * dg * dg)) * sech(g) * sech(g)
 
 
 @derivative(x=_phish_curvature)
@@ -112,15 +111,15 @@ def phish_slope(x: ArrayLike) -> Array:
     bounds=(0, inf),
     slopes_at_inf=(0, 1),
     accurate_for=12.9,
-    ulps=(8, 40, 40),  # erfc is off by 8 ulp, and differences of it count
+    ulps=(8, 40, 40),  # erfc has errors of 8 ulp, and its differences more
     source="https://doi.org/10.36227/techrxiv.17283824",
 )
 @derivative(x=phish_slope)
 def phish(x: ArrayLike) -> Array:
     """phish(x) = x * tanh(x * (1 + erf(x / sqrt(2))) / 2)
 
-    Phish: x * tanh(gelu(x)), with gelu by its definition. Never negative. Below x = -13, f'' of up to 2e-35 is taken
-    as 0 in float32.
+    Phish: x * tanh(gelu_exact(x)), which is never negative. Below x = -13, the curvature of at most 2e-35 is 0 in
+    float32.
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -100) * jnp.tanh(gelu_exact_value(x))
@@ -145,13 +144,13 @@ def laplace_slope(x: ArrayLike) -> Array:
 @activation(
     bounds=(0, 1),
     slopes_at_inf=(0, 0),
-    ulps=(30, 30, 30),  # the rounding of t counts t*t times, while x, near 1, has small ulps to excuse it
+    ulps=(30, 30, 30),  # exp(-t*t) multiplies the rounding error of t by 2*t*t
     source="https://arxiv.org/abs/2209.10655",
 )
 @derivative(x=laplace_slope)
 def laplace(x: ArrayLike) -> Array:
     """laplace(x) = (1 + erf((x - sqrt(1 / 2)) * sqrt(2 * pi))) / 2
 
-    Mega's attention function: a bounded stand-in for relu_squared, with the same value and slope at sqrt(2).
+    Mega's attention function: a bounded approximation of relu_squared, with the same value and slope at sqrt(1/2).
     """
     return lax.erfc(-_laplace_input(jnp.asarray(x))) / 2

@@ -15,7 +15,7 @@ from ._rectifiers import above, sparse_sigmoid, within
 
 @derivative(x=lambda x: within(x, -3, 3, 1 / 3))
 def hard_silu_slope(x: ArrayLike) -> Array:
-    """The slope of hard_silu: (2*x + 3) / 6 between -3 and 3."""
+    """The slope of hard_silu: (2*x + 3) / 6 if abs(x) < 3."""
     x = jnp.asarray(x)
     return jnp.where(x <= -3, 0, jnp.where(x >= 3, 1, (2 * x + 3) / 6))
 
@@ -26,7 +26,7 @@ def hard_silu(x: ArrayLike) -> Array:
     """hard_silu(x) = x * max(0, min(1, (x + 3) / 6))
 
     Piecewise-quadratic silu of MobileNetV3, also known as hard_swish. The slope is 0 at -3 and 1 at 3, that of the
-    outer pieces (PyTorch's choice; jax.nn takes means).
+    linear pieces (as in PyTorch; jax.nn has the mean of both sides).
     """
     x = jnp.maximum(x, -3)
     return x * jnp.minimum((x + 3) / 6, 1)
@@ -37,7 +37,7 @@ hard_swish = hard_silu
 
 @derivative(x=lambda x: 2 * above(x, 0))
 def relu_squared_slope(x: ArrayLike) -> Array:
-    """The slope of relu_squared: 2*x where x > 0."""
+    """The slope of relu_squared: 2*x if x > 0, else 0."""
     return 2 * jnp.maximum(x, 0)
 
 
@@ -46,13 +46,13 @@ def relu_squared_slope(x: ArrayLike) -> Array:
 def relu_squared(x: ArrayLike) -> Array:
     """relu_squared(x) = x*x if x > 0 else 0
 
-    Squared relu, of Primer: a smooth slope 2x where relu's jumps.
+    Squared relu, of Primer: its slope 2*x is continuous, where that of relu jumps.
     """
     return jnp.square(jnp.maximum(x, 0))
 
 
 def _positive_part(x: Array) -> Array:
-    return jnp.where(x <= 0, 0, x)  # not jnp.maximum, which has a slope of a half at 0
+    return jnp.where(x <= 0, 0, x)  # jnp.maximum has slope 1/2 at 0
 
 
 @activation(bounds=(-0.4472, inf), slopes_at_inf=(0, inf), source="https://arxiv.org/abs/2210.13452", crossing=True)
@@ -67,8 +67,8 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
     Squared relu with mean 0 and variance 1 for normal inputs, of MetaFormer.
 
     Args:
-        scale: of the square.
-        bias: the value on the left.
+        scale: the factor of the square.
+        bias: the value for x <= 0.
     """
     x, scale, bias = as_arrays(x, scale, bias)
     right = jnp.maximum(x, 0)
@@ -80,7 +80,7 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
     beta=lambda x, beta: within(x, -beta, beta, -0.5 * jnp.clip(x, -beta, beta) / beta / beta),
 )
 def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
-    """The slope of smelu by x: (x + beta) / (2*beta) in between."""
+    """The slope of smelu by x: (x + beta) / (2*beta) if abs(x) < beta."""
     x, beta = as_arrays(x, beta)
     return (jnp.clip(x, -beta, beta) + beta) / (2 * beta)
 
@@ -93,7 +93,7 @@ def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
 def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
     """smelu(x, beta) = 0 if x <= -beta else x if x >= beta else (x + beta)**2 / (4*beta)
 
-    Smooth relu: a parabola joins the two pieces so that the slope has no jump.
+    Smooth relu: a parabola connects the two linear pieces, and the slope is continuous.
 
     Args:
         beta: positive, half the width of the parabola.
@@ -107,7 +107,7 @@ def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
 def sparse_plus(x: ArrayLike) -> Array:
     """sparse_plus(x) = 0 if x <= -1 else x if x >= 1 else (x + 1)**2 / 4
 
-    Softplus with exact zeros; its slope is sparse_sigmoid, and it is smelu at beta = 1.
+    Softplus with exact zeros: smelu with beta = 1. Its slope is sparse_sigmoid.
     """
     x = jnp.asarray(x)
     return jnp.where(x <= -1, 0, jnp.where(x >= 1, x, jnp.square(x + 1) / 4))

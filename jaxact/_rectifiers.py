@@ -1,4 +1,4 @@
-"""Piecewise-linear activations. NaN gives NaN, value and slope; at a kink the slope is the one that is stated."""
+"""Piecewise-linear activations."""
 
 from collections.abc import Callable
 from math import inf
@@ -11,16 +11,16 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._facts import activation
 from ._numerics import zero
-from ._residuals import from_output, one_of
+from ._residuals import from_output, two_slopes
 
 
 def above(x: Array, threshold: ArrayLike) -> Array:
-    """1 above the threshold, 0 elsewhere."""
+    """1 where x > threshold, else 0; NaN for NaN."""
     return jnp.where(x > threshold, 1, zero(x))
 
 
 def within(x: Array, low: ArrayLike, high: ArrayLike, slope: ArrayLike) -> Array:
-    """The slope between low and high, 0 at both and elsewhere."""
+    """`slope` where low < x < high, else 0; NaN for NaN."""
     return jnp.where((x > low) & (x < high), slope, zero(x))
 
 
@@ -29,12 +29,12 @@ def _at_least(low: float, y: Array) -> Array:
 
 
 @activation(bounds=(-inf, inf), slopes_at_inf=(1, 1), source="https://en.wikipedia.org/wiki/Identity_function")
-@derivative(x=lambda x: jnp.ones_like(x), residuals=(from_output(lambda y: jnp.ones_like(y)),))  # of NaN, too
+@derivative(x=lambda x: jnp.ones_like(x), residuals=(from_output(lambda y: jnp.ones_like(y)),))  # also of NaN
 def identity(x: ArrayLike) -> Array:
     """identity(x) = x
 
-    The linear unit: what a regression net puts out. Between hidden layers it is no activation at all, since a stack
-    of linear layers is one linear layer.
+    The linear unit, for the outputs of a regression net. After hidden layers it is useless, since a stack of linear
+    layers is one linear layer. Its slope is 1 even for NaN.
     """
     return jnp.asarray(x)
 
@@ -47,12 +47,12 @@ def identity(x: ArrayLike) -> Array:
 def step(x: ArrayLike, surrogate: Callable[[Array], Array] = zero) -> Array:
     """step(x) = 1 if x > 0 else 0
 
-    The binary unit of McCulloch and Pitts: the neuron fires or it does not. step(0) = 0.
+    The binary unit of McCulloch and Pitts. step(0) = 0.
 
     Args:
-        surrogate: the function of x that stands for the slope. By default it is the true slope, zero, through which
-            nothing learns. Binary and spiking nets train with a stand-in: `jaxact.slope(jaxact.sigmoid)`, or
-            `jnp.ones_like`, the straight-through estimator (https://arxiv.org/abs/1308.3432).
+        surrogate: a function of x to use as the slope. The default is the true slope, 0, through which nothing learns.
+            Binary and spiking nets are trained with `jaxact.slope(jaxact.sigmoid)`, or with `jnp.ones_like`, the
+            straight-through estimator (https://arxiv.org/abs/1308.3432).
     """
     return above(jnp.asarray(x), 0)
 
@@ -60,12 +60,12 @@ def step(x: ArrayLike, surrogate: Callable[[Array], Array] = zero) -> Array:
 @activation(
     bounds=(0, inf), slopes_at_inf=(0, 1), kinks=(0,), source="https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf"
 )
-@derivative(x=step, residuals=(from_output(lambda y: jnp.where(y > 0, 1, y)),), settle=lambda y: _at_least(0, y))
+@derivative(x=step, residuals=(from_output(lambda y: jnp.where(y > 0, 1, y)),), as_residual=lambda y: _at_least(0, y))
 def relu(x: ArrayLike) -> Array:
     """relu(x) = x if x > 0 else 0
 
-    Rectified linear unit. Its slope is step(x), so relu'(0) = 0, as in jax.nn (on why the choice is felt:
-    https://arxiv.org/abs/2106.12915).
+    Rectified linear unit. Its slope is step(x), so relu'(0) = 0, as in jax.nn. The choice affects training:
+    https://arxiv.org/abs/2106.12915.
     """
     return jnp.maximum(x, 0)
 
@@ -79,7 +79,7 @@ def relu(x: ArrayLike) -> Array:
 @derivative(
     x=lambda x: within(x, 0, 6, 1),
     residuals=(from_output(lambda y: within(y, 0, 6, 1)),),
-    settle=lambda y: _at_least(0, y),
+    as_residual=lambda y: _at_least(0, y),
 )
 def relu6(x: ArrayLike) -> Array:
     """relu6(x) = min(6, max(0, x))
@@ -89,12 +89,12 @@ def relu6(x: ArrayLike) -> Array:
     return jnp.clip(jnp.asarray(x), 0, 6)
 
 
-def _leak(x: Array, factor: ArrayLike) -> Array:
-    return jnp.where(x > 0, x, factor * x)
+def _leaky(x: Array, negative_slope: ArrayLike) -> Array:
+    return jnp.where(x > 0, x, negative_slope * x)
 
 
-def _leak_slope(x: Array, factor: ArrayLike) -> Array:
-    return jnp.where(x > 0, 1, factor + zero(x))
+def _leaky_slope(x: Array, negative_slope: ArrayLike) -> Array:
+    return jnp.where(x > 0, 1, negative_slope + zero(x))
 
 
 @activation(
@@ -104,42 +104,42 @@ def _leak_slope(x: Array, factor: ArrayLike) -> Array:
     source="https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf",
 )
 @derivative(
-    x=lambda x, negative_slope: _leak_slope(x, negative_slope),
+    x=lambda x, negative_slope: _leaky_slope(x, negative_slope),
     negative_slope=lambda x, negative_slope: jnp.where(x > 0, 0, x),
     residuals=(
         from_output(
-            lambda y, negative_slope: _leak_slope(y, negative_slope), when=lambda negative_slope: negative_slope >= 0
+            lambda y, negative_slope: _leaky_slope(y, negative_slope), when=lambda negative_slope: negative_slope >= 0
         ),
-        one_of("negative_slope", 1),
+        two_slopes("negative_slope", 1),
     ),
 )
 def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """leaky_relu(x, negative_slope) = x if x > 0 else negative_slope * x
 
-    Rectified linear unit that lets a little through on the negative side, so that no unit is without a gradient.
+    Rectified linear unit with a small slope on the negative side, so that every unit has a gradient.
 
     Args:
-        negative_slope: the slope on the left and at 0 (PyTorch's choice; jax.nn has 1 there).
+        negative_slope: the slope for x < 0, and at 0 (as in PyTorch; jax.nn has 1 at 0).
     """
-    return _leak(jnp.asarray(x), negative_slope)
+    return _leaky(jnp.asarray(x), negative_slope)
 
 
 @activation(bounds=(-inf, inf), kinks=(0,), source="https://arxiv.org/abs/1502.01852")
 @derivative(
-    x=lambda x, alpha: _leak_slope(x, alpha),
+    x=lambda x, alpha: _leaky_slope(x, alpha),
     alpha=lambda x, alpha: jnp.where(x > 0, 0, x),
-    residuals=(one_of("alpha", 1),),
+    residuals=(two_slopes("alpha", 1),),
 )
 def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
     """prelu(x, alpha) = x if x > 0 else alpha * x
 
-    Parametric rectified linear unit: a leaky_relu whose slope is learnt; `jaxact.nn.PReLU` holds the parameter. It is
-    max(x, alpha * x) only while alpha <= 1. The slope at 0 is alpha.
+    Parametric rectified linear unit: a leaky_relu whose slope is learnt; `jaxact.nn.PReLU` holds the parameter. It
+    equals max(x, alpha * x) only for alpha <= 1.
 
     Args:
-        alpha: the slope on the left; its gradient is summed in alpha's own type.
+        alpha: the slope for x < 0, and at 0.
     """
-    return _leak(jnp.asarray(x), alpha)
+    return _leaky(jnp.asarray(x), alpha)
 
 
 @activation(
@@ -151,12 +151,12 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
 @derivative(
     x=lambda x: within(x, -1, 1, 1),
     residuals=(from_output(lambda y: within(y, -1, 1, 1)),),
-    settle=lambda y: _at_least(-1, y),
+    as_residual=lambda y: _at_least(-1, y),
 )
 def hard_tanh(x: ArrayLike) -> Array:
     """hard_tanh(x) = max(-1, min(1, x))
 
-    Piecewise-linear tanh. The slope at -1 and 1 is 0 (PyTorch's choice; jax.nn has 1 there).
+    Piecewise-linear tanh. The slope at -1 and 1 is 0 (as in PyTorch; jax.nn has 1 there).
     """
     return jnp.clip(jnp.asarray(x), -1, 1)
 
@@ -168,22 +168,22 @@ def hard_tanh(x: ArrayLike) -> Array:
     ulps=(1.5, 0.5, 0.5),  # two roundings, of the sum and of the quotient
     source="https://arxiv.org/abs/1905.02244",
 )
-@derivative(x=lambda x: within(x, -3, 3, 1 / 6), residuals=(one_of(0, 1 / 6),))  # y is 1 an ulp before 3
+@derivative(x=lambda x: within(x, -3, 3, 1 / 6), residuals=(two_slopes(0, 1 / 6),))  # y is 1 an ulp before 3
 def hard_sigmoid(x: ArrayLike) -> Array:
     """hard_sigmoid(x) = max(0, min(1, (x + 3) / 6))
 
-    Piecewise-linear sigmoid of MobileNetV3, as in jax.nn, PyTorch and Keras 3. Keras 2 had 0.2 * x + 0.5 in between.
-    The slope at -3 and 3 is 0.
+    Piecewise-linear sigmoid of MobileNetV3, as in jax.nn, PyTorch and Keras 3. In Keras 2 its slope is 0.2. The slope
+    at -3 and 3 is 0.
     """
     return jnp.clip((jnp.asarray(x) + 3) / 6, 0, 1)
 
 
 @activation(bounds=(0, 1), slopes_at_inf=(0, 0), kinks=(-1, 1), source="https://arxiv.org/abs/1602.02068")
-@derivative(x=lambda x: within(x, -1, 1, 0.5), residuals=(one_of(0, 0.5),))
+@derivative(x=lambda x: within(x, -1, 1, 0.5), residuals=(two_slopes(0, 0.5),))
 def sparse_sigmoid(x: ArrayLike) -> Array:
     """sparse_sigmoid(x) = max(0, min(1, (x + 1) / 2))
 
-    Two-class sparsemax, and the slope of sparse_plus. Its own slope is 0 at -1 and 1 (jax.nn: 1 / 4 there).
+    Sparsemax of two classes, and the slope of sparse_plus. Its own slope is 0 at -1 and 1 (jax.nn has 1/4 there).
     """
     return jnp.clip((jnp.asarray(x) + 1) / 2, 0, 1)
 
@@ -197,16 +197,16 @@ def sparse_sigmoid(x: ArrayLike) -> Array:
     x=lambda x, threshold, value: above(x, threshold),
     threshold=lambda x, threshold, value: jnp.zeros_like(x),
     value=lambda x, threshold, value: jnp.where(x > threshold, 0, 1),
-    residuals=(one_of(0, 1),),
+    residuals=(two_slopes(0, 1),),
 )
 def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
     """threshold(x, threshold, value) = x if x > threshold else value
 
-    PyTorch's threshold. It has a jump unless value equals threshold; the slope at it is 0.
+    PyTorch's threshold. It has a jump at the threshold unless value equals threshold; the slope there is 0.
 
     Args:
-        threshold: where x is let through; its slope is 0.
-        value: what is put in place of the rest.
+        threshold: x is passed on above it. The derivative by it is 0.
+        value: replaces x elsewhere.
     """
     return jnp.where(jnp.asarray(x) <= threshold, value, x)
 
@@ -214,46 +214,45 @@ def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
 @activation(
     bounds=(0, inf), slopes_at_inf=(0, 1), kinks=lambda theta: (theta,), source="https://arxiv.org/abs/1402.3337"
 )
-@derivative(x=lambda x, theta: above(x, theta), theta=lambda x, theta: jnp.zeros_like(x), residuals=(one_of(0, 1),))
+@derivative(x=lambda x, theta: above(x, theta), theta=lambda x, theta: jnp.zeros_like(x), residuals=(two_slopes(0, 1),))
 def trelu(x: ArrayLike, theta: ArrayLike = 1.0) -> Array:
     """trelu(x, theta) = x if x > theta else 0
 
-    Thresholded rectified linear unit (Keras 2's ThresholdedReLU): relu that lets through only what exceeds theta. It
-    has a jump there.
+    Thresholded rectified linear unit (Keras 2's ThresholdedReLU). It has a jump at theta, where the slope is 0.
 
     Args:
-        theta: the threshold, where the slope is 0; its own slope is 0.
+        theta: the threshold. The derivative by it is 0.
     """
     return jnp.where(jnp.asarray(x) <= theta, 0, x)
 
 
 def _random_slope(x: Array, lower: ArrayLike, upper: ArrayLike, key: ArrayLike | None) -> tuple[ArrayLike, Array]:
-    """The share of upper in the slope on the left, random or a half, and that slope."""
-    share = 0.5 if key is None else jax.random.uniform(jnp.asarray(key), x.shape, x.dtype)
-    return share, jnp.asarray((1 - share) * lower + share * upper, x.dtype)
+    """The weight of `upper`, random or a half; and the negative slope, the weighted mean of lower and upper."""
+    weight = 0.5 if key is None else jax.random.uniform(jnp.asarray(key), x.shape, x.dtype)
+    return weight, jnp.asarray((1 - weight) * lower + weight * upper, x.dtype)
 
 
 @activation(bounds=(-inf, inf), kinks=(0,), source="https://arxiv.org/abs/1505.00853")
 @derivative(
-    x=lambda x, lower, upper, key: _leak_slope(x, _random_slope(x, lower, upper, key)[1]),
+    x=lambda x, lower, upper, key: _leaky_slope(x, _random_slope(x, lower, upper, key)[1]),
     lower=lambda x, lower, upper, key: jnp.where(x > 0, 0, x * (1 - _random_slope(x, lower, upper, key)[0])),
     upper=lambda x, lower, upper, key: jnp.where(x > 0, 0, x * _random_slope(x, lower, upper, key)[0]),
     residuals=(
         from_output(
-            lambda y, lower, upper: _leak_slope(y, (lower + upper) / 2), when=lambda lower, upper: lower + upper >= 0
+            lambda y, lower, upper: _leaky_slope(y, (lower + upper) / 2), when=lambda lower, upper: lower + upper >= 0
         ),
     ),
 )
 def rrelu(x: ArrayLike, lower: ArrayLike = 1 / 8, upper: ArrayLike = 1 / 3, key: ArrayLike | None = None) -> Array:
     """rrelu(x, lower, upper) = x if x > 0 else (lower + upper) / 2 * x
 
-    Randomised leaky relu: with a key, the slope on the left is drawn anew for each element, evenly between lower and
-    upper; without one, as at inference, it is their mean. The slope at 0 is the one on the left.
+    Randomised leaky relu: with a key, the negative slope is drawn for each element, uniformly from lower to upper;
+    without a key, as at inference, it is their mean. The slope at 0 is the negative slope.
 
     Args:
-        lower: the smallest slope.
-        upper: the largest slope.
-        key: a jax.random key, or None.
+        lower: the smallest negative slope.
+        upper: the largest negative slope.
+        key: a PRNG key, or None.
     """
     x = jnp.asarray(x)
-    return _leak(x, _random_slope(x, lower, upper, key)[1])
+    return _leaky(x, _random_slope(x, lower, upper, key)[1])

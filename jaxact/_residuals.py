@@ -1,7 +1,7 @@
-"""What the backward pass keeps where even one array of slopes is more than it needs.
+"""Residuals: what the backward pass reads instead of an array of slopes.
 
-The next layer keeps the output anyway, so that a slope made from the output costs no memory. Where the output does not
-tell, a byte can say on which side of a kink x was.
+A slope that can be computed from the output costs no memory, since the next layer stores the output anyway. Where the
+output does not determine the slope, one byte per element can say on which side of a kink x was.
 """
 
 from collections.abc import Callable
@@ -18,50 +18,51 @@ from ._context import JVPContext
 
 @dataclass(frozen=True)
 class Residual:
-    """One way to have the slope by x from something smaller than itself."""
+    """An array that is stored for the backward pass, and the slope by x as a function of it."""
 
     array: Callable[[Array, Callable[[], Array]], Array]
-    """What is kept: of the output and what computes the slope."""
+    """The residual, from the output and a function that computes the slope."""
     slope: Callable[..., Array]
-    """The slope from that and the parameters beside x, by name."""
-    bits: int = 8
-    """How wide a type has to be for it to say what x says."""
+    """The slope, from the residual and the parameters other than x, by name."""
+    min_bits: int = 8
+    """The narrowest output from which the slope has all its digits."""
     when: Callable[..., bool] | None = None
-    """For which parameters it serves, all of them constants."""
+    """For which parameters the slope is right; these have to be constants. None for all parameters."""
 
-    def serves(self, dtype: Any, others: dict[str, Any], constants: dict[str, Any]) -> bool:
-        wide_enough = self.bits <= jnp.finfo(dtype).bits
+    def is_usable(self, dtype: Any, others: dict[str, Any], constants: dict[str, Any]) -> bool:
+        wide_enough = self.min_bits <= jnp.finfo(dtype).bits
         return wide_enough and (self.when is None or (not others and self.when(**constants)))
 
 
-def from_output(slope: Callable[..., Array], bits: int = 8, when: Callable[..., bool] | None = None) -> Residual:
-    """Keep the output: the slope as a function of it and of the parameters beside x."""
-    return Residual(lambda y, slope_by_x: y, slope, bits, when)
+def from_output(slope: Callable[..., Array], min_bits: int = 8, when: Callable[..., bool] | None = None) -> Residual:
+    """The output as residual: `slope` is a function of the output and of the parameters other than x."""
+    return Residual(lambda y, slope_by_x: y, slope, min_bits, when)
 
 
-def one_of(low: float | str, high: float) -> Residual:
-    """Keep a byte: 0 or 1 for one of two slopes, of which the first may be a parameter, and -1 for NaN."""
+def two_slopes(low: float | str, high: float) -> Residual:
+    """A byte as residual: 0 for slope `low`, 1 for `high`, -1 for NaN. `low` may be the name of a parameter."""
 
     def code(y: Array, slope_by_x: Callable[[], Array]) -> Array:
         slope = slope_by_x()
         return jnp.where(slope == high, 1, jnp.where(jnp.isnan(slope), -1, 0)).astype(jnp.int8)
 
-    def slope(kept: Array, **given: Array) -> Array:
-        zero_or_nan = jnp.minimum(jnp.sqrt(kept), 0)  # a constant NaN would alarm jax.debug_nans
-        return jnp.where(kept > 0, high, (given[low] if isinstance(low, str) else low) + zero_or_nan)
+    def slope(code: Array, **parameters: Array) -> Array:
+        zero_or_nan = jnp.minimum(jnp.sqrt(code), 0)  # a constant NaN would set off jax.debug_nans
+        return jnp.where(code > 0, high, (parameters[low] if isinstance(low, str) else low) + zero_or_nan)
 
     return Residual(code, slope)
 
 
-def from_residual(
-    residual: Residual, slope_by_x: Callable[[], Array], at: JVPContext, others: dict[str, Array]
+def tangent_from_residual(
+    residual: Residual, slope_by_x: Callable[[], Array], context: JVPContext, others: dict[str, Array]
 ) -> Array:
-    """The tangent along x, with a slope made anew from what is kept and the other parameters."""
+    """The tangent along x, with the slope computed from the residual and the other operands."""
+    dtype = context.y.dtype
 
-    def term(tangent: Array, kept: Array, others: dict[str, Array]) -> Array:
-        wide = {name: widen(value, at.y.dtype) for name, value in others.items()}
-        slope = jnp.asarray(residual.slope(cast(kept, computation_dtype(at.y.dtype)), **wide, **at.constants))
-        return at.term(slope, tangent)
+    def tangent_of_y(dx: Array, array: Array, others: dict[str, Array]) -> Array:
+        parameters = {name: widen(value, dtype) for name, value in others.items()} | context.constants
+        slope = jnp.asarray(residual.slope(cast(array, computation_dtype(dtype)), **parameters))
+        return context.product(slope, dx)
 
-    (tangent,) = at.tangents.values()
-    return jax.checkpoint(term, prevent_cse=False)(tangent, residual.array(at.y, slope_by_x), others)
+    (dx,) = context.tangents.values()
+    return jax.checkpoint(tangent_of_y, prevent_cse=False)(dx, residual.array(context.y, slope_by_x), others)

@@ -1,4 +1,7 @@
-"""What functions over an axis share: their arguments, and a row counted from its largest element."""
+"""What functions over an axis share: their arguments, and exponentials that are shifted by the maximum.
+
+A row is what is summed over: the elements along the axis or axes. It is empty if all of it is masked or -inf.
+"""
 
 import functools
 import operator
@@ -15,7 +18,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def axes_of(name: str, x: ArrayLike, axis: Axis) -> tuple[int, ...]:
-    """The axes as non-negative numbers, or an error that says which one is not there."""
+    """The axes as non-negative numbers, or an error that says which ones the array has."""
     ndim = jnp.ndim(x)
     given = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     try:
@@ -39,7 +42,7 @@ def axis_of(name: str, x: ArrayLike, axis: int) -> int:
 
 
 def masked(name: str, x: ArrayLike, where: ArrayLike | None, fill: float = -jnp.inf) -> Array:
-    """The array with `fill` where the mask is False; without a mask, no operation."""
+    """The array with `fill` where the mask is False; the array itself if there is no mask."""
     x = jnp.asarray(x)
     if where is None:
         return x
@@ -47,15 +50,15 @@ def masked(name: str, x: ArrayLike, where: ArrayLike | None, fill: float = -jnp.
     if mask.dtype != jnp.bool_:
         raise TypeError(f"{name} was called with where of type {mask.dtype}; expected an array of bools.")
     try:
-        return jnp.where(jnp.broadcast_to(mask, x.shape), wide(x), fill)
+        return jnp.where(jnp.broadcast_to(mask, x.shape), at_least_float32(x), fill)
     except ValueError:
         raise ValueError(
             f"{name} was called with where of shape {mask.shape}; expected one that broadcasts to x's, {x.shape}."
         ) from None
 
 
-def like(name: str, parameter: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """A parameter broadcast to a shape: a single number, or of the same rank. A lower rank would be a guess."""
+def broadcast_parameter(name: str, parameter: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """A single number or an array with as many axes as `shape`, broadcast to it. Fewer axes would be ambiguous."""
     value = jnp.asarray(value)
     fits = value.ndim == len(shape) and all(size in (1, full) for size, full in zip(value.shape, shape, strict=True))
     if value.ndim and not fits:
@@ -67,82 +70,84 @@ def like(name: str, parameter: str, value: ArrayLike, shape: tuple[int, ...]) ->
 
 
 def per_row(name: str, parameter: str, value: ArrayLike, x: Array, axes: tuple[int, ...]) -> ArrayLike:
-    """A parameter with one number for each row, or for all of them."""
+    """The value itself, or an error if it is neither a single number nor an array of one number per row."""
     if jnp.ndim(value):
-        like(name, parameter, value, tuple(1 if a in axes else size for a, size in enumerate(x.shape)))
+        shape = tuple(1 if a in axes else size for a, size in enumerate(x.shape))
+        broadcast_parameter(name, parameter, value, shape)
     return value
 
 
-def one_if(condition: ArrayLike) -> Array:
-    """1 where it holds, else NaN: by a square root, since Pallas takes no constant NaN."""
-    return jnp.sqrt(jnp.where(condition, 1.0, -1.0))
-
-
-def cooled(x: Array, temperature: ArrayLike) -> Array:
-    """x / temperature; NaN where an array of temperatures is not positive."""
-    if isinstance(temperature, float):
-        return x if temperature == 1 else x / temperature
-    t = jnp.asarray(temperature)
-    return x / (t * one_if(t > 0))
-
-
-def top_of(x: Array, axes: tuple[int, ...]) -> Array:
-    """The largest of each row, as a finite number: the lowest of all for a row with nothing in it."""
-    top = jnp.max(jnp.minimum(x, largest(x)), axes, keepdims=True, initial=-largest(x))
-    return lax.stop_gradient(top)
-
-
-def wide(x: ArrayLike) -> Array:
-    """At least in float32."""
+def at_least_float32(x: ArrayLike) -> Array:
     x = jnp.asarray(x)
     return widen(x, x.dtype)
 
 
-def top_of_sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """top_of for a function that only sums: XLA on CPU then reads a long row twice and writes nothing in between."""
-    top = wide(jnp.max(x, axes, keepdims=True, initial=-largest(x)))
-    return lax.stop_gradient(jnp.minimum(top, largest(top)))  # not jnp.clip, which XLA on CPU does not fuse
+def one_or_nan(condition: ArrayLike) -> Array:
+    """1 where the condition holds, else NaN: by a square root, since Pallas takes no constant NaN."""
+    return jnp.sqrt(jnp.where(condition, 1.0, -1.0))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def shares(x: Array, axes: tuple[int, ...]) -> Array:
-    """The softmax for the derivative of such a sum, with the same maximum: XLA finds it only once then."""
-    e = jnp.exp(from_top(x, top_of_sum(x, axes)))
-    return e / total_of(e, axes)
+def divide_by_temperature(x: Array, temperature: ArrayLike) -> Array:
+    """x / temperature; NaN where an array of temperatures is not positive."""
+    if isinstance(temperature, float):
+        return x if temperature == 1 else x / temperature
+    t = jnp.asarray(temperature)
+    return x / (t * one_or_nan(t > 0))
 
 
-@shares.defjvp
-def _(axes: tuple[int, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    p = shares(*primals, axes)
-    return p, centred(wide(tangents[0]), p, axes)
+def row_max(x: Array, axes: tuple[int, ...]) -> Array:
+    """The maximum of each row as a finite number: the lowest one for an empty row."""
+    maximum = jnp.max(jnp.minimum(x, largest(x)), axes, keepdims=True, initial=-largest(x))
+    return lax.stop_gradient(maximum)
 
 
-def from_top(x: ArrayLike, top: Array, temperature: ArrayLike = 1.0) -> Array:
-    """(x - top) / temperature: 0 for the largest of a row, -inf for what is absent."""
-    # The minimum makes inf - inf a 0. It also stands between a user's product and the subtraction, which XLA would
-    # fuse: a maximum of 1e10 would then be left by the rounding error of the product, hundreds.
-    return cooled(jnp.minimum(wide(x), largest(top)) - top, temperature)
+def row_max_for_sum(x: Array, axes: tuple[int, ...]) -> Array:
+    """row_max, for a function that only sums: XLA on CPU then reads a long row twice and stores no array as long."""
+    maximum = at_least_float32(jnp.max(x, axes, keepdims=True, initial=-largest(x)))
+    return lax.stop_gradient(jnp.minimum(maximum, largest(maximum)))  # not jnp.clip, which XLA on CPU does not fuse
 
 
-def infinite_below(top: Array) -> Array:
-    """The factor of a row's shifts that makes -inf of all below a top of inf, which counts as the largest number.
+def shift_by_max(x: ArrayLike, maximum: Array, temperature: ArrayLike = 1.0) -> Array:
+    """(x - maximum) / temperature: 0 for the largest element of a row, -inf for a masked one."""
+    # The jnp.minimum makes inf - inf a 0. It also keeps XLA from fusing the subtraction with a product that made x: for
+    # a maximum of 1e10 the difference would be the rounding error of the product, in the hundreds.
+    return divide_by_temperature(jnp.minimum(at_least_float32(x), largest(maximum)) - maximum, temperature)
 
-    Not by a comparison, which XLA on CPU does not fuse into the loop over a row: it would write an array.
+
+def infinity_factor(maximum: Array) -> Array:
+    """A factor that makes negative shifts -inf where the maximum stands for inf; 1 elsewhere.
+
+    XLA on CPU does not fuse a comparison into the loop over a row, and would store an array.
     """
-    return jnp.maximum(10 * (top - 0.9999 * largest(top)), 1)
+    return jnp.maximum(10 * (maximum - 0.9999 * largest(maximum)), 1)
 
 
-def total_of(e: Array, axes: tuple[int, ...]) -> Array:
-    """The sum of a row's exponentials, of which the largest is 1; 1 for a row with nothing in it."""
+def sum_of_exponentials(e: Array, axes: tuple[int, ...]) -> Array:
+    """The sum of a row's shifted exponentials, the largest of which is 1; 1 for an empty row."""
     return jnp.maximum(jnp.sum(e, axes, keepdims=True), 1)
 
 
-def centred(d: Array, p: Array, axes: tuple[int, ...]) -> Array:
-    """p * (d - sum(p * d)), the derivative of probabilities."""
-    d = p * d
-    return d - p * jnp.sum(d, axes, keepdims=True)  # so that the transpose is p * (d - sum(p * d)), which fuses
+def softmax_jvp(dx: Array, p: Array, axes: tuple[int, ...]) -> Array:
+    """p * (dx - sum(p * dx)): the weighted mean is subtracted from the tangent of the logits."""
+    weighted = p * dx
+    return weighted - p * jnp.sum(
+        weighted, axes, keepdims=True
+    )  # its transpose is p * (d - sum(p * d)), which XLA fuses
 
 
-def warmed(dt: ArrayLike, shift: Array, present: Array, temperature: ArrayLike) -> Array:
-    """The tangent of a shift by its temperature, 0 where nothing is."""
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def softmax_of_sum(x: Array, axes: tuple[int, ...]) -> Array:
+    """Softmax with row_max_for_sum, for the derivative of a sum: XLA computes the common maximum once."""
+    e = jnp.exp(shift_by_max(x, row_max_for_sum(x, axes)))
+    return e / sum_of_exponentials(e, axes)
+
+
+@softmax_of_sum.defjvp
+def _(axes: tuple[int, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    p = softmax_of_sum(*primals, axes)
+    return p, softmax_jvp(at_least_float32(tangents[0]), p, axes)
+
+
+def shift_by_temperature(dt: ArrayLike, shift: Array, present: Array, temperature: ArrayLike) -> Array:
+    """The tangent of a shift by its temperature; 0 for elements that are not present."""
     return jnp.where(present, -shift, 0) * dt / temperature

@@ -1,6 +1,6 @@
-"""S-shaped activations with an exponential approach to their limits.
+"""S-shaped activations that approach their limits exponentially.
 
-Their slopes are made of x: y * (1 - y) and 1 - y * y have lost all digits where y is nearly 1.
+Their slopes are computed from x: y * (1 - y) and 1 - y * y have lost all digits where y is nearly 1.
 """
 
 from math import inf
@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._arguments import Positive, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, logistic_slope, minus_tanh, sech
+from ._numerics import LARGE, logistic_slope, sech, x_minus_tanh
 from ._numerics import erf_slope as erf_slope_value
 from ._numerics import tanh as tanh_value
 
@@ -22,8 +22,8 @@ from ._numerics import tanh as tanh_value
 def sigmoid(x: ArrayLike) -> Array:
     """sigmoid(x) = 1 / (1 + exp(-x))
 
-    Logistic function. Its slope is e / (1 + e)**2 with e = exp(-abs(x)), right where sigmoid(x) * (1 - sigmoid(x)) has
-    become 0.
+    Logistic function. Its slope is e / (1 + e)**2 with e = exp(-abs(x)), since sigmoid(x) * (1 - sigmoid(x)) is 0 from
+    x = 17 on in float32.
     """
     return lax.logistic(x)
 
@@ -33,7 +33,8 @@ def sigmoid(x: ArrayLike) -> Array:
 def tanh(x: ArrayLike) -> Array:
     """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))
 
-    Hyperbolic tangent. Its slope is four times sigmoid's at 2x, right where 1 - tanh(x)**2 has become 0.
+    Hyperbolic tangent. Its slope is four times that of sigmoid at 2*x, since 1 - tanh(x)**2 is 0 from x = 8 on in
+    float32.
     """
     return jnp.tanh(x)
 
@@ -49,15 +50,15 @@ def erf_slope(x: ArrayLike) -> Array:
 def erf(x: ArrayLike) -> Array:
     """erf(x) = erf(x)
 
-    Error function: an S that approaches its limits faster than any exponential.
+    Error function: S-shaped, it approaches its limits faster than any exponential.
     """
     return lax.erf(x)
 
 
 def _gompertz_parts(x: Array, b: Array, c: Array) -> tuple[Array, Array]:
-    """b * exp(-c*x) and sqrt(gompertz(x)), two factors of which keep a product from underflow."""
-    exponential = b * jnp.exp(jnp.minimum(-c * x, 30))
-    return exponential, jnp.exp(-exponential / 2)
+    """e = b * exp(-c*x), and sqrt(gompertz(x)): a product with two such factors underflows later."""
+    e = b * jnp.exp(jnp.minimum(-c * x, 30))
+    return e, jnp.exp(-e / 2)
 
 
 def _gompertz_curvature(x: Array, b: Array, c: Array) -> Array:
@@ -89,7 +90,7 @@ def _gompertz_slope(x: Array, b: Array, c: Array) -> Array:
 def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
     """gompertz(x, b, c) = exp(-b*exp(-c*x))
 
-    Gompertz curve: a sigmoid that leaves 0 much faster than it reaches 1.
+    Gompertz curve: a sigmoid that leaves 0 much faster than it approaches 1.
 
     Args:
         b: positive, the shift.
@@ -100,10 +101,10 @@ def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
 
 
 def _softcap_by_cap(x: Array, cap: ArrayLike) -> Array:
-    """tanh(z) - z * sech(z)**2 with z = x / cap, near 0 written so that it does not cancel."""
+    """tanh(z) - z * sech(z)**2 with z = x / cap, in a form that does not cancel near 0."""
     z = jnp.clip(x / cap, -LARGE, LARGE)
     t = tanh_value(z)
-    return jnp.where(jnp.abs(z) < 1.5, z * t * t - minus_tanh(z), t - z * jnp.square(sech(z)))
+    return jnp.where(jnp.abs(z) < 1.5, z * t * t - x_minus_tanh(z), t - z * jnp.square(sech(z)))
 
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2408.00118")
@@ -114,7 +115,7 @@ def _softcap_by_cap(x: Array, cap: ArrayLike) -> Array:
 def softcap(x: ArrayLike, cap: Positive) -> Array:
     """softcap(x, cap) = cap * tanh(x / cap)
 
-    Soft cap: x near 0, never beyond cap. Gemma 2 caps attention logits at 50 and final ones at 30.
+    Soft cap: x near 0, and between -cap and cap. Gemma 2 caps attention logits at 50 and final logits at 30.
 
     Args:
         cap: positive, the limit.

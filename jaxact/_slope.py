@@ -1,4 +1,4 @@
-"""The derivative of any elementwise function, by the declared slope where there is one."""
+"""The derivative of any elementwise function, by its declared slope if it has one."""
 
 import functools
 import inspect
@@ -16,12 +16,11 @@ from ._arguments import promote
 def slope(function: Callable[..., Array], wrt: str = "x") -> Callable[..., Array]:
     """slope(f)(x) = f'(x): the derivative of an elementwise function, as accurate as f itself and differentiable again.
 
-    Takes the parameters that f takes: `slope(elu)(x, alpha=0.5)`. At a kink it is the one-sided slope that the
-    docstring of f states.
+    It takes the parameters that f takes: `slope(elu)(x, alpha=0.5)`.
 
     Args:
         function: an elementwise activation, a `functools.partial` of one, or any other elementwise JAX function (then
-            the derivative is jax.jvp's).
+            the derivative is that of jax.jvp).
         wrt: the array parameter to differentiate by, "x" or for example "alpha".
 
     Raises:
@@ -45,7 +44,7 @@ def _slope_by_jvp(function: Callable[..., Array], wrt: str, x: Any, *args: Any, 
     x, _ = promote("slope", "x", x)
     if wrt == "x":
         return jax.jvp(lambda v: function(v, *args, **kwargs), (x,), (jnp.ones_like(x),))[1]
-    given = inspect.signature(function).bind(x, *args, **kwargs)
-    given.apply_defaults()
-    point, _ = promote("slope", wrt, given.arguments[wrt])
-    return jax.jvp(lambda v: function(**given.arguments | {wrt: v}), (point,), (jnp.ones_like(point),))[1]
+    bound = inspect.signature(function).bind(x, *args, **kwargs)
+    bound.apply_defaults()
+    value, _ = promote("slope", wrt, bound.arguments[wrt])
+    return jax.jvp(lambda v: function(**bound.arguments | {wrt: v}), (value,), (jnp.ones_like(value),))[1]

@@ -1,8 +1,4 @@
-"""The softmax family: scores to probabilities along an axis.
-
--inf counts as absent, a row with nothing in it becomes zeros, and inf takes the whole row. Temperatures are greater
-than 0, one for all or one for each row: then of x's rank, with size 1 along `axis`.
-"""
+"""The softmax family: probabilities from scores along an axis."""
 
 from math import inf
 from typing import Any
@@ -19,26 +15,27 @@ from ._rows import (
     Axis,
     axes_of,
     axis_of,
-    centred,
-    cooled,
-    from_top,
-    infinite_below,
+    divide_by_temperature,
+    infinity_factor,
     masked,
     per_row,
-    top_of,
-    total_of,
-    warmed,
+    row_max,
+    shift_by_max,
+    shift_by_temperature,
+    softmax_jvp,
+    sum_of_exponentials,
 )
 
 
 def _softmax_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
-    return cooled(centred(masked("softmax", dx, where, 0), p, axes_of("softmax", x, axis)), temperature)
+    d = softmax_jvp(masked("softmax", dx, where, 0), p, axes_of("softmax", x, axis))
+    return divide_by_temperature(d, temperature)
 
 
 def _softmax_by_temperature(dt: Array, p: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
     axes, x = axes_of("softmax", x, axis), masked("softmax", x, where)
-    shift = from_top(x, top_of(x, axes), temperature)
-    return centred(warmed(dt, shift, p > 0, temperature), p, axes)
+    shift = shift_by_max(x, row_max(x, axes), temperature)
+    return softmax_jvp(shift_by_temperature(dt, shift, p > 0, temperature), p, axes)
 
 
 @activation(bounds=(0, 1), source="https://en.wikipedia.org/wiki/Softmax_function")
@@ -46,28 +43,29 @@ def _softmax_by_temperature(dt: Array, p: Array, x: Array, axis: Axis, where: An
 def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
     """softmax(x, temperature)[i] = exp(x[i] / temperature) / sum(exp(v / temperature) for v in x)
 
-    Normalised exponential: scores to probabilities along an axis.
+    Normalised exponential: scores become probabilities along an axis. Scores of inf share the probability 1; an empty
+    row becomes zeros.
 
     Args:
-        x: the scores.
-        axis: the axis or axes summed over; None for all.
-        where: bools that broadcast to x; False elements are left out and become 0.
-        temperature: small ones sharpen, large ones flatten. NaN where an array of them is not positive.
+        axis: the axis or axes to sum over; None for all.
+        where: the mask; masked elements become 0.
+        temperature: positive; a number, or one for each row: an array with as many axes as x, of size 1 along `axis`. A
+            small one makes the largest probability larger, a large one makes all probabilities similar.
     """
     axes, x = axes_of("softmax", x, axis), masked("softmax", x, where)
-    e = jnp.exp(from_top(x, top_of(x, axes), per_row("softmax", "temperature", temperature, x, axes)))
-    return e / total_of(e, axes)
+    e = jnp.exp(shift_by_max(x, row_max(x, axes), per_row("softmax", "temperature", temperature, x, axes)))
+    return e / sum_of_exponentials(e, axes)
 
 
 def _log_softmax_by_x(dx: Array, y: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
     d = masked("log_softmax", dx, where, 0)
     d = d - jnp.sum(jnp.exp(y) * d, axes_of("log_softmax", x, axis), keepdims=True)
-    return cooled(masked("log_softmax", d, where, 0), temperature)
+    return divide_by_temperature(masked("log_softmax", d, where, 0), temperature)
 
 
 def _log_softmax_by_temperature(dt: Array, y: Array, x: Array, axis: Axis, where: Any, temperature: ArrayLike) -> Array:
     axes, x, present = axes_of("log_softmax", x, axis), masked("log_softmax", x, where), y > -inf
-    d = warmed(dt, from_top(x, top_of(x, axes), temperature), present, temperature)
+    d = shift_by_temperature(dt, shift_by_max(x, row_max(x, axes), temperature), present, temperature)
     return jnp.where(present, d - jnp.sum(jnp.exp(y) * d, axes, keepdims=True), 0)
 
 
@@ -76,18 +74,17 @@ def _log_softmax_by_temperature(dt: Array, y: Array, x: Array, axis: Axis, where
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
     """log_softmax(x, temperature)[i] = x[i] / temperature - log(sum(exp(v / temperature) for v in x))
 
-    Logarithm of softmax, finite where softmax is 0 in floats.
+    Logarithm of softmax, finite where the softmax underflows to 0.
 
     Args:
-        x: the scores.
-        axis: the axis or axes summed over; None for all.
-        where: bools that broadcast to x; False elements are left out and become -inf.
-        temperature: small ones sharpen, large ones flatten. NaN where an array of them is not positive.
+        axis: the axis or axes to sum over; None for all.
+        where: the mask; masked elements become -inf.
+        temperature: as for `softmax`.
     """
     axes, x = axes_of("log_softmax", x, axis), masked("log_softmax", x, where)
-    top = top_of(x, axes)
-    shift = from_top(x, top, per_row("log_softmax", "temperature", temperature, x, axes))
-    return shift * infinite_below(top) - jnp.log(total_of(jnp.exp(shift), axes))
+    maximum = row_max(x, axes)
+    shift = shift_by_max(x, maximum, per_row("log_softmax", "temperature", temperature, x, axes))
+    return shift * infinity_factor(maximum) - jnp.log(sum_of_exponentials(jnp.exp(shift), axes))
 
 
 @activation(bounds=(0, 1), source="https://docs.pytorch.org/docs/stable/nn.functional.html")
@@ -95,13 +92,13 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, t
 def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
     """softmin(x, temperature)[i] = exp(-x[i] / temperature) / sum(exp(-v / temperature) for v in x)
 
-    The softmax of -x: distances or costs to probabilities, of which the smallest gets the largest. inf is absent.
+    The softmax of -x: distances or costs become probabilities, the smallest the most probable. An element of inf, and
+    not of -inf, is masked.
 
     Args:
-        x: the distances.
-        axis: the axis or axes summed over; None for all.
-        where: bools that broadcast to x; False elements are left out and become 0.
-        temperature: small ones sharpen, large ones flatten. NaN where an array of them is not positive.
+        axis: the axis or axes to sum over; None for all.
+        where: the mask; masked elements become 0.
+        temperature: as for `softmax`.
     """
     axes, x = axes_of("softmin", x, axis), -masked("softmin", x, where, inf)
     return softmax(x, axes, None, per_row("softmin", "temperature", temperature, x, axes))
@@ -111,25 +108,25 @@ def _softmax1_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any, sink: 
     return _softmax_by_x(dx, p, x, axis, where, temperature)
 
 
-def _shifts(x: Array, axis: Axis, where: Any, sink: Any, temperature: ArrayLike) -> tuple[Array, Array, Array]:
-    """The shifts of the row and of the sink, and the probability of the sink."""
+def _softmax1_shifts(x: Array, axis: Axis, where: Any, sink: Any, temperature: ArrayLike) -> tuple[Array, Array, Array]:
+    """x and the sink, both minus the maximum of x and divided by the temperature; and the probability of the sink."""
     axes, x = axes_of("softmax1", x, axis), masked("softmax1", x, where)
-    top = top_of(x, axes)
-    shift, low = from_top(x, top, temperature), from_top(sink, top, temperature)
+    maximum = row_max(x, axes)
+    shift, sink_shift = shift_by_max(x, maximum, temperature), shift_by_max(sink, maximum, temperature)
     total = jnp.sum(jnp.exp(shift), axes, keepdims=True)
-    return shift, low, lax.logistic(low - jnp.log(jnp.where(total == 0, 1, total)))
+    return shift, sink_shift, lax.logistic(sink_shift - jnp.log(jnp.where(total == 0, 1, total)))
 
 
 def _softmax1_by_sink(ds: Array, p: Array, x: Array, axis: Axis, where: Any, sink: Any, temperature: Any) -> Array:
-    return cooled(-p * (_shifts(x, axis, where, sink, temperature)[2] * ds), temperature)
+    return divide_by_temperature(-p * (_softmax1_shifts(x, axis, where, sink, temperature)[2] * ds), temperature)
 
 
 def _softmax1_by_temperature(
     dt: Array, p: Array, x: Array, axis: Axis, where: Any, sink: Any, temperature: Any
 ) -> Array:
-    shift, low, p_sink = _shifts(x, axis, where, sink, temperature)
-    axes, d = axes_of("softmax1", x, axis), warmed(dt, shift, p > 0, temperature)
-    return centred(d, p, axes) - p * (p_sink * warmed(dt, low, p_sink > 0, temperature))
+    shift, sink_shift, p_sink = _softmax1_shifts(x, axis, where, sink, temperature)
+    axes, d = axes_of("softmax1", x, axis), shift_by_temperature(dt, shift, p > 0, temperature)
+    return softmax_jvp(d, p, axes) - p * (p_sink * shift_by_temperature(dt, sink_shift, p_sink > 0, temperature))
 
 
 @activation(bounds=(0, 1), source="https://www.evanmiller.org/attention-is-off-by-one.html")
@@ -143,62 +140,65 @@ def softmax1(
 ) -> Array:
     """softmax1(x, sink, temperature)[i] = softmax([*x, sink], temperature)[i]
 
-    Softmax with a sink: one logit more takes part and is dropped, so that a row may add up to less than 1 and an
-    attention head may attend to nothing. Learnt sinks (one for each head): https://arxiv.org/abs/2309.17453.
+    Softmax with a sink: one more logit takes part in the sum and is dropped, so that rows add up to less than 1 and an
+    attention head can attend to nothing. Learnt sinks, one for each head: https://arxiv.org/abs/2309.17453.
 
     Args:
-        x: the scores.
-        axis: the axis or axes summed over; None for all.
-        where: bools that broadcast to x; False elements are left out and become 0.
-        sink: the logit of the sink, one for all or one for each row; with -inf it is softmax.
-        temperature: divides the sink too. NaN where an array of them is not positive.
+        axis: the axis or axes to sum over; None for all.
+        where: the mask; masked elements become 0.
+        sink: the logit of the sink, a number or one for each row; -inf gives softmax.
+        temperature: as for `softmax`; it divides the sink too.
     """
     axes, x = axes_of("softmax1", x, axis), masked("softmax1", x, where)
     sink, temperature = (per_row("softmax1", n, v, x, axes) for n, v in (("sink", sink), ("temperature", temperature)))
-    top = top_of(x, axes)
-    e = jnp.exp(from_top(x, top, temperature))
-    # Not counted from the sink if that is larger: its exponential may overflow, and takes the whole row then.
-    return e / (total_of(e, axes) + jnp.exp(from_top(sink, top, temperature)))
+    maximum = row_max(x, axes)
+    e = jnp.exp(shift_by_max(x, maximum, temperature))
+    # The maximum is that of x even if the sink is larger. If its exponential overflows, the row is 0, as it should be.
+    return e / (sum_of_exponentials(e, axes) + jnp.exp(shift_by_max(sink, maximum, temperature)))
 
 
-def _drawn(key: Any, logits: ArrayLike, axis: int) -> Array:
-    """The logits with noise, counted from the largest logit so that their sum has the digits of both."""
+def _noisy_logits(key: Any, logits: ArrayLike, axis: int) -> Array:
+    """logits - max(logits) + Gumbel noise: the shift keeps the digits of the noise."""
     dtype = getattr(key, "dtype", None)
     if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == jnp.uint32):
         raise TypeError(f"gumbel_softmax was called with key = {key!r:.60} of type {dtype}; expected a PRNG key.")
     x = jnp.asarray(logits)
-    return from_top(x, top_of(x, (axis_of("gumbel_softmax", x, axis),))) + jax.random.gumbel(key, x.shape, x.dtype)
+    return shift_by_max(x, row_max(x, (axis_of("gumbel_softmax", x, axis),))) + jax.random.gumbel(key, x.shape, x.dtype)
 
 
-def _gumbel_by_logits(dx: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int) -> Array:
-    p = softmax(_drawn(key, logits, axis), axis, None, tau)
-    return cooled(centred(dx, p, (axis_of("gumbel_softmax", logits, axis),)), tau)
+def _gumbel_softmax_by_logits(
+    dx: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int
+) -> Array:
+    p = softmax(_noisy_logits(key, logits, axis), axis, None, tau)
+    return divide_by_temperature(softmax_jvp(dx, p, (axis_of("gumbel_softmax", logits, axis),)), tau)
 
 
-def _gumbel_by_tau(dt: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int) -> Array:
-    z = _drawn(key, logits, axis)
+def _gumbel_softmax_by_tau(
+    dt: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int
+) -> Array:
+    z = _noisy_logits(key, logits, axis)
     return jax.jvp(lambda tau: softmax(z, axis, None, tau), (tau,), (dt,))[1]
 
 
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1611.01144")
-@jvp(logits=_gumbel_by_logits, tau=_gumbel_by_tau)
+@jvp(logits=_gumbel_softmax_by_logits, tau=_gumbel_softmax_by_tau)
 def gumbel_softmax(
     key: ArrayLike | None, logits: ArrayLike, tau: Positive = 1.0, hard: bool = False, axis: int = -1
 ) -> Array:
     """gumbel_softmax(key, logits, tau)[i] = softmax(logits + noise, tau)[i]
 
-    A sample from the categorical distribution with these logits that has a gradient: the softmax of logits with
-    Gumbel noise, jax.random.gumbel(key, logits.shape), drawn in float32 for 16-bit logits.
+    A differentiable sample from the categorical distribution with these logits: the softmax of logits plus Gumbel
+    noise, jax.random.gumbel(key, logits.shape), drawn in float32 for 16-bit logits.
 
     Args:
         key: a PRNG key, which comes first as in `jax.random.categorical`; the same key gives the same sample.
         logits: the scores; -inf is never drawn.
-        tau: the temperature. Samples go to one-hot vectors as it goes to 0, and gradients explode.
-        hard: whether the value is the one-hot vector of the largest, with the gradient of the soft sample (the
-            straight-through estimator).
+        tau: the temperature. As it goes to 0, samples become one-hot vectors and gradients explode.
+        hard: whether the value is the one-hot vector of the largest probability, with the gradient of the soft sample
+            (the straight-through estimator).
         axis: the axis of the categories.
     """
-    z, axis = _drawn(key, logits, axis), axis_of("gumbel_softmax", logits, axis)
+    z, axis = _noisy_logits(key, logits, axis), axis_of("gumbel_softmax", logits, axis)
     soft = softmax(z, axis, None, per_row("gumbel_softmax", "tau", tau, z, (axis,)))
     if not hard:
         return soft

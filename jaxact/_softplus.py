@@ -1,4 +1,4 @@
-"""Logarithms of a sum or difference of exponentials, and the square root that stands in for one."""
+"""Logarithms of sums and differences of exponentials, and squareplus, which resembles one."""
 
 from math import inf
 
@@ -35,12 +35,12 @@ def _softplus_by_beta(x: Array, beta: ArrayLike) -> Array:
 @derivative(
     x=softplus_slope,
     beta=_softplus_by_beta,
-    residuals=(from_output(lambda y, beta: -expm1(-beta * y), bits=32),),
+    residuals=(from_output(lambda y, beta: -expm1(-beta * y), min_bits=32),),
 )
 def softplus(x: ArrayLike, beta: Positive = 1.0) -> Array:
     """softplus(x, beta) = log(1 + exp(beta*x)) / beta
 
-    Smooth relu, and the larger beta the closer to it. Its slope is sigmoid(beta * x).
+    Smooth relu, the closer to relu the larger beta is. Its slope is sigmoid(beta * x).
 
     Args:
         beta: positive.
@@ -56,18 +56,18 @@ def log_sigmoid_slope(x: ArrayLike) -> Array:
 
 
 @activation(bounds=(-inf, 0), slopes_at_inf=(1, 0), source="https://en.wikipedia.org/wiki/Logistic_function")
-@derivative(x=log_sigmoid_slope, residuals=(from_output(lambda y: -expm1(y), bits=32),))
+@derivative(x=log_sigmoid_slope, residuals=(from_output(lambda y: -expm1(y), min_bits=32),))
 def log_sigmoid(x: ArrayLike) -> Array:
     """log_sigmoid(x) = -log(1 + exp(-x))
 
-    Logarithm of the sigmoid, -softplus(-x): what binary cross-entropy is made of.
+    Logarithm of the sigmoid, -softplus(-x): the term of a binary cross entropy.
     """
     x = jnp.asarray(x)
     return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def _hypotenuse(x: Array, b: Array) -> Array:
-    """sqrt(x*x + b), which is |x| where the square would overflow."""
+    """sqrt(x*x + b), or abs(x) where the square would overflow."""
     return jnp.maximum(jnp.abs(x), jnp.sqrt(jnp.minimum(x * x, 1e37) + b))
 
 
@@ -94,31 +94,31 @@ def squareplus_slope(x: ArrayLike, b: Positive = 4) -> Array:
 
 @jax.custom_jvp
 def _squareplus_slope_from_output(y: Array, b: Array) -> Array:
-    """y / sqrt(x*x + b), where the root is y + b / (4*y)."""
+    """y / sqrt(x*x + b), where the square root is y + b / (4*y)."""
     return 1 / (1 + b / (4 * y) / y)
 
 
 @_squareplus_slope_from_output.defjvp
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (y, b), (dy, db) = primals, tangents
-    slope, rest = _squareplus_slope_from_output(y, b), 1 / (1 + 4 / b * y * y)
-    return slope, (2 / (y + b / (4 * y)) * dy - slope / b * db) * rest
+    slope, complement = _squareplus_slope_from_output(y, b), 1 / (1 + 4 / b * y * y)  # 1 - slope
+    return slope, (2 / (y + b / (4 * y)) * dy - slope / b * db) * complement
 
 
 @activation(bounds=(0, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/2112.11687")
 @derivative(
     x=squareplus_slope,
     b=lambda x, b: 0.25 / _hypotenuse(x, b),
-    residuals=(from_output(_squareplus_slope_from_output, bits=32),),
+    residuals=(from_output(_squareplus_slope_from_output, min_bits=32),),
 )
 def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
     """squareplus(x, b) = (x + sqrt(x*x + b)) / 2
 
-    Softplus-like, of algebraic operations only. On the left it is b / (2 * (abs(x) + sqrt(x*x + b))), which does not
-    cancel.
+    Like softplus, with algebraic operations only. For negative x it is computed as b / (2 * (abs(x) + sqrt(x*x + b))),
+    which does not cancel.
 
     Args:
-        b: positive, the width of the bend.
+        b: positive, the larger the smoother.
     """
     return _squareplus(*as_arrays(x, b))
 
@@ -128,27 +128,28 @@ def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
 def logcosh(x: ArrayLike) -> Array:
     """logcosh(x) = log((exp(x) + exp(-x)) / 2)
 
-    Logarithm of the hyperbolic cosine: x^2 / 2 near 0, |x| - log(2) far out; a smooth absolute value. Computed from
-    cosh(x) - 1 = (1 - e)**2 / (2 * e) with e = exp(-abs(x)).
+    Logarithm of the hyperbolic cosine, a smooth absolute value: x**2 / 2 near 0, abs(x) - log(2) for large x. It is
+    computed from cosh(x) - 1 = (1 - e)**2 / (2 * e) with e = exp(-abs(x)).
     """
     a = jnp.minimum(jnp.abs(x), 20)
     return jnp.log1p(jnp.square(jnp.expm1(-a)) / (2 * jnp.exp(-a))) + jnp.maximum(jnp.abs(x) - 20, 0)
 
 
-def _from_zero_on(x: Array, y: Array) -> Array:
-    return jnp.where(x < 0, jnp.sqrt(x), y)  # the root is NaN
+def _nan_if_negative(x: Array, y: Array) -> Array:
+    """y where x >= 0, else NaN: by a square root, since Pallas takes no constant NaN."""
+    return jnp.where(x < 0, jnp.sqrt(x), y)
 
 
 def _log1mexp_curvature(x: Array) -> Array:
     r = 1 / jnp.expm1(-x)
-    return _from_zero_on(x, -jnp.exp(-x) * r * r)
+    return _nan_if_negative(x, -jnp.exp(-x) * r * r)
 
 
 @derivative(x=_log1mexp_curvature)
 def log1mexp_slope(x: ArrayLike) -> Array:
     """The slope of log1mexp: 1 / (exp(x) - 1)."""
     x = jnp.asarray(x)
-    return _from_zero_on(x, 1 / jnp.expm1(x))
+    return _nan_if_negative(x, 1 / jnp.expm1(x))
 
 
 @activation(
@@ -160,8 +161,8 @@ def log1mexp_slope(x: ArrayLike) -> Array:
 def log1mexp(x: ArrayLike) -> Array:
     """log1mexp(x) = log(1 - exp(-x))
 
-    Logarithm of a probability's complement, of minus its logarithm: NaN for x < 0, -inf at 0.
+    The logarithm of 1 - p as a function of x = -log(p): -inf at 0, NaN for x < 0.
     """
     x = jnp.asarray(x)
-    # Not from log(2) on: the float64 log1p of JAX 0.10 is off by 127 ulp between -0.5 and -0.3, which is exp(-1.2).
+    # 1.2 and not log(2): between -0.5 and -0.3 = -exp(-1.2), log1p of JAX 0.10 has errors of 127 ulp in float64.
     return jnp.where(x < 1.2, jnp.log(-jnp.expm1(-x)), jnp.log1p(-jnp.exp(-x)))

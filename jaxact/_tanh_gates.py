@@ -1,7 +1,7 @@
-"""Gates by tanh and by a logarithm of a sigmoid.
+"""Gates by tanh, and by a logarithm of the sigmoid.
 
-x is clipped to 1e30, so that inf * 0 gives 0 and not NaN. Second derivatives have the square of sech as two factors:
-their product alone would underflow too early.
+x is clipped to 1e30, so that inf * 0 gives 0 and not NaN. Curvatures multiply by sech twice, since the square of sech
+would underflow earlier than the product.
 """
 
 from math import inf
@@ -19,7 +19,7 @@ from ._numerics import tanh as tanh_value
 
 
 def _w_and_n(x: Array) -> tuple[Array, Array]:
-    w = jnp.exp(jnp.minimum(x, 20))  # from 20 on the gate is 1 in every type
+    w = jnp.exp(jnp.minimum(x, 20))  # the gate is 1 in every float type for x >= 20
     return w, w * (w + 2)
 
 
@@ -50,30 +50,30 @@ def mish_slope(x: ArrayLike) -> Array:
 def mish(x: ArrayLike) -> Array:
     """mish(x) = x * tanh(log(1 + exp(x)))
 
-    Mish. tanh(softplus(x)) is a quotient of polynomials in exp(x), so that one exponential is all it takes.
+    Mish, x * tanh(softplus(x)), computed with a single exponential: the gate is a quotient of polynomials in exp(x).
     """
     x = jnp.asarray(x)
     _, n = _w_and_n(x)
     return jnp.maximum(x, -LARGE) * (n / (n + 2))
 
 
-# x * tanh(E), E = exp(x)
+# x * tanh(e), e = exp(x)
 
 
 def _telu_parts(x: Array) -> tuple[Array, Array]:
-    """x without infinities, and E: at x = 8 sech(E) is 0 in every type."""
+    """x without infinities; and e, up to x = 8, where sech(e) is 0 in every float type."""
     return jnp.clip(x, -LARGE, LARGE), jnp.exp(jnp.minimum(x, 8))
 
 
 def _telu_curvature(x: Array) -> Array:
-    """E * sech(E)**2 * (2 + x * (1 - 2 * E * tanh(E)))"""
+    """e * sech(e)**2 * (2 + x * (1 - 2*e*tanh(e)))"""
     x, e = _telu_parts(x)
     return e * (2 + x * (1 - 2 * e * jnp.tanh(e))) * sech(e) * sech(e)
 
 
 @derivative(x=_telu_curvature)
 def telu_slope(x: ArrayLike) -> Array:
-    """The slope of telu: tanh(E) + x * E * (1 - tanh(E)**2) with E = exp(x)."""
+    """The slope of telu: tanh(e) + x * e * (1 - tanh(e)**2) with e = exp(x)."""
     x, e = _telu_parts(jnp.asarray(x))
     return jnp.tanh(e) + x * e * sech(e) * sech(e)
 
@@ -83,7 +83,7 @@ def telu_slope(x: ArrayLike) -> Array:
 def telu(x: ArrayLike) -> Array:
     """telu(x) = x * tanh(exp(x))
 
-    Hyperbolic tangent exponential linear unit: the identity, but for a hundredth, from x = 1 on.
+    Hyperbolic tangent exponential linear unit, within 1 % of the identity for x >= 1.
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -LARGE) * jnp.tanh(jnp.exp(x))
@@ -119,7 +119,7 @@ def logish_slope(x: ArrayLike) -> Array:
 def logish(x: ArrayLike) -> Array:
     """logish(x) = x * log(1 + 1 / (1 + exp(-x)))
 
-    Logish: x * log(1 + sigmoid(x)), which grows with slope log(2).
+    Logish, x * log(1 + sigmoid(x)), whose slope for large x is log(2).
     """
     x = jnp.asarray(x)
     return jnp.maximum(x, -LARGE) * jnp.log1p(logistic(x))
@@ -142,7 +142,7 @@ def lisht_slope(x: ArrayLike) -> Array:
 def lisht(x: ArrayLike) -> Array:
     """lisht(x) = x * tanh(x)
 
-    Linearly scaled hyperbolic tangent: even and never negative.
+    Linearly scaled hyperbolic tangent, which is even and never negative.
     """
     x = jnp.asarray(x)
     return x * jnp.tanh(x)

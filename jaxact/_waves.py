@@ -1,4 +1,4 @@
-"""Waves and bumps. XLA's sine and cosine are within 0.56 ulp for every float32, however large."""
+"""Waves and bumps. XLA's sine and cosine are within 0.56 ulp for every float32 number, however large."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -25,14 +25,13 @@ def sine_slope(x: ArrayLike) -> Array:
 def sine(x: ArrayLike) -> Array:
     """sine(x) = sin(x)
 
-    Periodic activation of SIREN, which scales its argument by 30 in the first layer. NaN at infinity, where it has no
-    limit.
+    Periodic activation of SIREN, which scales its argument by 30 in the first layer. NaN at infinity, without a limit.
     """
     return jnp.sin(x)
 
 
 def _gaussian_curvature(x: Array) -> Array:
-    """(4*x*x - 2) * exp(-x*x), with the exponential in two factors, which underflow later."""
+    """(4*x*x - 2) * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
     x = jnp.clip(x, -100, 100)
     root = jnp.exp(-x * x / 2)
     return (4 * x * x - 2) * root * root
@@ -50,28 +49,28 @@ def gaussian_slope(x: ArrayLike) -> Array:
 def gaussian(x: ArrayLike) -> Array:
     """gaussian(x) = exp(-x*x)
 
-    Bell curve: local where a sigmoid divides the space in two.
+    Bell curve: a local unit, where a sigmoid divides the space in two.
     """
     x = jnp.asarray(x)
     return jnp.exp(-x * x)
 
 
 def _sinc_series(x: Array, weight: Callable[[int], int]) -> Array:
-    """The sum of (-1)**n * weight(n) * x**(2*n - 2) / (2*n + 1)! from n = 1 on, for |x| <= 1."""
+    """The sum of (-1)**n * weight(n) * x**(2*n - 2) / (2*n + 1)! for n = 1, 2, ..., if abs(x) <= 1."""
     square = jnp.square(jnp.clip(x, -1, 1))
-    terms = [(-1) ** n * weight(n) / factorial(2 * n + 1) for n in range(10, 0, -1)]  # 1 / 23! is nothing in float64
-    return reduce(lambda total, term: total * square + term, terms, jnp.zeros_like(square))
+    coefficients = [(-1) ** n * weight(n) / factorial(2 * n + 1) for n in range(10, 0, -1)]  # 1 / 23! is 4e-23
+    return reduce(lambda total, coefficient: total * square + coefficient, coefficients, jnp.zeros_like(square))
 
 
-def _outside(x: Array) -> tuple[Array, Array]:
-    """x where the closed formulas hold, some number where the series does; and 1 / x."""
+def _away_from_zero(x: Array) -> tuple[Array, Array]:
+    """x, but 1 where the series is used; and one over it."""
     v = jnp.where(jnp.abs(x) < 1, 1, finite(x))
     return v, 1 / v
 
 
 def _sinc_curvature(x: Array) -> Array:
     """-(sin(x) + 2*f') / x"""
-    v, inverse = _outside(x)
+    v, inverse = _away_from_zero(x)
     far = -(jnp.sin(v) + 2 * (jnp.cos(v) - jnp.sin(v) * inverse) * inverse) * inverse
     return jnp.where(jnp.abs(x) < 1, _sinc_series(x, lambda n: 2 * n * (2 * n - 1)), far)
 
@@ -80,7 +79,7 @@ def _sinc_curvature(x: Array) -> Array:
 def sinc_slope(x: ArrayLike) -> Array:
     """The slope of sinc: (cos(x) - sin(x) / x) / x."""
     x = jnp.asarray(x)
-    v, inverse = _outside(x)
+    v, inverse = _away_from_zero(x)
     far = (jnp.cos(v) - jnp.sin(v) * inverse) / jnp.where(jnp.abs(x) < 1, 1, x)
     return jnp.where(jnp.abs(x) < 1, x * _sinc_series(x, lambda n: 2 * n), far)
 
@@ -92,23 +91,26 @@ def sinc_slope(x: ArrayLike) -> Array:
 def sinc(x: ArrayLike) -> Array:
     """sinc(x) = sin(x) / x if abs(x) > 0 else 1 - x*x/6
 
-    Cardinal sine, without the factor pi that jnp.sinc has.
+    Cardinal sine, without the factor pi of jnp.sinc.
     """
     x = jnp.asarray(x)
     return jnp.where(x == 0, 1, jnp.sin(finite(x)) / jnp.where(x == 0, 1, x))
 
 
 def _phase(x: Array, alpha: Array) -> Array:
-    return finite(alpha * x) + 0 * x  # of infinity NaN, since a wave has no limit
+    return finite(alpha * x) + 0 * x  # NaN at infinity, where a wave has no limit
 
 
-def _snake_bend(x: Array, alpha: Array) -> Array:
+def _snake_slope_by_phase(x: Array, alpha: Array) -> Array:
     return 2 * jnp.cos(_phase(x, 2 * alpha))
 
 
-@derivative(x=lambda x, alpha: alpha * _snake_bend(x, alpha), alpha=lambda x, alpha: x * _snake_bend(x, alpha))
+@derivative(
+    x=lambda x, alpha: alpha * _snake_slope_by_phase(x, alpha),
+    alpha=lambda x, alpha: x * _snake_slope_by_phase(x, alpha),
+)
 def snake_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
-    """The slope of snake by x: 1 + sin(2*alpha*x), which cancels, as a square, which does not."""
+    """The slope of snake by x: 1 + sin(2*alpha*x), computed as (sin(alpha*x) + cos(alpha*x))**2."""
     phase = _phase(*as_arrays(x, alpha))
     return jnp.square(jnp.sin(phase) + jnp.cos(phase))
 
@@ -124,8 +126,8 @@ def _snake_by_alpha(x: Array, alpha: Array) -> Array:
 def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     """snake(x, alpha) = x + sin(alpha*x)**2 / alpha
 
-    Snake: the identity with a ripple, for periodic data that has to be extrapolated. Its slope has no limit far out,
-    and above |x| = 1e4 the rounding of alpha * x decides where on the ripple it is.
+    Snake: the identity with a ripple, for extrapolating periodic data. Its slope has no limit at infinity. For
+    abs(x) > 1e4 the rounding error of alpha * x is a visible part of the ripple's period.
 
     Args:
         alpha: positive, the frequency of the ripple.

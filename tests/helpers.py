@@ -1,4 +1,4 @@
-"""What several test files use: every activation, how it is called, what is measured of it and with what."""
+"""What several test files use: the activations, calls of them, and their errors."""
 
 import functools
 import inspect
@@ -53,7 +53,7 @@ X = jnp.asarray(np.random.default_rng(0).normal(0, 3, (8, 6)).astype("float32"))
 
 
 def required(facts: Facts) -> dict[str, Any]:
-    """What a call needs beside x, so that each row of x has its result: a key, the last axis, numbers."""
+    """The arguments other than x that a call needs to give one result for each row: a key, the last axis, numbers."""
     signature = inspect.signature(facts.function).parameters
     given: dict[str, Any] = {n: 0.25 for n, default in facts.parameters.items() if not isinstance(default, float)}
     given |= {"key": jax.random.PRNGKey(0)} if "key" in signature else {}
@@ -82,12 +82,12 @@ _ours = functools.cache(ours)
 
 
 def orders(facts: Facts, given: dict[str, float], x: np.ndarray) -> list[np.ndarray]:
-    """Value, f' by reverse mode and f'' by forward over reverse, by one compilation for all parameters."""
+    """Value, f' by reverse mode and f'' by forward over reverse, with one compilation for all parameters."""
     return tiled(_ours(facts), x, given)
 
 
 def together(facts: Facts, given: dict[str, float]) -> Callable[[jax.Array], list[jax.Array]]:
-    """f, f' by reverse mode, f'' by forward over reverse, as users get them, in one compilation."""
+    """Value, f' by reverse mode and f'' by forward over reverse, as users get them, with one compilation."""
     return _together(facts, tuple(given.items()))
 
 
@@ -97,7 +97,7 @@ def _together(facts: Facts, given: tuple[tuple[str, float], ...]) -> Callable[[j
 
 
 def in_float64(f: Callable[[jax.Array], Any], x: np.ndarray) -> Any:
-    """The function at the same points in float64, which test_accuracy.py holds within a few ulp of the truth."""
+    """The function at the same points in float64, whose errors test_accuracy.py bounds by a few ulp."""
     with jax.enable_x64(True):
         return jax.tree.map(np.asarray, f(jnp.asarray(x.astype("float64"))))
 
@@ -105,7 +105,7 @@ def in_float64(f: Callable[[jax.Array], Any], x: np.ndarray) -> Any:
 def worst_by_order(
     facts: Facts, given: dict[str, float], x: np.ndarray, got: list[np.ndarray], truth: list[np.ndarray]
 ) -> list[Error]:
-    """The worst points of value, f' and f'' against float64."""
+    """The worst errors of value, f' and f'', against float64."""
     excusable = x.dtype == np.float32
     moves = moves_of(_ours(facts), facts, x, truth, given) if excusable else [np.zeros(1)] * len(truth)
     return [
@@ -123,5 +123,5 @@ def worst_by_order(
 
 
 def bounds(facts: Facts, dtype: str, truth: list[np.ndarray]) -> tuple[float, ...]:
-    """Those of value, f' and f''; of a piecewise-linear function, by its true f'', tighter ones."""
+    """The bounds of value, f' and f'', which are tighter if the true f'' shows a piecewise-linear function."""
     return tuple(bound(facts, dtype, order, piecewise_linear(truth[2])) for order in range(3))

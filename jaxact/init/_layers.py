@@ -1,4 +1,4 @@
-"""The linear layers of an Equinox model: where they are, what the model does with them, and what was done to them."""
+"""The linear layers of an Equinox model: where they are, how the model uses them, and a report of new weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,105 +9,107 @@ import jax
 from jax import Array
 from jax.tree_util import GetAttrKey
 
-from ._trace import Program, Use, program_of, uses
+from ._trace import LayerUse, Program, layer_uses, program_of
 
 M = TypeVar("M")
 LAYERS = (eqx.nn.Linear, eqx.nn.Conv, eqx.nn.ConvTranspose)
 
 
 @dataclass(frozen=True)
-class Row:
-    """What was done to one layer."""
+class LayerReport:
+    """The new weights of one layer."""
 
     path: str
     kind: str
     shape: tuple[int, ...]
-    """Of the weight."""
+    """The shape of the weight."""
     activation: str = ""
-    """What follows; empty if the output goes on as it is."""
+    """The activation after the layer; empty if there is none."""
     weight: str = ""
-    """Deviation of the weights."""
+    """The standard deviation of the weights."""
     bias: str = ""
-    """Mean of the biases, and their deviation if they have one; empty if there are none."""
+    """The mean of the biases, and their standard deviation if it is not 0; empty if there are no biases."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to a model; print it for a table."""
+    """The new weights of a model, layer by layer; `print` shows it as a table."""
 
-    layers: list[Row]
+    layers: list[LayerReport]
     untouched: dict[str, str]
-    """Path and type of all else that has parameters."""
+    """Path and type of everything else that has parameters."""
 
     def __str__(self) -> str:
         head = ["layer", "kind", "shape", "activation", "weight", "bias"]
-        rows = [head, *([str(cell) for cell in vars(row).values()] for row in self.layers)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        table = [head, *([str(cell) for cell in vars(layer).values()] for layer in self.layers)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
         return "\n".join([*lines, *(f"untouched: {path} ({kind})" for path, kind in self.untouched.items())])
 
 
-def called(model: Any, *example: Any) -> Any:
-    """How most models are called."""
+def call_model(model: Any, *example: Any) -> Any:
+    """model(*example)"""
     return model(*example)
 
 
-def layers_of(model: Any) -> dict[str, Any]:
+def linear_layers(model: Any) -> dict[str, Any]:
     """Every linear layer by its path."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(model, is_leaf=lambda leaf: isinstance(leaf, LAYERS))
-    return {_path(path): leaf for path, leaf in leaves if isinstance(leaf, LAYERS)}
+    leaves, _ = jax.tree_util.tree_flatten_with_path(model, is_leaf=_is_layer)
+    return {_path(keys): leaf for keys, leaf in leaves if _is_layer(leaf)}
+
+
+def _is_layer(node: Any) -> bool:
+    return isinstance(node, LAYERS)
 
 
 def _path(keys: Any) -> str:
     return jax.tree_util.keystr(keys).removeprefix(".")
 
 
-def traced(
+def trace_model(
     model: Any, layers: dict[str, Any], example: Any, apply: Callable[..., Any]
-) -> tuple[tuple[Program, dict[int, Any]], list[Use]]:
-    """The model's program with what is known of its values, and where it uses its layers."""
+) -> tuple[tuple[Program, dict[int, Any]], list[LayerUse]]:
+    """The program of apply(model, *example), the values of its constants and inputs, and where it uses the layers."""
     arrays, rest = eqx.partition(model, eqx.is_array)
     examples = example if isinstance(example, tuple) else (example,)
     program = program_of(lambda arrays, *example: apply(eqx.combine(arrays, rest), *example), arrays, *examples)
     leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
-    index = {f"{path}.weight": number for number, path in enumerate(layers)}
-    numbers = program.ins[: len(leaves)]
-    weights = {
-        number: index[_path(path)] for number, (path, _) in zip(numbers, leaves, strict=True) if _path(path) in index
-    }
+    layer_of = {f"{path}.weight": index for index, path in enumerate(layers)}
+    numbers = program.inputs[: len(leaves)]
+    paths = {number: _path(keys) for number, (keys, _) in zip(numbers, leaves, strict=True)}
+    weights = {number: layer_of[path] for number, path in paths.items() if path in layer_of}
     parameters = {number: leaf for number, (_, leaf) in zip(numbers, leaves, strict=True)}
-    inputs = dict(zip(program.ins[len(leaves) :], jax.tree.leaves(examples), strict=True))
-    return (program, program.known | parameters | inputs), uses(program, weights, parameters)
+    inputs = dict(zip(program.inputs[len(leaves) :], jax.tree.leaves(examples), strict=True))
+    return (program, program.constants | parameters | inputs), layer_uses(program, weights, parameters)
 
 
-def replaced(model: M, layers: dict[str, Any], new: dict[str, Any]) -> M:
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: new.get(_path(path), leaf), model, is_leaf=lambda leaf: isinstance(leaf, LAYERS)
-    )
+def replace_layers(model: M, new: dict[str, Any]) -> M:
+    """The model with other layers at these paths."""
+    return jax.tree_util.tree_map_with_path(lambda keys, leaf: new.get(_path(keys), leaf), model, is_leaf=_is_layer)
 
 
-def with_new(layer: Any, weight: Array, bias: Array | None) -> Any:
+def with_parameters(layer: Any, weight: Array, bias: Array | None) -> Any:
     layer = eqx.tree_at(lambda layer: layer.weight, layer, weight)
     return layer if bias is None else eqx.tree_at(lambda layer: layer.bias, layer, bias)
 
 
-def row(path: str, layer: Any, name: str, deviation: float, bias: str) -> Row:
-    shape = layer.weight.shape
-    return Row(path, type(layer).__name__, shape, name, f"{deviation:.4g}", bias if layer.bias is not None else "")
+def report_layer(path: str, layer: Any, activation: str, deviation: float, bias: str) -> LayerReport:
+    bias = bias if layer.bias is not None else ""
+    return LayerReport(path, type(layer).__name__, layer.weight.shape, activation, f"{deviation:.4g}", bias)
 
 
-def report(model: Any, layers: dict[str, Any], rows: list[Row]) -> Report:
-    done = {row.path for row in rows}
+def report_model(model: Any, layers: dict[str, Any], reports: list[LayerReport]) -> Report:
+    done = {report.path for report in reports}
     untouched = {
         path: f"{type(layer).__name__}, not found in the program" for path, layer in layers.items() if path not in done
     }
-    for keys, leaf in jax.tree_util.tree_flatten_with_path(model, is_leaf=lambda leaf: isinstance(leaf, LAYERS))[0]:
+    for keys, leaf in jax.tree_util.tree_flatten_with_path(model, is_leaf=_is_layer)[0]:
         if eqx.is_array(leaf):
-            untouched.setdefault(_path(keys[:-1]) or "the model", type(_owner(model, keys[:-1])).__name__)
-    return Report(rows, untouched)
+            untouched.setdefault(_path(keys[:-1]) or "the model", type(_node_at(model, keys[:-1])).__name__)
+    return Report(reports, untouched)
 
 
-def _owner(model: Any, keys: Any) -> Any:
+def _node_at(model: Any, keys: Any) -> Any:
     for key in keys:
         model = (
             getattr(model, key.name)

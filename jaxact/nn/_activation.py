@@ -10,9 +10,11 @@ import jax
 import numpy as np
 from jax import Array
 
+from ._module import Module
+
 
 def _check_call(fn: Callable[..., Array], name: str, params: dict[str, Any]) -> None:
-    """That fn can be called with x and these parameters."""
+    """Refuse parameters with which fn is not a function of x."""
     try:
         signature = inspect.signature(fn)
     except ValueError:  # some callables written in C have none
@@ -32,25 +34,24 @@ def _check_constant(name: str, value: Any) -> None:
     if isinstance(value, jax.Array | np.ndarray) or not isinstance(value, Hashable):
         kind = f"an array of shape {value.shape}" if isinstance(value, jax.Array | np.ndarray) else repr(value)
         raise TypeError(
-            f"Activation was called with {name} = {kind}; expected a hashable constant such as a number. What is "
-            f"learnt belongs in a module that holds it, such as jaxact.nn.PReLU."
+            f"Activation was called with {name} = {kind}; expected a hashable constant such as a number. A learnt "
+            f"parameter belongs in a module that holds it, such as jaxact.nn.PReLU."
         )
 
 
-class Activation(eqx.Module):
+class Activation(Module):
     """Activation(fn, **params)(x) = fn(x, **params): a function and its parameters, all static.
 
-    A bare function is a leaf of the model, which `jax.jit`, `jax.grad` and `jax.lax.scan` refuse. This has no leaves,
-    is equal and hashes alike for equal functions and parameters, and is its own copy.
+    A bare function is a leaf of the model, which `jax.jit`, `jax.grad` and `jax.lax.scan` refuse. An Activation has no
+    leaves; two with the same function and parameters are equal and have the same hash.
 
     Args:
-        fn: any function of an array: of jaxact, of jax.nn, your own. A `functools.partial` is taken apart, so that
-            equal ones are equal.
-        **params: what to call it with beside x: numbers, strings, tuples.
+        fn: any function of an array, of jaxact, of jax.nn or your own; or a `functools.partial` of one.
+        **params: its parameters other than x: numbers, strings or tuples.
 
     Raises:
-        TypeError: for a parameter that fn does not have, one that it needs and is not given, an array, or fn that is
-            not callable or holds arrays.
+        TypeError: for a parameter that fn does not have, for a missing one, for an array, and for fn that is not
+            callable or holds arrays.
     """
 
     fn: Callable[..., Array] = eqx.field(static=True)
@@ -71,7 +72,7 @@ class Activation(eqx.Module):
         return self.fn(x, **dict(self.params))
 
     def __hash__(self) -> int:
-        return hash((self.fn, self.params))  # eqx.Module's is that of the leaves, of which there are none
+        return hash((self.fn, self.params))  # that of eqx.Module hashes the leaves, of which there are none
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Activation":
-        return self  # a copy of jax.nn.relu is another object than jax.nn.relu
+        return self  # a deep copy of jax.nn.relu is not equal to jax.nn.relu

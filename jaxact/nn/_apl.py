@@ -1,4 +1,4 @@
-"""APL: a sum of hinges is learnt."""
+"""APL: learns a sum of hinges."""
 
 import equinox as eqx
 import jax
@@ -15,28 +15,25 @@ from ._parametric import Count, Parametric, float_type, is_size
 def _apl(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """relu(x) + sum(a[s] * relu(b[s] - x) for s in range(hinges))"""
     x, y = jnp.asarray(x), relu(x)
-    for slope, kink in zip(jnp.asarray(a), jnp.asarray(b), strict=True):
-        y = y + slope * relu(kink - x)
+    for weight, kink in zip(jnp.asarray(a), jnp.asarray(b), strict=True):
+        y = y + weight * relu(kink - x)
     return y
 
 
 class APL(Parametric):
-    """APL(key=key)(x) = max(0, x) + sum(a[s] * max(0, b[s] - x) for s in range(hinges)), with all a and b learnt.
+    """APL(key=key)(x) = max(0, x) + sum(a[s] * max(0, b[s] - x) for s in range(hinges)), with a and b learnt
 
-    Adaptive piecewise linear unit: any continuous piecewise linear function that becomes x on the right. The paper
-    gives each unit its own. It also puts a small penalty on a and b; `jaxact.nn.decay_mask` leaves that to you.
+    Adaptive piecewise linear unit: any continuous piecewise-linear function that equals x for large x. The paper has
+    parameters for each unit, with a small penalty on a and b, which `jaxact.nn.decay_mask` leaves out.
 
     Args:
-        num_parameters: how many of each a[s] and b[s]: None for one that all share, an int for one for each channel, a
-            shape for one for each unit.
-        hinges: how many kinks it has beside the one at 0.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        dtype: the type of a and b; JAX's default float if None. It never changes the type of x.
-        key: for the initial values, those of the authors' code (forestagostinelli/Learned-Activation-Functions-Source):
-            a uniform in +-0.2, b normal with standard deviation 0.5.
-
-    Raises:
-        ValueError: for num_parameters or hinges below 1, or called with an array that has another size there.
+        num_parameters: the shape of each a[s] and b[s], as for all modules that learn (`help(jaxact.nn)`).
+        hinges: the number of kinks besides the one at 0.
+        channel_axis: as for all modules that learn.
+        dtype: as for all modules that learn.
+        key: a PRNG key for the initial values, which are those of the authors' code
+            (forestagostinelli/Learned-Activation-Functions-Source): a uniform from -0.2 to 0.2, b normal with standard
+            deviation 0.5.
 
     Reference: https://arxiv.org/abs/1412.6830
     """
@@ -64,4 +61,4 @@ class APL(Parametric):
         self.hinges = hinges
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return _apl(x, self.along(x, self.a), self.along(x, self.b))
+        return _apl(x, self.aligned(x, self.a), self.aligned(x, self.b))

@@ -1,4 +1,4 @@
-"""Which parameters weight decay is for."""
+"""A mask that keeps weight decay off activations."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ def _is_activation(node: Any) -> bool:
 def decay_mask(model: Any) -> Any:
     """False for each array of an activation, True for each other array: optax's mask for weight decay.
 
-    He et al. 2015 use no weight decay on the slopes of PReLU, since it pushes them to 0 and so towards ReLU. The same
-    is done here for every parameter of an activation, those of eqx.nn.PReLU among them. Weights and biases of layers,
-    also of Maxout and the gated blocks, decay as they would without a mask.
+    He et al. 2015 use no weight decay on the slopes of PReLU, since it pushes them towards 0, which is ReLU. The mask
+    does the same for every parameter of an activation, also of eqx.nn.PReLU. Weights and biases of layers, also of
+    Maxout and the gated blocks, decay as without a mask.
 
     Args:
-        model: a pytree with modules in it, or the part of it that optax is given. The function itself will do as the
-            mask: `optax.adamw(1e-3, mask=jaxact.nn.decay_mask)`.
+        model: a pytree of modules, or the part of it that is given to optax. optax also takes the function itself:
+            `optax.adamw(1e-3, mask=jaxact.nn.decay_mask)`.
 
     Returns:
         A pytree of bools in the structure of `eqx.filter(model, eqx.is_array)`.

@@ -1,4 +1,4 @@
-"""DynamicTanh: a tanh whose scales are learnt, in place of a normalisation layer."""
+"""DynamicTanh: learns the scales of a tanh, which replaces a normalisation layer."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -12,26 +12,23 @@ from ._parametric import Count, Parametric, float_type
 
 @autodiff
 def _dynamic_tanh(x: ArrayLike, alpha: ArrayLike, gamma: ArrayLike, beta: ArrayLike) -> Array:
-    """x is clipped, so that alpha has the slope 0 and not NaN where x is infinite."""
+    """gamma * tanh(alpha * x) + beta"""
+    # x is clipped, so that the slope by alpha is 0 and not NaN where x is infinite.
     return jnp.asarray(gamma) * tanh(alpha * jnp.clip(jnp.asarray(x), -LARGE, LARGE)) + beta
 
 
 class DynamicTanh(Parametric):
-    """DynamicTanh(n)(x) = gamma * tanh(alpha * x) + beta, with all three learnt.
+    """DynamicTanh(n)(x) = gamma * tanh(alpha * x) + beta, with alpha, gamma and beta learnt
 
-    DyT stands where a transformer has LayerNorm, and takes no statistics of x. As in the paper alpha is one number for
-    all; gamma and beta are one for each channel.
+    DyT replaces the LayerNorm of a transformer, without statistics of x. alpha is always a single number. gamma starts
+    at 1 and beta at 0.
 
     Args:
-        num_parameters: how many gammas and betas: None for one that all share, an int for one for each channel (the
-            paper's way), a shape for one for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        init: the initial alpha. 0.5 is the paper's, which finds smaller ones better in wide language models. gamma
-            starts at 1 and beta at 0.
-        dtype: the type of all three; JAX's default float if None. It never changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, or called with an array that has another size there.
+        num_parameters: the shape of gamma and beta, as for all modules that learn (`help(jaxact.nn)`); the paper has
+            one per channel.
+        channel_axis: as for all modules that learn.
+        init: the initial alpha. The paper has 0.5, and less for wide language models.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/2503.10622
     """
@@ -54,4 +51,4 @@ class DynamicTanh(Parametric):
         self.beta = self.full(0, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return _dynamic_tanh(x, self.alpha, self.along(x, self.gamma), self.along(x, self.beta))
+        return _dynamic_tanh(x, self.alpha, self.aligned(x, self.gamma), self.aligned(x, self.beta))

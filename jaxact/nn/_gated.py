@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from .._gated_linear import bilinear, geglu, reglu, swiglu
-from ._layer import check_sizes, example, in_type_of
+from ._layer import as_example, cast_parameters, check_sizes
+from ._module import Module
 
 
-class _Gated(eqx.Module):
-    """down(product(up(x), gate(x))): what the four blocks share. gate, up and down are the paper's W, V and W2."""
+class _Gated(Module):
+    """down(gated(up(x), gate(x))), where gate, up and down are W, V and W2 of the paper."""
 
     gate: eqx.nn.Linear
     up: eqx.nn.Linear
@@ -29,93 +30,88 @@ class _Gated(eqx.Module):
         dtype: jnp.dtype | None = None,
         key: Array,
     ):
-        """What every gated block takes.
+        """A block with three linear layers.
 
         Args:
-            in_features: size of the vector the module is called with.
-            hidden_features: size of the layer in the middle.
-            out_features: size of the vector it returns; in_features if None.
-            two_thirds: whether to make the middle two thirds of hidden_features, rounded down, as the paper does: with
-                three matrices it then has the parameters of a block of hidden_features with two.
-            use_bias: whether the three layers have biases. The paper's have none.
-            dtype: the type of the weights; JAX's default float if None. It never changes the type of x, in which the
-                block computes.
-            key: for the initial values, those of eqx.nn.Linear.
-
-        Raises:
-            ValueError: for sizes below 1, or called with anything but a vector of size in_features (use jax.vmap
-                for a batch).
+            in_features: the size of x.
+            hidden_features: the size of the hidden layer.
+            out_features: the size of the result; in_features if None.
+            two_thirds: whether to reduce the hidden layer to two thirds of hidden_features, rounded down, as the paper
+                does: the three matrices then have as many parameters as two with hidden_features.
+            use_bias: whether the three layers have biases. Those of the paper have none.
+            dtype: the type of the weights; None for JAX's default float.
+            key: a PRNG key for the initial weights, which are those of eqx.nn.Linear.
         """
         out_features = in_features if out_features is None else out_features
         check_sizes(self, in_features=in_features, hidden_features=hidden_features, out_features=out_features)
-        width = 2 * hidden_features // 3 if two_thirds else hidden_features
-        check_sizes(self, **{"2 * hidden_features // 3": width})
+        hidden = 2 * hidden_features // 3 if two_thirds else hidden_features
+        check_sizes(self, **{"2 * hidden_features // 3": hidden})
         gate_key, up_key, down_key = jax.random.split(key, 3)
-        self.gate = eqx.nn.Linear(in_features, width, use_bias, dtype, key=gate_key)
-        self.up = eqx.nn.Linear(in_features, width, use_bias, dtype, key=up_key)
-        self.down = eqx.nn.Linear(width, out_features, use_bias, dtype, key=down_key)
+        self.gate = eqx.nn.Linear(in_features, hidden, use_bias, dtype, key=gate_key)
+        self.up = eqx.nn.Linear(in_features, hidden, use_bias, dtype, key=up_key)
+        self.down = eqx.nn.Linear(hidden, out_features, use_bias, dtype, key=down_key)
 
     @abc.abstractmethod
-    def product(self, passed: Array, gate: Array) -> Array:
-        """What passes, times the activation of the gate."""
+    def gated(self, features: Array, gate: Array) -> Array:
+        """The features times an activation of the gate."""
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        x = example(self, x, self.gate.in_features)
-        gate, up, down = in_type_of(x, (self.gate, self.up, self.down))
-        return down(self.product(up(x), gate(x)))
+        x = as_example(self, x, self.gate.in_features)
+        gate, up, down = cast_parameters((self.gate, self.up, self.down), x.dtype)
+        return down(self.gated(up(x), gate(x)))
 
 
 class SwiGLU(_Gated):
-    """SwiGLU(...)(x) = down(up(x) * silu(gate(x))): a gated block around `jaxact.swiglu`.
+    """SwiGLU(...)(x) = down(up(x) * silu(gate(x))): a gated block with `jaxact.swiglu`
 
-    The feed-forward block of Llama and its kin.
+    The feed-forward block of Llama and similar transformers.
 
     Reference: https://arxiv.org/abs/2002.05202
     """
 
-    __init__ = _Gated.__init__  # or type checkers expect the fields
+    __init__ = _Gated.__init__  # else type checkers expect the fields as arguments
 
-    def product(self, passed: Array, gate: Array) -> Array:
-        return swiglu(passed, gate=gate)
+    def gated(self, features: Array, gate: Array) -> Array:
+        return swiglu(features, gate=gate)
 
 
 class GEGLU(_Gated):
-    """GEGLU(...)(x) = down(up(x) * gelu_exact(gate(x))): a gated block around `jaxact.geglu`.
+    """GEGLU(...)(x) = down(up(x) * gelu_exact(gate(x))): a gated block with `jaxact.geglu`
 
-    The gate is the exact gelu, as in the paper.
+    The gate is gelu_exact, as in the paper.
 
     Reference: https://arxiv.org/abs/2002.05202
     """
 
-    __init__ = _Gated.__init__  # or type checkers expect the fields
+    __init__ = _Gated.__init__  # else type checkers expect the fields as arguments
 
-    def product(self, passed: Array, gate: Array) -> Array:
-        return geglu(passed, gate=gate)
+    def gated(self, features: Array, gate: Array) -> Array:
+        return geglu(features, gate=gate)
 
 
 class ReGLU(_Gated):
-    """ReGLU(...)(x) = down(up(x) * relu(gate(x))): a gated block around `jaxact.reglu`.
+    """ReGLU(...)(x) = down(up(x) * relu(gate(x))): a gated block with `jaxact.reglu`
 
-    The cheapest gate that closes.
+    The cheapest gate that can be 0.
 
     Reference: https://arxiv.org/abs/2002.05202
     """
 
-    __init__ = _Gated.__init__  # or type checkers expect the fields
+    __init__ = _Gated.__init__  # else type checkers expect the fields as arguments
 
-    def product(self, passed: Array, gate: Array) -> Array:
-        return reglu(passed, gate=gate)
+    def gated(self, features: Array, gate: Array) -> Array:
+        return reglu(features, gate=gate)
 
 
 class Bilinear(_Gated):
-    """Bilinear(...)(x) = down(up(x) * gate(x)): a gated block around `jaxact.bilinear`.
+    """Bilinear(...)(x) = down(up(x) * gate(x)): a gated block with `jaxact.bilinear`
 
-    A product of two linear layers: no activation at all, and still not linear.
+    A product of two linear layers, which is not linear although there is no activation.
 
     Reference: https://arxiv.org/abs/2002.05202
     """
 
-    __init__ = _Gated.__init__  # or type checkers expect the fields
+    __init__ = _Gated.__init__  # else type checkers expect the fields as arguments
 
-    def product(self, passed: Array, gate: Array) -> Array:
-        return bilinear(passed, gate=gate)
+    def gated(self, features: Array, gate: Array) -> Array:
+        return bilinear(features, gate=gate)

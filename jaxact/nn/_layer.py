@@ -1,4 +1,4 @@
-"""What the layers with an activation inside share: their sizes, and the type that they compute in."""
+"""What layers with an activation inside share: checks of sizes, and the type in which they compute."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def check_sizes(module: object, **sizes: Any) -> None:
             raise ValueError(f"{type(module).__name__} was called with {name} = {size!r}; expected an int >= 1.")
 
 
-def example(module: object, x: Array, features: int | str) -> Array:
-    """X as floats, if it is one vector of so many features."""
+def as_example(module: object, x: Array, features: int | str) -> Array:
+    """x as floats, or an error if it is not a single vector of this size."""
     x, _ = promote(type(module).__name__, "x", x)
     if x.shape != (features,):
         raise ValueError(
@@ -27,6 +27,6 @@ def example(module: object, x: Array, features: int | str) -> Array:
     return x
 
 
-def in_type_of(x: Array, parameters: Any) -> Any:
-    """The parameters in the type of x, which decides the type of the result."""
-    return jax.tree.map(lambda leaf: cast(leaf, x.dtype) if eqx.is_inexact_array(leaf) else leaf, parameters)
+def cast_parameters(parameters: Any, dtype: Any) -> Any:
+    """A pytree with its float arrays in this type."""
+    return jax.tree.map(lambda leaf: cast(leaf, dtype) if eqx.is_inexact_array(leaf) else leaf, parameters)

@@ -1,4 +1,4 @@
-"""Layers that learn a convex activation: each output is the largest of several affine functions."""
+"""Layers that learn a convex activation: each output is the maximum of several affine functions."""
 
 from collections.abc import Sequence
 
@@ -9,29 +9,25 @@ from jax import Array
 
 from .._arguments import promote
 from .._axiswise import maxout
-from ._layer import check_sizes, example, in_type_of
+from ._layer import as_example, cast_parameters, check_sizes
+from ._module import Module
 from ._parametric import float_type
 
 
-class Maxout(eqx.Module):
-    """Maxout(...)(x)[i] = max(weight[k, i] @ x + bias[k, i] for k in range(pieces)): a layer and its activation in one.
+class Maxout(Module):
+    """Maxout(...)(x)[i] = max(weight[k, i] @ x + bias[k, i] for k in range(pieces)): a layer with its activation
 
-    Each output is the largest of `pieces` affine functions, so it learns its own convex activation: with weight[0] and
-    bias[0] at zero and two pieces it is ReLU, with weight[0] = 0.01 * weight[1] (and the biases likewise) leaky ReLU.
-    No input leaves every piece without a gradient. The price is `pieces` times the parameters of a linear layer.
+    Each output learns its own convex activation. With two pieces it is ReLU if weight[0] and bias[0] are 0, and leaky
+    ReLU if weight[0] = 0.01 * weight[1] and bias[0] = 0.01 * bias[1]. One piece always has a gradient. It has `pieces`
+    times the parameters of a linear layer.
 
     Args:
-        in_features: size of the vector the module is called with.
-        out_features: size of the vector it returns.
-        pieces: affine functions for each output.
+        in_features: the size of x.
+        out_features: the size of the result.
+        pieces: the number of affine functions for each output.
         use_bias: whether the pieces have biases.
-        dtype: the type of weight and bias; JAX's default float if None. It never changes the type of x, in which the
-            layer computes.
-        key: for the initial values, uniform in +-1/sqrt(in_features) like those of eqx.nn.Linear.
-
-    Raises:
-        ValueError: for sizes below 1, or called with anything but a vector of size in_features (use jax.vmap
-            for a batch).
+        dtype: the type of weight and bias; None for JAX's default float.
+        key: a PRNG key for the initial values, uniform in +-1/sqrt(in_features) as those of eqx.nn.Linear.
 
     Reference: https://arxiv.org/abs/1302.4389
     """
@@ -63,34 +59,29 @@ class Maxout(eqx.Module):
         self.pieces = pieces
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        x = example(self, x, self.in_features)
-        weight, bias = in_type_of(x, (self.weight, self.bias))
+        x = as_example(self, x, self.in_features)
+        weight, bias = cast_parameters((self.weight, self.bias), x.dtype)
         z = weight @ x
         return maxout(z if bias is None else z + bias, self.pieces, axis=0)[0]
 
 
-class ConvMaxout(eqx.Module):
-    """ConvMaxout(...)(x)[i] = max(conv(x)[pieces * i + k] for k in range(pieces)): a convolution, then `jaxact.maxout`.
+class ConvMaxout(Module):
+    """ConvMaxout(...)(x)[i] = max(conv(x)[pieces * i + k] for k in range(pieces)): a convolution, then `jaxact.maxout`
 
-    The largest of `pieces` affine feature maps, place by place: as the paper has it in convolutional nets.
+    The maximum of `pieces` affine feature maps at each position, as in the convolutional nets of the paper.
 
     Args:
         num_spatial_dims: 1 for sequences, 2 for images, 3 for volumes.
-        in_channels: channels of what the module is called with, its first axis.
-        out_channels: channels of what it returns. The convolution has `pieces` times as many.
-        kernel_size: of the convolution, as in eqx.nn.Conv; so are stride, padding, dilation and use_bias.
-        pieces: affine feature maps for each channel that is returned.
-        stride: of the convolution.
-        padding: of the convolution.
-        dilation: of the convolution.
+        in_channels: the number of channels of x, its first axis.
+        out_channels: the number of channels of the result. The convolution has `pieces` times as many.
+        kernel_size: as for eqx.nn.Conv.
+        pieces: the number of feature maps for each channel of the result.
+        stride: as for eqx.nn.Conv.
+        padding: as for eqx.nn.Conv.
+        dilation: as for eqx.nn.Conv.
         use_bias: whether the pieces have biases.
-        dtype: the type of weight and bias; JAX's default float if None. It never changes the type of x, in which the
-            layer computes.
-        key: for the initial values, those of eqx.nn.Conv.
-
-    Raises:
-        ValueError: for sizes below 1, or called with anything but in_channels arrays of num_spatial_dims axes (use
-            jax.vmap for a batch).
+        dtype: the type of weight and bias; None for JAX's default float.
+        key: a PRNG key for the initial values, which are those of eqx.nn.Conv.
 
     Reference: https://arxiv.org/abs/1302.4389
     """
@@ -137,4 +128,4 @@ class ConvMaxout(eqx.Module):
                 f"ConvMaxout was called with an array of shape {x.shape}; expected {channels} channels and then "
                 f"{dims} axes, one example (use jax.vmap for a batch)."
             )
-        return maxout(in_type_of(x, self.conv)(x), self.pieces, axis=0)
+        return maxout(cast_parameters(self.conv, x.dtype)(x), self.pieces, axis=0)

@@ -1,4 +1,4 @@
-"""What all activations with parameters share: how many parameters there are, and which part of x each is for."""
+"""What all activations that learn share: the shape of their parameters, and the axes of x that these belong to."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from ._module import Module
+
 Count = int | tuple[int, ...] | None
-"""None: shared by all. An int: one for each channel. A shape: one for each unit."""
+"""None: one value for all of x. An int: one per channel. A shape: one per unit."""
 
 
 def is_size(size: object) -> bool:
@@ -16,15 +18,15 @@ def is_size(size: object) -> bool:
 
 
 def float_type(dtype: Any) -> Any:
-    """JAX's default float if None. A type is always given, since weakly typed parameters would compile twice."""
+    """The type, or JAX's default float if None: without a type, parameters would be weakly typed and compile twice."""
     return jnp.zeros((), dtype).dtype
 
 
-class Parametric(eqx.Module):
+class Parametric(Module):
     """An activation that learns. `jaxact.nn.decay_mask` keeps weight decay off all its arrays.
 
-    Its parameters have the shape `num_parameters`, the axes of which are those of x from `channel_axis` on. Nothing is
-    broadcast that was not asked for: any other size of x is an error.
+    The axes of its parameters, of shape `num_parameters`, are the axes of x from `channel_axis` on. Another size of x
+    there is an error.
     """
 
     num_parameters: Count = eqx.field(static=True)
@@ -42,18 +44,18 @@ class Parametric(eqx.Module):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one parameter."""
+        """The shape of a parameter."""
         count = self.num_parameters
         return () if count is None else count if isinstance(count, tuple) else (count,)
 
     def full(self, value: ArrayLike, dtype: jnp.dtype | None) -> Array:
-        """A parameter that begins with the same value everywhere."""
+        """A parameter with the same initial value everywhere."""
         return jnp.full(self.shape, value, float_type(dtype))
 
-    def along(self, x: ArrayLike, parameter: Array) -> Array:
-        """The parameter with axes of size 1 where x has others, so that each meets its part of x.
+    def aligned(self, x: ArrayLike, parameter: Array) -> Array:
+        """The parameter with axes of size 1 for the other axes of x, so that it broadcasts to x.
 
-        Axes before those of `shape` (the hinges of APL, the coefficients of Rational) stay in front.
+        Axes before those of `shape` (the hinges of APL, the coefficients of Rational) remain in front.
         """
         if not self.shape:
             return parameter
@@ -65,5 +67,5 @@ class Parametric(eqx.Module):
                 f"{type(self).__name__} with parameters of shape {self.shape} along axis {axis} was called with an "
                 f"array of shape {x_shape}; expected size {' x '.join(map(str, self.shape))} there."
             )
-        in_front = parameter.shape[: parameter.ndim - len(self.shape)]
-        return parameter.reshape(*in_front, *(1,) * start, *self.shape, *(1,) * (len(x_shape) - end))
+        front = parameter.shape[: parameter.ndim - len(self.shape)]
+        return parameter.reshape(*front, *(1,) * start, *self.shape, *(1,) * (len(x_shape) - end))

@@ -1,4 +1,4 @@
-"""Parameters that stay greater than 0: what is learnt is any number, what is used is its softplus."""
+"""Positive parameters: the softplus of an array of any numbers, which is what is learnt."""
 
 from jax import Array
 from jax.typing import ArrayLike
@@ -8,12 +8,12 @@ from .._softplus import log1mexp, softplus
 
 
 def positive(raw: Array) -> Array:
-    """softplus(raw), in float32 if raw is narrower: rounding it to bfloat16 would stop small steps of raw."""
+    """softplus(raw), in float32 if raw is narrower: rounded to bfloat16, it would not follow small steps of raw."""
     return softplus(cast(raw, computation_dtype(raw.dtype)))
 
 
-def before_softplus(module: object, name: str, value: float) -> ArrayLike:
-    """The number whose softplus is this initial value."""
+def inverse_softplus(module: object, name: str, value: float) -> ArrayLike:
+    """The number whose softplus is this initial value of a parameter."""
     if not value > 0:
         raise ValueError(
             f"{type(module).__name__} was called with {name} = {value!r}; expected a number greater than 0."

@@ -1,4 +1,4 @@
-"""PReLU: the slope on the left is learnt."""
+"""PReLU: learns the slope for negative inputs."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -8,22 +8,16 @@ from ._parametric import Count, Parametric
 
 
 class PReLU(Parametric):
-    """PReLU()(x) = x if x > 0 else alpha * x, with alpha learnt: `jaxact.prelu` and its parameter.
+    """PReLU()(x) = x if x > 0 else alpha * x, with alpha learnt (`jaxact.prelu`)
 
-    `eqx.nn.MLP` makes a copy of its activation for each neuron and calls it with one number: give it the shared form.
-    Leave weight decay off alpha, as the paper does: it biases a PReLU towards a ReLU (`jaxact.nn.decay_mask`).
+    `eqx.nn.MLP` makes a copy of its activation for each neuron and calls it with one number: use num_parameters=None
+    there. As in the paper, use no weight decay on alpha, which would push it towards ReLU (`jaxact.nn.decay_mask`).
 
     Args:
-        num_parameters: how many slopes: None for one that all share, an int for one for each channel, a shape for one
-            for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-            Equinox calls modules without a batch axis, so that an image of shape (channels, height, width) has
-            channel_axis 0, the default.
-        init: the initial slope. 0.25 is the paper's.
-        dtype: the type of the slopes; JAX's default float if None. It never changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, or called with an array that has another size there.
+        num_parameters: the shape of alpha, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: as for all modules that learn.
+        init: the initial alpha, 0.25 as in the paper.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/1502.01852
     """
@@ -42,4 +36,4 @@ class PReLU(Parametric):
         self.alpha = self.full(init, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return prelu(x, self.along(x, self.alpha))
+        return prelu(x, self.aligned(x, self.alpha))

@@ -1,24 +1,25 @@
-"""RReLU: the slope on the left is drawn."""
+"""RReLU: draws the slopes for negative inputs."""
 
 import equinox as eqx
 from jax import Array
 
 from .._rectifiers import rrelu
+from ._module import Module
 
 
-class RReLU(eqx.Module):
-    """RReLU()(x, key=key) = x if x > 0 else slope * x, each slope drawn evenly between lower and upper: `jaxact.rrelu`.
+class RReLU(Module):
+    """RReLU()(x, key=key) = x if x > 0 else slope * x, each slope drawn uniformly from lower to upper (`jaxact.rrelu`)
 
-    At inference the slope is (lower + upper) / 2 and no key is needed: `eqx.nn.inference_mode(model)`. It learns
-    nothing. `eqx.nn.Sequential` hands its key on; `eqx.nn.MLP` calls activations without one.
+    At inference the slope is (lower + upper) / 2 and no key is needed: `eqx.nn.inference_mode(model)`.
+    `eqx.nn.Sequential` passes its key on; `eqx.nn.MLP` calls activations without a key.
 
     Args:
-        lower: the smallest slope. 1/8 is that of the paper, which divides by a number between 3 and 8.
-        upper: the largest slope, 1/3 in the paper.
-        inference: whether to take the mean instead of drawing.
+        lower: the smallest slope, 1/8 as in the paper, which divides by a number from 3 to 8.
+        upper: the largest slope, 1/3 as in the paper.
+        inference: whether to use the mean of the slopes.
 
     Raises:
-        ValueError: for lower above upper, or called without a key when not at inference.
+        ValueError: for lower above upper, and for a call without a key when not at inference.
 
     Reference: https://arxiv.org/abs/1505.00853
     """

@@ -1,26 +1,23 @@
-"""Softplus: how sharply it bends is learnt."""
+"""Softplus: learns how sharply it bends."""
 
 import jax.numpy as jnp
 from jax import Array
 
 from .._softplus import softplus
 from ._parametric import Count, Parametric
-from ._positive import before_softplus, positive
+from ._positive import inverse_softplus, positive
 
 
 class Softplus(Parametric):
-    """Softplus()(x) = log(1 + exp(beta * x)) / beta, with beta > 0 learnt: `jaxact.softplus` and its parameter.
+    """Softplus()(x) = log(1 + exp(beta * x)) / beta, with beta > 0 learnt (`jaxact.softplus`)
+
+    beta is the softplus of `raw_beta`. The paper has beta = 1.
 
     Args:
-        num_parameters: how many betas: None for one that all share, an int for one for each channel, a shape for one
-            for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        init: the initial beta, greater than 0. At 1 it is the softplus of the paper, which learns none.
-        dtype: the type of `raw_beta`, whose softplus beta is; JAX's default float if None. It never changes the type
-            of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, init of at most 0, or called with an array that has another size there.
+        num_parameters: the shape of beta, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: as for all modules that learn.
+        init: the initial beta, greater than 0.
+        dtype: as for all modules that learn.
 
     Reference: https://proceedings.mlr.press/v15/glorot11a.html
     """
@@ -36,12 +33,12 @@ class Softplus(Parametric):
         dtype: jnp.dtype | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_beta = self.full(before_softplus(self, "init", init), dtype)
+        self.raw_beta = self.full(inverse_softplus(self, "init", init), dtype)
 
     @property
     def beta(self) -> Array:
-        """Greater than 0."""
+        """The softplus of raw_beta."""
         return positive(self.raw_beta)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return softplus(x, self.along(x, self.beta))
+        return softplus(x, self.aligned(x, self.beta))

@@ -1,4 +1,4 @@
-"""SReLU: two kinks and the slopes beyond them are learnt."""
+"""SReLU: learns two kinks and the slopes outside of them."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -10,10 +10,10 @@ from ._parametric import Count, Parametric
 
 @autodiff
 def _srelu(x: ArrayLike, t_left: ArrayLike, a_left: ArrayLike, t_right: ArrayLike, a_right: ArrayLike) -> Array:
-    """Identity between the two kinks, lines beyond them."""
+    """The identity from kink to kink, and a line on each side."""
     x, t_left, t_right = jnp.asarray(x), jnp.asarray(t_left), jnp.asarray(t_right)
     above, below = x >= t_right, x <= t_left
-    # The distance to the kink, nothing on its other side: there 0 * inf would make the slope's gradient NaN.
+    # The distance to the kink is set to 0 on its other side, where 0 * inf would make the gradient of a slope NaN.
     right = t_right + a_right * jnp.where(above, x - t_right, 0)
     left = t_left + a_left * jnp.where(below, x - t_left, 0)
     return jnp.where(above, right, jnp.where(below, left, x))
@@ -22,22 +22,19 @@ def _srelu(x: ArrayLike, t_left: ArrayLike, a_left: ArrayLike, t_right: ArrayLik
 class SReLU(Parametric):
     """SReLU()(x) = t_r + a_r * (x - t_r) if x >= t_r else t_l + a_l * (x - t_l) if x <= t_l else x
 
-    S-shaped rectified linear unit, convex or not, with all four learnt: t_right, a_right, t_left and a_left. Where the
-    kinks have crossed, the right one goes first.
+    S-shaped rectified linear unit, convex or not, with the kinks t_r (`t_right`) and t_l (`t_left`) and the slopes a_r
+    (`a_right`) and a_l (`a_left`) learnt. As in the paper it starts as a leaky ReLU. Where t_l > t_r, the first case
+    that holds applies.
 
     Args:
-        num_parameters: how many of each: None for one that all share, an int for one for each channel, a shape for one
-            for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        init_t_left: the initial left kink. As in the paper it all starts as a leaky ReLU: 0 here, and a_right = 1.
-        init_a_left: the initial slope beyond the left kink; that of `jaxact.leaky_relu`.
-        init_t_right: the initial right kink. The paper moves it, after some epochs, to the k-th largest input there
-            is; while a_right is 1 it has no effect.
-        init_a_right: the initial slope beyond the right kink.
-        dtype: the type of all four; JAX's default float if None. It never changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, or called with an array that has another size there.
+        num_parameters: the shape of each of the four, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: as for all modules that learn.
+        init_t_left: the initial left kink.
+        init_a_left: the initial slope on the left, that of `jaxact.leaky_relu`.
+        init_t_right: the initial right kink, without effect while a_right is 1. The paper moves it, after some epochs,
+            to the k-th largest input.
+        init_a_right: the initial slope on the right.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/1512.07030
     """
@@ -66,4 +63,4 @@ class SReLU(Parametric):
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         parameters = (self.t_left, self.a_left, self.t_right, self.a_right)
-        return _srelu(x, *(self.along(x, parameter) for parameter in parameters))
+        return _srelu(x, *(self.aligned(x, parameter) for parameter in parameters))

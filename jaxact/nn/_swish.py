@@ -1,4 +1,4 @@
-"""Swish: how sharply it opens is learnt."""
+"""Swish: learns the steepness of its gate."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -8,19 +8,15 @@ from ._parametric import Count, Parametric
 
 
 class Swish(Parametric):
-    """Swish()(x) = x * sigmoid(beta * x), with beta learnt: `jaxact.swish` and its parameter.
+    """Swish()(x) = x * sigmoid(beta * x), with beta learnt (`jaxact.swish`)
 
-    beta may become any number, as in the paper: 0 makes it x / 2, a large one a ReLU, a negative one mirrors it.
+    beta can be any number, as in the paper: 0 gives x / 2, a large one approaches ReLU.
 
     Args:
-        num_parameters: how many betas: None for one that all share, an int for one for each channel, a shape for one
-            for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        init: the initial beta. 1 is the paper's, where Swish is SiLU.
-        dtype: the type of beta; JAX's default float if None. It never changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, or called with an array that has another size there.
+        num_parameters: the shape of beta, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: as for all modules that learn.
+        init: the initial beta, 1 as in the paper, which gives SiLU.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/1710.05941
     """
@@ -39,4 +35,4 @@ class Swish(Parametric):
         self.beta = self.full(init, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return swish(x, self.along(x, self.beta))
+        return swish(x, self.aligned(x, self.beta))

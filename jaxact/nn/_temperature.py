@@ -1,4 +1,4 @@
-"""TemperatureSoftmax: how sure it is of itself is learnt."""
+"""TemperatureSoftmax: learns the temperature of a softmax."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -6,27 +6,21 @@ from jax import Array
 
 from .._softmaxes import softmax
 from ._parametric import Count, Parametric
-from ._positive import before_softplus, positive
+from ._positive import inverse_softplus, positive
 
 
 class TemperatureSoftmax(Parametric):
-    """TemperatureSoftmax()(x) = softmax(x / temperature), with temperature > 0 learnt.
+    """TemperatureSoftmax()(x) = softmax(x / temperature), with temperature > 0 learnt
 
-    One number calibrates a trained classifier, as in the paper; one for each head makes attention as sharp as it needs.
+    A single temperature calibrates a trained classifier, as in the paper; attention can learn one for each head. The
+    temperature is the softplus of `raw_temperature`.
 
     Args:
-        num_parameters: how many temperatures: None for one that all share, an int for one for each row along
-            channel_axis (heads, say), a shape for one for each of several axes.
-        channel_axis: the axis of the temperatures in what the module is called with, or the first of those of a shape;
-            not the one that is summed over.
-        init: the initial temperature, greater than 0. At 1 it changes nothing.
-        axis: the axis that is summed over.
-        dtype: the type of `raw_temperature`, whose softplus the temperature is; JAX's default float if None. It never
-            changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, init of at most 0, or called with an array that has another size there,
-            or temperatures along the axis that is summed over.
+        num_parameters: the shape of the temperature, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: the axis of the temperatures, such as that of the heads, which is not `axis`.
+        init: the initial temperature, greater than 0; with 1 it starts as softmax.
+        axis: the axis to sum over.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/1706.04599
     """
@@ -44,13 +38,13 @@ class TemperatureSoftmax(Parametric):
         dtype: jnp.dtype | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_temperature = self.full(before_softplus(self, "init", init), dtype)
+        self.raw_temperature = self.full(inverse_softplus(self, "init", init), dtype)
         self.axis = axis
 
     @property
     def temperature(self) -> Array:
-        """Greater than 0."""
+        """The softplus of raw_temperature."""
         return positive(self.raw_temperature)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return softmax(x, self.axis, temperature=self.along(x, self.temperature))
+        return softmax(x, self.axis, temperature=self.aligned(x, self.temperature))

@@ -1,4 +1,4 @@
-"""XIELU: the curvature on both sides is learnt."""
+"""XIELU: learns the curvature on both sides."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -6,28 +6,22 @@ from jax import Array
 
 from .._exponentials import xielu
 from ._parametric import Count, Parametric
-from ._positive import before_softplus, positive
+from ._positive import inverse_softplus, positive
 
 
 class XIELU(Parametric):
-    """XIELU()(x) = alpha_p*x*x + beta*x if x > 0 else alpha_n*(exp(x) - 1 - x) + beta*x: `jaxact.xielu` and its alphas.
+    """XIELU()(x) = alpha_p*x*x + beta*x if x > 0 else alpha_n*(exp(x) - 1 - x) + beta*x, with both alphas learnt
 
-    As in the paper alpha_p > 0 and alpha_n > beta, by softplus, so that the slope is positive on the right and changes
-    sign on the left; beta is not learnt.
+    `jaxact.xielu` with alpha_p = softplus(raw_alpha_p) and alpha_n = beta + softplus(raw_alpha_n), as in the paper: the
+    slope is positive for x > 0 and changes sign at some x < 0. beta is not learnt.
 
     Args:
-        num_parameters: how many of each alpha: None for one that all share, an int for one for each channel, a shape
-            for one for each unit.
-        channel_axis: the axis of the channels in what the module is called with, or the first of those of a shape.
-        init_alpha_p: the initial curvature on the right, greater than 0. 0.8 is the paper's.
-        init_alpha_n: the initial weight of the exponential, greater than beta. 0.8 is the paper's.
-        beta: the slope at 0, greater than 0. 0.5 is the paper's.
-        dtype: the type of `raw_alpha_p` and `raw_alpha_n`, what softplus is taken of; JAX's default float if None. It
-            never changes the type of x.
-
-    Raises:
-        ValueError: for num_parameters below 1, init_alpha_p, init_alpha_n - beta or beta of at most 0, or called with
-            an array that has another size there.
+        num_parameters: the shape of alpha_p and alpha_n, as for all modules that learn (`help(jaxact.nn)`).
+        channel_axis: as for all modules that learn.
+        init_alpha_p: the initial alpha_p, greater than 0; 0.8 as in the paper.
+        init_alpha_n: the initial alpha_n, greater than beta; 0.8 as in the paper.
+        beta: the slope at 0, greater than 0; 0.5 as in the paper.
+        dtype: as for all modules that learn.
 
     Reference: https://arxiv.org/abs/2411.13010
     """
@@ -47,19 +41,19 @@ class XIELU(Parametric):
         dtype: jnp.dtype | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_alpha_p = self.full(before_softplus(self, "init_alpha_p", init_alpha_p), dtype)
-        self.raw_alpha_n = self.full(before_softplus(self, "init_alpha_n - beta", init_alpha_n - beta), dtype)
+        self.raw_alpha_p = self.full(inverse_softplus(self, "init_alpha_p", init_alpha_p), dtype)
+        self.raw_alpha_n = self.full(inverse_softplus(self, "init_alpha_n - beta", init_alpha_n - beta), dtype)
         self.beta = beta
 
     @property
     def alpha_p(self) -> Array:
-        """Greater than 0."""
+        """The softplus of raw_alpha_p."""
         return positive(self.raw_alpha_p)
 
     @property
     def alpha_n(self) -> Array:
-        """Greater than beta."""
+        """beta plus the softplus of raw_alpha_n."""
         return self.beta + positive(self.raw_alpha_n)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
-        return xielu(x, self.along(x, self.alpha_p), self.along(x, self.alpha_n), self.beta)
+        return xielu(x, self.aligned(x, self.alpha_p), self.aligned(x, self.alpha_n), self.beta)

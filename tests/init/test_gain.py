@@ -1,4 +1,4 @@
-"""Gains, moments and maps: against closed forms to 1e-10, against random numbers where there is none."""
+"""Gains, moments and maps, against closed forms to 1e-10 or against random numbers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from helpers import ELEMENTWISE, required
 
 import jaxact
 from jaxact import Facts, init
-from jaxact.init._gauss import FEW, values
+from jaxact.init._gauss import FEW, value_and_slope
 
 SQUARES: dict[str, tuple[Callable[..., Any], float, float]] = {  # E f(z)^2 and E f'(z)^2 for z standard normal
     "identity": (jaxact.identity, 1, 1),
@@ -24,14 +24,13 @@ SQUARES: dict[str, tuple[Callable[..., Any], float, float]] = {  # E f(z)^2 and 
     "erf": (jaxact.erf, 2 / pi * asin(2 / 3), 4 / pi / sqrt(5)),
     "exponential": (jaxact.exponential, exp(2), exp(2)),
     "sine": (jnp.sin, (1 - exp(-2)) / 2, (1 + exp(-2)) / 2),
-    "jump": (lambda x: jnp.where(x > 0.3, 2.0 * x, 0.0), 0, 0),  # below
     "a cube": (lambda x: x * x * x, 15, 27),
 }
-c = 0.3
+JUMP = 0.3
 SQUARES["jump"] = (
-    SQUARES["jump"][0],
-    4 * ((1 - erf(c / sqrt(2))) / 2 + c * exp(-c * c / 2) / sqrt(2 * pi)),
-    2 * (1 - erf(c / sqrt(2))),
+    lambda x: jnp.where(x > JUMP, 2.0 * x, 0.0),
+    4 * ((1 - erf(JUMP / sqrt(2))) / 2 + JUMP * exp(-JUMP * JUMP / 2) / sqrt(2 * pi)),
+    2 * (1 - erf(JUMP / sqrt(2))),
 )
 
 
@@ -64,11 +63,10 @@ def test_every_activation_against_random_numbers(facts: Facts) -> None:
         with pytest.raises(ValueError, match=f"{facts.name} is not finite near .*; expected a finite value"):
             init.gain(f)
         return
-    z = np.random.default_rng(0).standard_normal(FEW)  # as many as the quadrature has compiled the function for
-    value, slope = values(f, z)
-    square, steep = value**2, slope**2
-    for drawn, computed in [(square, init.second_moment(f)), (steep, init.chi(f))]:
-        assert abs(drawn.mean() - computed) <= 5 * drawn.std() / sqrt(z.size) + 1e-12
+    z = np.random.default_rng(0).standard_normal(FEW)  # the size for which the quadrature has compiled the function
+    value, slope = value_and_slope(f, z)
+    for sample, computed in [(value**2, init.second_moment(f)), (slope**2, init.chi(f))]:
+        assert abs(sample.mean() - computed) <= 5 * sample.std() / sqrt(z.size) + 1e-12
 
 
 @pytest.mark.parametrize("correlation", [-1.0, -0.9, -0.2, 0.0, 0.5, 0.99, 0.9999, 1.0])
@@ -77,52 +75,52 @@ def test_correlation_maps_with_closed_forms(correlation: float) -> None:
     relu = (sqrt(1 - cos * cos) + (pi - np.arccos(cos)) * cos) / pi
     got = init.correlation_map(jaxact.relu, correlation, 1.7, sqrt(2))
     np.testing.assert_allclose(got, relu, rtol=1e-9, atol=1e-12)
-    together, alone = (2 / pi * asin(2 * 0.6 * cos / 2.2) for cos in (correlation, 1.0))
+    covariance, variance = (2 / pi * asin(2 * 0.6 * cos / 2.2) for cos in (correlation, 1.0))
     got = init.correlation_map(jaxact.erf, correlation, 0.6, 1.3, 0.2)
-    np.testing.assert_allclose(got, (1.69 * together + 0.04) / (1.69 * alone + 0.04), rtol=1e-9)
+    np.testing.assert_allclose(got, (1.69 * covariance + 0.04) / (1.69 * variance + 0.04), rtol=1e-9)
 
 
-def test_lengths_go_to_the_fixed_point_and_tell_where_there_is_none() -> None:
-    np.testing.assert_allclose(init.length_map(jaxact.relu, 3.0, 1.2, 0.5), 1.44 * 1.5 + 0.25, rtol=1e-12)
-    np.testing.assert_allclose(init.length_map(jaxact.sigmoid, 0.0, 2.0), 1.0, rtol=1e-12)
+def test_the_variance_goes_to_a_fixed_point_or_to_0_or_infinity() -> None:
+    np.testing.assert_allclose(init.variance_map(jaxact.relu, 3.0, 1.2, 0.5), 1.44 * 1.5 + 0.25, rtol=1e-12)
+    np.testing.assert_allclose(init.variance_map(jaxact.sigmoid, 0.0, 2.0), 1.0, rtol=1e-12)
     for fn, sigma_w, sigma_b in [(jaxact.tanh, 2.0, 0.3), (jaxact.relu, 1.0, 0.5), (jaxact.sigmoid, 4.0, 1.0)]:
-        length = init.fixed_length(fn, sigma_w, sigma_b)
-        np.testing.assert_allclose(init.length_map(fn, length, sigma_w, sigma_b), length, rtol=1e-10)
-    limits = [init.fixed_length(jaxact.relu, sigma_w) for sigma_w in (1.4, sqrt(2), 1.5)]
+        variance = init.variance_fixed_point(fn, sigma_w, sigma_b)
+        np.testing.assert_allclose(init.variance_map(fn, variance, sigma_w, sigma_b), variance, rtol=1e-10)
+    limits = [init.variance_fixed_point(jaxact.relu, sigma_w) for sigma_w in (1.4, sqrt(2), 1.5)]
     assert limits == [0.0, 1.0, inf]
 
 
 def test_correlations_go_to_1_in_the_ordered_phase_only() -> None:
-    assert init.fixed_correlation(jaxact.tanh, 1.0, 0.5) == 1.0
-    chaotic = init.fixed_correlation(jaxact.tanh, 2.5, 0.3)
-    length = init.fixed_length(jaxact.tanh, 2.5, 0.3)
+    assert init.correlation_fixed_point(jaxact.tanh, 1.0, 0.5) == 1.0
+    chaotic = init.correlation_fixed_point(jaxact.tanh, 2.5, 0.3)
+    variance = init.variance_fixed_point(jaxact.tanh, 2.5, 0.3)
     assert 0 < chaotic < 0.9
-    np.testing.assert_allclose(init.correlation_map(jaxact.tanh, chaotic, length, 2.5, 0.3), chaotic, rtol=1e-9)
+    np.testing.assert_allclose(init.correlation_map(jaxact.tanh, chaotic, variance, 2.5, 0.3), chaotic, rtol=1e-9)
 
 
 @pytest.mark.parametrize("fn", [jaxact.tanh, jaxact.gelu, jaxact.silu, jaxact.selu, jaxact.relu, jaxact.elu])
-@pytest.mark.parametrize("length", [0.5, 2.0])
-def test_on_the_edge_of_chaos_neither_signals_nor_gradients_change(fn: Callable[..., Any], length: float) -> None:
-    if fn is jaxact.elu and length == 2.0:
+@pytest.mark.parametrize("variance", [0.5, 2.0])
+def test_on_the_edge_of_chaos_signals_and_gradients_keep_their_size(fn: Callable[..., Any], variance: float) -> None:
+    if fn is jaxact.elu and variance == 2.0:
         pytest.skip("elu has no critical point there")
-    point = init.edge_of_chaos(fn, length)
-    np.testing.assert_allclose(init.chi(fn, length, point.sigma_w), 1, rtol=1e-10)
-    np.testing.assert_allclose(init.length_map(fn, length, point.sigma_w, point.sigma_b), length, rtol=1e-6)
-    near = [init.length_map(fn, length + h, point.sigma_w, point.sigma_b) for h in (-1e-4, 1e-4)]
+    point = init.edge_of_chaos(fn, variance)
+    np.testing.assert_allclose(init.chi(fn, variance, point.sigma_w), 1, rtol=1e-10)
+    np.testing.assert_allclose(init.variance_map(fn, variance, point.sigma_w, point.sigma_b), variance, rtol=1e-6)
+    near = [init.variance_map(fn, variance + h, point.sigma_w, point.sigma_b) for h in (-1e-4, 1e-4)]
     np.testing.assert_allclose(point.stability, (near[1] - near[0]) / 2e-4, rtol=1e-6)
 
 
-def test_gelu_and_silu_keep_larger_lengths_only() -> None:
-    for fn, length in ((jaxact.gelu, 3.6), (jaxact.silu, 14.4)):
-        below, above = (init.edge_of_chaos(fn, factor * length).stability for factor in (0.9, 1.0))
+def test_only_larger_variances_are_stable_for_gelu_and_silu() -> None:
+    for fn, variance in ((jaxact.gelu, 3.6), (jaxact.silu, 14.4)):
+        below, above = (init.edge_of_chaos(fn, factor * variance).stability for factor in (0.9, 1.0))
         assert below > 1 > above
 
 
-def test_sigmoid_has_an_edge_of_chaos_from_length_46_on() -> None:
+def test_sigmoid_has_an_edge_of_chaos_from_variance_46_on() -> None:
     assert init.edge_of_chaos(jaxact.sigmoid, 46.0).sigma_w > 10
 
 
-def test_it_works_while_a_program_is_traced_and_in_both_precisions() -> None:
+def test_gain_works_under_jit_and_in_both_precisions() -> None:
     plain = init.gain(jaxact.tanh)
     assert jax.jit(lambda x: x * init.gain(jaxact.tanh))(1.0) == np.float32(plain)
     with jax.enable_x64(True):
@@ -134,24 +132,30 @@ def test_it_works_while_a_program_is_traced_and_in_both_precisions() -> None:
     [
         (
             lambda: init.gain(jaxact.softmax),
-            "softmax gave other values .*; expected a function that is applied element",
+            "softmax returned different values .*; expected an elementwise function",
         ),
-        (lambda: init.gain(jaxact.glu), "glu made .* of 8192 floats; expected as many"),
+        (lambda: init.gain(jaxact.glu), "glu returned .* for 8192 floats; expected 8192 floats"),
         (lambda: init.gain(lambda x: 1 / x), "<lambda> is not square integrable near .*; expected a function whose"),
-        (lambda: init.gain(jaxact.step, "backward"), "gain was called with step, which passes nothing on backward"),
+        (
+            lambda: init.gain(jaxact.step, "backward"),
+            "gain was called with step, whose slopes are 0 everywhere; expected",
+        ),
         (lambda: init.gain(jaxact.relu, "sideways"), "gain was called with mode = 'sideways'; expected 'forward', "),  # pyright: ignore[reportArgumentType]
         (
             lambda: init.mean(jaxact.relu, -1.0),
-            "relu was to be taken at length = -1.0; expected a finite length above 0",
+            "variance = -1.0 was given for relu; expected a finite number above 0",
         ),
         (lambda: init.correlation_map(jaxact.relu, 1.5), "correlation_map was called with correlation = 1.5; expected"),
         (
             lambda: init.edge_of_chaos(jaxact.sigmoid),
-            "edge_of_chaos was called with sigmoid and length = 1; .* 6.54335",
+            "edge_of_chaos was called with sigmoid and variance = 1, .* 6.54335",
         ),
-        (lambda: init.edge_of_chaos(jaxact.sigmoid, 45.0), "at most 45 is expected: try another length"),
+        (lambda: init.edge_of_chaos(jaxact.sigmoid, 45.0), "expected at most 45: try another variance"),
         (lambda: init.edge_of_chaos(jaxact.step), "edge_of_chaos was called with step, whose slope is 0; expected"),
-        (lambda: init.fixed_correlation(jaxact.relu, 1.0), "fixed_correlation .* length goes to 0.0; expected a fixed"),
+        (
+            lambda: init.correlation_fixed_point(jaxact.relu, 1.0),
+            "fixed_point .* variance goes to 0.0; expected a finite",
+        ),
         (
             lambda: init.initializer(jaxact.relu, mode="fan"),
             "initializer was called with mode = 'fan' .*; expected 'fan_i",
@@ -174,7 +178,7 @@ def test_errors_are_sentences(call: Callable[[], Any], sentence: str) -> None:
         (init.orthogonal(jaxact.relu), jax.nn.initializers.orthogonal(sqrt(2))),
     ],
 )
-def test_initialisers_are_those_that_people_know_where_these_have_a_name(ours: Any, theirs: Any) -> None:
+def test_initialisers_with_a_name_are_those_of_jax(ours: Any, theirs: Any) -> None:
     got, want = (make(jax.random.key(1), (3, 4, 30, 20)) for make in (ours, theirs))
     np.testing.assert_allclose(got, want, rtol=1e-6)
     half = ours(jax.random.key(1), (3, 4, 30, 20), jnp.bfloat16)
@@ -182,7 +186,7 @@ def test_initialisers_are_those_that_people_know_where_these_have_a_name(ours: A
     np.testing.assert_allclose(jnp.std(half.astype(jnp.float32)), jnp.std(want), rtol=0.05)
 
 
-def test_orthogonal_weights_keep_the_second_moment_also_where_there_are_more_outputs_than_inputs() -> None:
+def test_orthogonal_weights_have_their_second_moment_also_with_more_outputs_than_inputs() -> None:
     wide, narrow = (init.orthogonal(jaxact.relu)(jax.random.key(0), shape) for shape in ((10, 40), (40, 10)))
     np.testing.assert_allclose(narrow.T @ narrow, 2 * np.eye(10), atol=1e-5)
     np.testing.assert_allclose(wide @ wide.T, 8 * np.eye(10), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Models whose weights are drawn anew: what follows each layer is found, nothing else changes, and they train."""
+"""Models with new weights: the activation after each layer is found, nothing else changes, and the models train."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ IMAGES = jax.random.normal(jax.random.key(1), (64, 1, 12, 12))
 
 
 class Mixed(eqx.Module):
-    """Convolutions, a group of them, a norm, attention with a residual sum, and activations of four kinds."""
+    """Convolutions, also grouped, a norm, attention with a residual sum, and four different activations."""
 
     first: eqx.nn.Conv2d
     second: eqx.nn.Conv2d
@@ -55,7 +55,7 @@ class Mixed(eqx.Module):
         return self.head(jnp.mean(tokens, 0))
 
 
-FOLLOWS = {
+ACTIVATIONS = {
     "first": ("relu", jaxact.relu),
     "second": ("prelu", partial(jaxact.leaky_relu, negative_slope=0.25)),
     "attention.query_proj": ("", jaxact.identity),
@@ -76,13 +76,15 @@ def layer_at(model: Any, path: str) -> Any:
     return model
 
 
-def test_what_follows_each_layer_is_found_and_fitted() -> None:
+def test_the_activation_after_each_layer_is_found() -> None:
     model = Mixed(KEY)
-    again = partial(init.reinitialise, model, example=IMAGES[0], distribution="uniform", bias=0.01)
-    drawn = [again(jax.random.key(seed)) for seed in range(5)]
+    draw = partial(init.reinitialise, model, example=IMAGES[0], distribution="uniform", bias=0.01)
+    drawn = [draw(jax.random.key(seed)) for seed in range(5)]
     new, report = drawn[0]
-    assert {row.path: row.activation for row in report.layers} == {path: name for path, (name, _) in FOLLOWS.items()}
-    for path, (name, fn) in FOLLOWS.items():
+    assert {layer.path: layer.activation for layer in report.layers} == {
+        path: name for path, (name, _) in ACTIVATIONS.items()
+    }
+    for path, (name, fn) in ACTIVATIONS.items():
         layer = layer_at(new, path)
         limit = sqrt(3 / prod(layer.weight.shape[1:])) * init.gain(fn)
         largest = max(float(jnp.abs(layer_at(one, path).weight).max()) for one, _ in drawn)
@@ -93,7 +95,7 @@ def test_what_follows_each_layer_is_found_and_fitted() -> None:
     assert "untouched: norm (LayerNorm)" in str(report)
 
 
-def test_nothing_else_is_touched_and_types_stay() -> None:
+def test_everything_else_and_the_types_are_unchanged() -> None:
     model = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16) if eqx.is_array(leaf) else leaf, Mixed(KEY))
     for new, _ in (
         init.reinitialise(model, KEY, example=IMAGES[0].astype(jnp.bfloat16)),
@@ -105,13 +107,13 @@ def test_nothing_else_is_touched_and_types_stay() -> None:
             for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(model), strict=True)
             if eqx.is_array(a)
         )
-        for path in FOLLOWS:
+        for path in ACTIVATIONS:
             assert not eqx.tree_equal(layer_at(new, path).weight, layer_at(model, path).weight)
             new = eqx.tree_at(partial(layer_at, path=path), new, layer_at(model, path))
         assert eqx.tree_equal(new, model)
 
 
-def test_a_mixed_model_is_drawn_anew_and_trains() -> None:
+def test_a_mixed_model_trains_from_new_weights() -> None:
     labels = jnp.argmax(
         jnp.stack([IMAGES[:, 0, :6, :6], IMAGES[:, 0, 6:, :6], IMAGES[:, 0, :6, 6:], IMAGES[:, 0, 6:, 6:]]).std((2, 3)),
         0,
@@ -135,7 +137,7 @@ def test_a_mixed_model_is_drawn_anew_and_trains() -> None:
 
 
 def test_lsuv_gives_every_layer_outputs_of_variance_1() -> None:
-    """Measured layer by layer, without the program that lsuv traces."""
+    """Measured layer by layer, without tracing."""
     widths = [20, 50, 10, 30]
     keys = jax.random.split(KEY, 3)
     model = eqx.nn.Sequential(
@@ -154,7 +156,7 @@ def test_lsuv_gives_every_layer_outputs_of_variance_1() -> None:
             rows = part.weight if part.weight.shape[0] <= part.weight.shape[1] else part.weight.T
             gram = rows @ rows.T
             np.testing.assert_allclose(gram, gram[0, 0] * np.eye(len(gram)), atol=1e-5 * float(gram[0, 0]))
-    assert [row.bias for row in report.layers] == ["0", "0", "0"]
+    assert [layer.bias for layer in report.layers] == ["0", "0", "0"]
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -184,7 +186,7 @@ def test_signals_and_gradients_survive_50_layers_at_the_edge_of_chaos() -> None:
     assert float(norms(model)[1]) < 1e-20  # Equinox's own weights have variance 1 / (3 * fan-in)
 
 
-def test_an_ensemble_by_vmap_and_a_model_that_takes_more_than_an_example() -> None:
+def test_an_ensemble_by_vmap_of_a_model_with_several_arguments() -> None:
     class Noisy(eqx.Module):
         layer: eqx.nn.Linear
         dropout: eqx.nn.Dropout
@@ -204,7 +206,7 @@ def test_an_ensemble_by_vmap_and_a_model_that_takes_more_than_an_example() -> No
     np.testing.assert_allclose(jnp.std(ensemble.layer.weight), sqrt(2 / 40), rtol=0.02)
 
 
-def test_layers_told_by_path_and_layers_that_the_program_hides() -> None:
+def test_activations_by_path_and_layers_that_the_trace_does_not_find() -> None:
     class Stacked(eqx.Module):
         layers: eqx.nn.Linear
         last: eqx.nn.Linear
@@ -221,9 +223,9 @@ def test_layers_told_by_path_and_layers_that_the_program_hides() -> None:
     assert eqx.tree_equal(new.layers, model.layers)
     mlp = eqx.nn.MLP(4, 4, 4, 2, activation=jaxact.tanh, key=KEY)
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu})
-    assert [row.activation for row in report.layers] == ["relu", "", ""]
+    assert [layer.activation for layer in report.layers] == ["relu", "", ""]
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu}, example=jnp.ones(4))
-    assert [row.activation for row in report.layers] == ["relu", "tanh", ""]
+    assert [layer.activation for layer in report.layers] == ["relu", "tanh", ""]
 
 
 MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)
@@ -235,13 +237,13 @@ MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)
         (lambda: init.reinitialise(MLP, KEY), "without activation and without example; expected one of them"),
         (
             lambda: init.reinitialise(MLP, KEY, {"layer": jaxact.relu}),
-            r"told what follows 'layer'; .*'layers\[0\]', 'laye",
+            r"with activation for 'layer'; .*'layers\[0\]', 'laye",
         ),
         (
             lambda: init.reinitialise(MLP, KEY, jaxact.relu, mode="in"),
             "mode = 'in' and .*; expected 'fan_in', .*'critical'",
         ),
-        (lambda: init.reinitialise(MLP, KEY, jaxact.step, mode="fan_out"), "step, which passes nothing on backward"),
+        (lambda: init.reinitialise(MLP, KEY, jaxact.step, mode="fan_out"), "step, whose slopes are 0 everywhere"),
         (
             lambda: init.lsuv(MLP, KEY, jnp.zeros((3, 4))),
             r"all outputs of layers\[0\] are equal or not finite; expected finite examples",

@@ -1,4 +1,4 @@
-"""What is left out, or has probability 0: masks, logits of -inf, rows with nothing in them, labels of 0."""
+"""Masked elements: by masks and by logits of -inf, empty rows, and labels of 0."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ from jaxact import (
 pytestmark = pytest.mark.optimised
 
 INF, NAN = jnp.inf, jnp.nan
-ABSENT: dict[Callable[..., jax.Array], float] = {
+MASKED: dict[Callable[..., jax.Array], float] = {
     softmax: 0.0,
     log_softmax: -np.inf,
     softmin: 0.0,
@@ -35,7 +35,7 @@ ABSENT: dict[Callable[..., jax.Array], float] = {
     sparsemax: 0.0,
     entmax15: 0.0,
 }
-"""What an element that is left out becomes."""
+"""What a masked element becomes."""
 
 SUMS: dict[Callable[..., jax.Array], float] = {
     logsumexp: -np.inf,
@@ -44,9 +44,9 @@ SUMS: dict[Callable[..., jax.Array], float] = {
     cross_entropy_from_logits: 0.0,
     kl_from_logits: 0.0,
 }
-"""What a row with nothing in it becomes."""
+"""What an empty row becomes."""
 
-elementwise = pytest.mark.parametrize("function", ABSENT, ids=lambda f: f.__name__)
+probabilities = pytest.mark.parametrize("function", MASKED, ids=lambda f: f.__name__)
 sums = pytest.mark.parametrize("function", SUMS, ids=lambda f: f.__name__)
 
 
@@ -65,26 +65,26 @@ def derivatives(f: Callable[[jax.Array], jax.Array], x: jax.Array) -> tuple[jax.
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@elementwise
-def test_masked_elements_are_absent(function: Callable[..., jax.Array], dtype: str) -> None:
+@probabilities
+def test_masked_elements_have_no_influence_on_the_others(function: Callable[..., jax.Array], dtype: str) -> None:
     x = jnp.asarray([[1.0, 1.0, 100.0], [jnp.nan, 2.0, 1.0], [jnp.inf, 0.0, 0.0]], dtype)
     where = jnp.asarray([[True, True, False], [False, True, True], [False, True, False]])
     y, pull = jax.vjp(lambda x: jnp.where(where, function(x, where=where), 0), x)
     expected = [function(row[mask]) for row, mask in zip(x, where, strict=True)]
     for row, mask, want in zip(function(x, where=where), where, expected, strict=True):
         np.testing.assert_array_equal(row[mask], want)
-        assert (row[~mask] == ABSENT[function]).all()
+        assert (row[~mask] == MASKED[function]).all()
     gradient = pull(jnp.ones_like(y))[0]
     assert jnp.isfinite(gradient).all()
     assert (gradient[~where] == 0).all()
     tangent = jax.jvp(lambda x: function(x, where=where), (x,), (jnp.ones_like(x),))[1]
     assert jnp.isfinite(tangent).all()
-    nowhere = INF if function is softmin else -INF
-    np.testing.assert_array_equal(function(jnp.where(where, x, nowhere)), function(x, where=where))
+    lowest = INF if function is softmin else -INF
+    np.testing.assert_array_equal(function(jnp.where(where, x, lowest)), function(x, where=where))
 
 
 @sums
-def test_masked_elements_add_nothing(function: Callable[..., jax.Array]) -> None:
+def test_masked_elements_have_no_influence_on_sums(function: Callable[..., jax.Array]) -> None:
     f = of_rows(function)
     x = jnp.asarray([[1.0, 1.0, 100.0], [NAN, 2.0, 1.0], [INF, 0.0, 0.0], [NAN, INF, 3e38]])
     where = jnp.asarray([[True, True, False], [False, True, True], [False, True, False], [False, False, False]])
@@ -100,34 +100,34 @@ def test_masked_elements_add_nothing(function: Callable[..., jax.Array]) -> None
             np.testing.assert_allclose(f(row, mask), f(row[mask]), rtol=3e-7)
 
 
-@pytest.mark.parametrize("function", [*ABSENT, *SUMS], ids=lambda f: f.__name__)
-def test_a_row_with_nothing_in_it(function: Callable[..., jax.Array]) -> None:
-    """No NaN, neither forward nor backward, and no gradient; the rows beside it are what they were."""
+@pytest.mark.parametrize("function", [*MASKED, *SUMS], ids=lambda f: f.__name__)
+def test_an_empty_row_has_its_value_and_no_gradient(function: Callable[..., jax.Array]) -> None:
+    """No NaN, neither forward nor backward; the other rows do not change."""
     f = of_rows(function)
-    nothing = (ABSENT | SUMS)[function]
-    nowhere = INF if function is softmin else -INF
-    for x, where in ((jnp.full((2, 3), nowhere), None), (jnp.ones((2, 3)), jnp.zeros((2, 3), bool))):
+    empty = (MASKED | SUMS)[function]
+    lowest = INF if function is softmin else -INF
+    for x, where in ((jnp.full((2, 3), lowest), None), (jnp.ones((2, 3)), jnp.zeros((2, 3), bool))):
         y = f(x, where)
-        np.testing.assert_array_equal(y, np.full(y.shape, nothing))
+        np.testing.assert_array_equal(y, np.full(y.shape, empty))
         total = lambda x: jnp.sum(jnp.nan_to_num(f(x, where)))  # noqa: B023, E731
         np.testing.assert_array_equal(jax.jit(jax.grad(total))(x), np.zeros(x.shape))
         for jacobian in derivatives(lambda x: f(x, where), x):  # noqa: B023
             assert not jnp.isnan(jacobian).any()
-    beside = jnp.asarray([[nowhere] * 3, [0.5, 1.0, -1.0]])
-    np.testing.assert_array_equal(f(beside)[1], f(beside[1:])[0])
+    mixed = jnp.asarray([[lowest] * 3, [0.5, 1.0, -1.0]])
+    np.testing.assert_array_equal(f(mixed)[1], f(mixed[1:])[0])
 
 
 def test_functions_of_an_empty_axis() -> None:
-    for function, nothing in ABSENT.items():
-        assert function(jnp.zeros((2, 0))).shape == (2, 0), nothing
-    for function, nothing in SUMS.items():
+    for function in MASKED:
+        assert function(jnp.zeros((2, 0))).shape == (2, 0)
+    for function, empty in SUMS.items():
         if function is not cross_entropy_from_logits:
-            np.testing.assert_array_equal(of_rows(function)(jnp.zeros((2, 0))), [nothing] * 2)
+            np.testing.assert_array_equal(of_rows(function)(jnp.zeros((2, 0))), [empty] * 2)
     assert jax.grad(logsumexp)(jnp.zeros(0)).shape == (0,)
 
 
-def test_the_gradient_of_a_sum_of_nothing_is_zero() -> None:
-    """jax.nn gives NaN, and whoever sums in log space (CTC, semirings) has NaN everywhere."""
+def test_the_gradient_of_an_empty_sum_is_zero() -> None:
+    """In jax.nn it is NaN, which spreads to all gradients of sums in log space (CTC, semirings)."""
     np.testing.assert_array_equal(jax.grad(logsumexp)(jnp.asarray([-INF, -INF])), [0, 0])
     np.testing.assert_array_equal(
         jax.grad(lambda a: logsumexp(a, where=jnp.asarray([True, False])))(jnp.asarray([0.0, 100.0])), [1, 0]
@@ -144,11 +144,11 @@ def test_a_label_of_zero_costs_nothing_where_the_logit_is_minus_infinity() -> No
     np.testing.assert_array_equal(by_class(logits), f(logits))
     for gradient in derivatives(by_class, logits):
         np.testing.assert_allclose(gradient, [0, -0.5, 0.5], atol=1e-7)
-    by_labels = jax.grad(cross_entropy_from_logits, 1)(jnp.zeros(3), labels)  # not cut where the label is 0
+    by_labels = jax.grad(cross_entropy_from_logits, 1)(jnp.zeros(3), labels)  # also where the label is 0
     np.testing.assert_allclose(by_labels, np.full(3, np.log(3)), rtol=1e-6)
 
 
-def test_a_label_on_what_cannot_be_costs_infinity() -> None:
+def test_a_label_of_an_impossible_class_costs_infinity() -> None:
     logits = jnp.asarray([-INF, 0.0, 1.0])
     for labels in (0, jnp.asarray([0.5, 0.5, 0.0])):
         value, gradient = jax.value_and_grad(cross_entropy_from_logits)(logits, labels)
@@ -172,11 +172,11 @@ def test_entropy_and_divergence_of_a_masked_policy() -> None:
         np.testing.assert_allclose(gradient, [*(p[::-1] - p), 0], atol=1e-7)
     for gradient in derivatives(lambda p: kl_from_logits(p, q_logits), logits):
         np.testing.assert_allclose(gradient, [*(p * (np.log(p / p[::-1]) - divergence)), 0], atol=1e-7)
-    wider = kl_from_logits(logits, jnp.zeros(3))  # q may allow what p does not
+    wider = kl_from_logits(logits, jnp.zeros(3))  # q may be positive where p is 0
     np.testing.assert_allclose(wider, np.log(3) - entropy, rtol=1e-6)
 
 
-def test_infinite_logits_that_are_right_cost_nothing() -> None:
+def test_a_right_prediction_with_infinite_logits_costs_nothing() -> None:
     logits, labels = jnp.asarray([INF, -INF, INF, -INF]), jnp.asarray([1.0, 0.0, 0.0, 1.0])
     np.testing.assert_array_equal(binary_cross_entropy_from_logits(logits, labels), [0, 0, INF, INF])
     gradient = jax.grad(lambda x: jnp.sum(binary_cross_entropy_from_logits(x, labels)))(logits)
@@ -189,7 +189,7 @@ def test_infinite_logits_that_are_right_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint32"])
-def test_a_class_that_is_none_gives_nan_and_the_others_do_not(dtype: str) -> None:
+def test_only_a_label_that_is_not_a_class_gives_nan(dtype: str) -> None:
     labels: Any = np.asarray([0, 100, 127, 2]).astype(dtype)
     x = jnp.zeros((4, 120))
     f = jax.jit(jax.value_and_grad(lambda x: jnp.sum(cross_entropy_from_logits(x, labels)[jnp.asarray([0, 1, 3])])))

@@ -1,4 +1,4 @@
-"""Value, f' and f'' of every elementwise activation against its formula, in ulp: the bounds of experiments/ulps.py."""
+"""Value, f' and f'' of every elementwise activation against its formula, within the bounds in ulp."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.optimised
 cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 
 
-def hold(errors: list[Error], bounds: tuple[float, ...]) -> None:
+def assert_within(errors: list[Error], bounds: tuple[float, ...]) -> None:
     assert all(error.within(bound) for error, bound in zip(errors, bounds, strict=True)), errors
 
 
@@ -22,10 +22,10 @@ def test_every_type_is_within_its_bounds(facts: Facts, given: dict[str, float]) 
         x = patterns(dtype) if dtype != "float32" else sample(dtype, 2**17, facts, np.random.default_rng(2), given)
         got, truth = orders(facts, given, x), orders(facts, given, x.astype("float64"))
         assert {str(part.dtype) for part in got} == {dtype}
-        hold(worst_by_order(facts, given, x, got, truth), bounds(facts, dtype, truth))
+        assert_within(worst_by_order(facts, given, x, got, truth), bounds(facts, dtype, truth))
     for dtype, count in (("float64", 2500), ("float32", 500)):
         x = sample(dtype, count, facts, np.random.default_rng(0), given)
         x = x[np.abs(x) < 1e30]
         got = orders(facts, given, x)
         assert {str(part.dtype) for part in got} == {dtype}
-        hold(worst_exactly(facts, given, x, got), bounds(facts, dtype, truth))
+        assert_within(worst_exactly(facts, given, x, got), bounds(facts, dtype, truth))

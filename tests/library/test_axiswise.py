@@ -1,4 +1,4 @@
-"""Functions over an axis: digits, axes, wide rows, and the calls that other libraries get wrong."""
+"""Functions over an axis: digits, axes, wide rows, and inputs with which other libraries fail."""
 
 import functools
 import re
@@ -34,13 +34,12 @@ normalisers = pytest.mark.parametrize("function", [softmax, log_softmax], ids=la
 def test_value_and_derivatives_against_arbitrary_precision(facts: Facts, row: str) -> None:
     if not measurable(facts, row):
         pytest.skip("the truth takes minutes")
-    missed = [found for found in components(facts, row) if not found.error <= AXIS_BOUNDS[found.order]]
-    assert not missed
+    assert not [one for one in components(facts, row) if not one.error <= AXIS_BOUNDS[one.order]]
 
 
 @axiswise
 def test_derivatives_by_the_other_operands(facts: Facts) -> None:
-    """By labels, temperatures, sinks, second logits: in ulps of the largest component, since their terms cancel."""
+    """By labels, temperatures, sinks and second logits, in ulps of the largest component, since their terms cancel."""
     x = ROWS["normal64"][:10]
     given = operands(facts, x.size)
     for wrt in facts.parameters:
@@ -71,7 +70,7 @@ def test_reverse_mode_is_the_transpose(function: Callable[..., jax.Array], row: 
 @pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 38), ("float32", 38), ("float64", 307)])
 @axiswise
 def test_finite_numbers_of_any_size_and_digits_never_give_nan(facts: Facts, dtype: str, most: int) -> None:
-    """A rounding error of 1e13 is a million."""
+    """At 1e13 a rounding error is a million."""
     rng = np.random.default_rng(0)
     with jax.enable_x64(dtype == "float64"):
         x = jnp.asarray(rng.normal(size=(most, 12)) * 10.0 ** np.arange(most)[:, None], dtype)
@@ -101,7 +100,7 @@ def test_large_finite_logits_are_not_infinite() -> None:
     np.testing.assert_array_equal(log_softmax(jnp.asarray([jnp.inf, 0.0]), temperature=2.0), [0, -jnp.inf])
 
 
-def test_infinity_takes_the_row_and_nan_spoils_it() -> None:
+def test_infinity_has_probability_1_and_nan_makes_its_row_nan() -> None:
     inf, nan = jnp.inf, jnp.nan
     np.testing.assert_array_equal(softmax(jnp.asarray([inf, 0.0])), [1, 0])
     np.testing.assert_array_equal(softmax(jnp.asarray([inf, 0.0, inf, -inf])), [0.5, 0, 0.5, 0])
@@ -110,9 +109,9 @@ def test_infinity_takes_the_row_and_nan_spoils_it() -> None:
 
 
 def test_jit_agrees_with_eager_for_huge_scaled_logits() -> None:
-    """XLA fuses x / T into the shift; jax.nn.softmax then gives NaN for most of these."""
+    """XLA fuses the division into the shift; jax.nn.softmax then gives NaN for most of these rows."""
     x = jax.random.normal(jax.random.key(0), (100, 64)) * 1e10
-    for temperature in (0.3, 0.7, 1.7):  # constants to jit: a traced one would not be fused
+    for temperature in (0.3, 0.7, 1.7):  # constants under jit: a traced one would not be fused
         f = lambda x: softmax(x / temperature)  # noqa: B023, E731
         for y in (f(x), jax.jit(f)(x)):
             np.testing.assert_array_equal(y.sum(-1), 1)
@@ -145,7 +144,7 @@ def test_axes(function: Callable[..., jax.Array]) -> None:
 
 
 @normalisers
-def test_what_makes_no_sense_is_refused_in_a_sentence(function: Callable[..., jax.Array]) -> None:
+def test_wrong_arguments_are_refused_with_a_sentence(function: Callable[..., jax.Array]) -> None:
     name, x = function.__name__, jnp.ones((2, 3))
     for axis, message in {2: "distinct axes from -2 to 1", (0, 0): "distinct axes", (0, -2): "distinct axes"}.items():
         with pytest.raises(ValueError, match=rf"{name} was called with axis = .*shape \(2, 3\); expected {message}"):
@@ -174,7 +173,7 @@ def test_where_broadcasts_and_is_batched() -> None:
 
 
 @pytest.mark.parametrize("function", [softmax, log_softmax, jax.grad(lambda x: log_softmax(x)[0, 0])])
-def test_of_a_row_shared_out_among_devices_only_sums_and_maxima_travel(function: Callable[..., jax.Array]) -> None:
+def test_of_a_row_on_several_devices_only_sums_and_maxima_are_communicated(function: Callable[..., jax.Array]) -> None:
     split = NamedSharding(Mesh(np.array(jax.devices()), ("row",)), PartitionSpec(None, "row"))
     x = jax.ShapeDtypeStruct((4, 8192), "float32", sharding=split)
     program = jax.jit(function, out_shardings=split).lower(x).compile().as_text() or ""

@@ -1,4 +1,4 @@
-"""What takes JAX programs beside XLA takes these: Pallas, exporters, explicit sharding, checkers and pickle."""
+"""Tools besides XLA accept the functions: Pallas, exporters, explicit sharding, checkers and pickle."""
 
 import copy
 import gc
@@ -29,7 +29,7 @@ Function = Callable[..., Any]
 
 
 def gradient(f: Function) -> Function:
-    """By x, of the sum of results with weights: a plain sum of a softmax is 1 whatever x is."""
+    """The gradient of a weighted sum of results by x. The plain sum of a softmax is always 1."""
 
     def of(x: jax.Array) -> jax.Array:
         y, pull = jax.vjp(f, x)
@@ -48,7 +48,7 @@ DEVICES: dict[str, dict[str, Any]] = {
 LACKING: dict[str, dict[str, Function]] = {
     "tpu": {
         "expm1": jnp.expm1,  # exp(x) - 1 has no digits near 0
-        "erfc": lax.erfc,  # 1 - erf(x) has none far out
+        "erfc": lax.erfc,  # 1 - erf(x) has none for large x
         "atan": jnp.arctan,
         "sort": jnp.sort,
         "cumsum": lambda x: jnp.cumsum(x, -1),
@@ -62,19 +62,19 @@ LACKING: dict[str, dict[str, Function]] = {
         "random_seed": lambda x: x * jax.random.uniform(jax.random.key(0), x.shape),
     },
 }
-"""Primitives that Pallas's compilers lack and formulas need, each with a function that has it."""
+"""Primitives that formulas need and Pallas's compilers lack, each with a function that uses it."""
 
 platforms = pytest.mark.parametrize("platform", LACKING)
 deprecated = pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated:DeprecationWarning")
 
 
 def lower(f: Function, platform: str) -> None:
-    """Lower a kernel that applies the function to a tile, for a device that need not be there."""
+    """Lower a kernel that applies the function to a tile, for a device that this machine does not need to have."""
 
     def kernel(x: Any, y: Any) -> None:
         y[...] = f(x[...])
 
-    known = inspect.signature(AbstractDevice).parameters  # JAX 0.10 does not ask for the platform
+    known = inspect.signature(AbstractDevice).parameters  # JAX 0.10 has no parameter platform
     device = AbstractDevice(**{name: value for name, value in DEVICES[platform].items() if name in known})
     options = triton.CompilerParams() if platform == "cuda" else None
     with jax.sharding.use_abstract_mesh(AbstractMesh((1,), ("one",), (AxisType.Explicit,), abstract_device=device)):
@@ -83,7 +83,7 @@ def lower(f: Function, platform: str) -> None:
 
 
 def lower_unless_lacking(f: Function, platform: str) -> None:
-    """Skip the test where the compiler lacks a primitive of the table; the other one may have it."""
+    """Skip the test if the compiler lacks a primitive of the table."""
     try:
         lower(f, platform)
     except NotImplementedError as error:
@@ -93,7 +93,7 @@ def lower_unless_lacking(f: Function, platform: str) -> None:
 
 
 def lacking(error: NotImplementedError) -> str:
-    """The primitive that a compiler says it lacks."""
+    """The primitive that the error of a compiler names."""
     said = re.search(r"Unimplemented primitive in Pallas .*: (\w+)\.", str(error))
     return said[1] if said else "concatenate" if "with shape [..., 1]" in str(error) else ""
 
@@ -135,10 +135,10 @@ def export(f: Function, shape: str) -> jax.export.Exported:
 @common(CATALOGUE.values())
 def test_symbolic_shapes_are_exported(facts: Facts) -> None:
     f, x = call(facts), inputs(facts)
-    halved = jax.eval_shape(f, x).shape == (8, 3)  # an axis in two halves is even
+    halved = jax.eval_shape(f, x).shape == (8, 3)  # the axis is split in two
     exported = export(f, "b, 2*n" if halved else "b, n")
     if facts.elementwise or "key" in required(facts):
-        return  # no number depends on the size, or all that are drawn do
+        return  # numbers do not depend on the size, or all random ones do
     for got, want in zip(exported.call(x), jax.jit(lambda x: (f(x), gradient(f)(x)))(x), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
 
@@ -148,7 +148,7 @@ def explicit(devices: int, axis: str) -> jax.sharding.Mesh:
 
 
 def sharded_by_rows(f: Function, x: jax.Array) -> bool:
-    """Whether value and gradient are sharded as the rows of x are, which is decided when they are traced."""
+    """Whether value and gradient are sharded as the rows of x, which is decided while tracing."""
     mesh, seen = explicit(8, "rows"), list[PartitionSpec]()
     with jax.set_mesh(mesh):
 
@@ -180,7 +180,7 @@ OVER_CLASSES: dict[str, Function] = {
 
 
 def same_when_sharded(f: Function, x: jax.Array, devices: int, spec: PartitionSpec) -> None:
-    """Value and gradient on devices that share the named axis are those of one device."""
+    """Value and gradient with the named axis on several devices are those of one device."""
     both = lambda x: (f(x), gradient(f)(x))  # noqa: E731
     alone = jax.jit(both)(x)
     (axis,) = filter(None, spec)
@@ -194,7 +194,7 @@ def same_when_sharded(f: Function, x: jax.Array, devices: int, spec: PartitionSp
 
 @pytest.mark.parametrize("name", OVER_CLASSES)
 def test_classes_may_be_explicitly_sharded(name: str) -> None:
-    """Four devices have 129 each, which no vector register divides."""
+    """Each of four devices has 129 classes, which is not a multiple of the size of a vector register."""
     same_when_sharded(OVER_CLASSES[name], LOGITS, 4, PartitionSpec(None, "classes"))
 
 
@@ -227,15 +227,15 @@ def test_debugging_without_jit_sees_no_nan(facts: Facts, order: str) -> None:
 
 
 def nan_within(f: Function, x: jax.Array) -> str | None:
-    """Where a NaN arises in the computation, also one that is not passed on."""
+    """Where the computation has a NaN, also one that does not reach the result."""
     with jax.disable_jit():
         return checkify.checkify(f, errors=checkify.nan_checks)(x)[0].get()
 
 
 @orders
 @common(CATALOGUE.values())
-def test_no_nan_arises_where_the_result_has_none(facts: Facts, order: str) -> None:
-    """Results are NaN at infinities where there is no limit, as of a sine."""
+def test_the_computation_has_no_nan_if_the_result_has_none(facts: Facts, order: str) -> None:
+    """The result is NaN at infinity if there is no limit, as of a sine."""
     f, x = ORDERS[order](call(facts)), in_domain(facts, POINTS if facts.elementwise else ROWS)
     with jax.disable_jit():
         nan = np.isnan(f(x))
@@ -244,7 +244,7 @@ def test_no_nan_arises_where_the_result_has_none(facts: Facts, order: str) -> No
 
 
 def trace_without_leaks(f: Function, x: jax.Array) -> None:
-    gc.freeze()  # every search of the garbage would look through all modules
+    gc.freeze()  # else every garbage collection searches all modules
     try:
         with jax.checking_leaks():
             jax.jit(gradient(f)).trace(x)
@@ -261,7 +261,7 @@ def test_no_tracer_leaks(facts: Facts) -> None:
 
 
 def slopes_of(facts: Facts) -> list[Function]:
-    """By x and by each parameter, and the curvature."""
+    """The slopes by x and by each parameter, and the curvature."""
     by = [slope(facts.function, name) for name in ("x", *facts.parameters)]
     return [*by, slope(by[0])]
 
@@ -293,12 +293,12 @@ with open(sys.argv[2], "wb") as file:
 def test_a_fresh_process_has_the_same_catalogue_and_slopes(tmp_path: Path) -> None:
     x = np.abs(ORDINARY)
     calls = [(of, required(facts)) for facts in ELEMENTWISE for of in slopes_of(facts)]
-    (tmp_path / "asked").write_bytes(pickle.dumps((CATALOGUE, x, calls)))
-    arguments = [sys.executable, "-c", FRESH, str(tmp_path / "asked"), str(tmp_path / "told")]
+    (tmp_path / "calls").write_bytes(pickle.dumps((CATALOGUE, x, calls)))
+    arguments = [sys.executable, "-c", FRESH, str(tmp_path / "calls"), str(tmp_path / "results")]
     subprocess.run(arguments, check=True, cwd=Path(jaxact.__file__).parents[1], timeout=120)
-    told = pickle.loads((tmp_path / "told").read_bytes())
+    results = pickle.loads((tmp_path / "results").read_bytes())
     with jax.disable_jit():
-        for (of, given), result in zip(calls, told, strict=True):
+        for (of, given), result in zip(calls, results, strict=True):
             np.testing.assert_array_equal(result, of(x, **given), err_msg=repr(of))
 
 
@@ -313,8 +313,8 @@ LEAKED: list[jax.Array] = []
 
 
 @deprecated
-def test_each_check_catches_what_it_is_for() -> None:
-    hidden = lambda x: jnp.where(x > 0, jnp.log(x), 0.0)  # noqa: E731  # the logarithm of -1 is NaN, and not passed on
+def test_each_check_fails_for_a_function_with_its_fault() -> None:
+    hidden = lambda x: jnp.where(x > 0, jnp.log(x), 0.0)  # noqa: E731  # log(-1) is NaN, which does not reach the result
     for platform in LACKING:
         with pytest.raises(NotImplementedError, match="optimization_barrier"):
             lower_unless_lacking(lax.optimization_barrier, platform)

@@ -1,4 +1,4 @@
-"""The mechanism: what a declaration must say, and what follows from it."""
+"""What a declaration has to state, and what follows from it."""
 
 import subprocess
 import sys
@@ -63,14 +63,14 @@ def test_only_the_slopes_that_are_needed_are_computed() -> None:
     assert jax.grad(f, (0, 1))(2.0, 3.0) == (3, 2)
 
 
-def test_the_backward_pass_keeps_one_array() -> None:
+def test_the_residual_is_one_array() -> None:
     @derivative(x=lambda x: jnp.cos(x))
     def f(x: ArrayLike) -> Array:
         return jnp.sin(x)
 
     _, pull = jax.vjp(f, jnp.ones(1000))
-    kept = [leaf for leaf in jax.tree.leaves(pull) if leaf.size == 1000]
-    assert len(kept) == 1
+    residuals = [leaf for leaf in jax.tree.leaves(pull) if leaf.size == 1000]
+    assert len(residuals) == 1
 
 
 def test_jvp_is_used_in_both_modes() -> None:
@@ -83,7 +83,7 @@ def test_jvp_is_used_in_both_modes() -> None:
     np.testing.assert_array_equal(jax.jvp(f, (x,), (x,))[1], 2 * x)
 
 
-def test_a_function_over_an_axis_has_a_rule_for_each_array() -> None:
+def test_a_function_over_an_axis_needs_a_rule_for_each_array() -> None:
     sentence = r"jvp was called for f with rules for \(x\); expected one for .* signature: \(x, p\)"
     with pytest.raises(TypeError, match=sentence):
 
@@ -112,7 +112,7 @@ def test_the_tangents_of_several_operands_add_up() -> None:
         assert (dx.dtype, dp.dtype, f(key, x.astype("bfloat16"), p).dtype) == ("bfloat16", "float32", "bfloat16")
 
 
-def test_integers_may_mean_something_else_than_floats() -> None:
+def test_integers_are_kept_where_the_annotation_says_so() -> None:
     seen = []
 
     @autodiff

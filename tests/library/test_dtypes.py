@@ -1,4 +1,4 @@
-"""One rule for types: floats keep theirs, integers and bools become the default float, parameters change nothing."""
+"""One rule for types: floats keep their type, integers and bools become the default float, parameters never widen x."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ TYPES = ["float8_e4m3fn", "bfloat16", "float64"]
 @pytest.mark.parametrize("dtype", TYPES)
 @axiswise
 def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtype: str) -> None:
-    """Of the others, where their digits are tested."""
+    """Other types are covered where their digits are tested."""
     f = call(facts)
 
     def derivatives(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -33,7 +33,7 @@ def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtyp
 
 @functions
 def test_integers_and_bools_become_the_default_float(facts: Facts) -> None:
-    """Before anything is computed: int8 has no +128; jax.nn.log_sigmoid(uint8 1) is -255."""
+    """Before any computation: int8 has no 128, and jax.nn.log_sigmoid(uint8 1) is -255."""
     numbers = np.asarray([-128, 127, 0, 1], "int8")
     for x in (numbers, jnp.asarray(numbers)):
         y = call(facts)(x)
@@ -74,7 +74,7 @@ def test_a_parameter_s_gradient_has_its_own_type_and_is_summed_there(facts: Fact
         one = jax.grad(lambda p: f(x[0], p).astype("float32"))(jnp.float32(0.5))  # noqa: B023
         assert gradient.dtype == "float32"
         if "key" in required(facts):
-            continue  # each element has a slope of its own
+            continue  # each element has its own slope
         np.testing.assert_allclose(gradient, 4096 * one, rtol=2**-8)  # the slope is rounded to bfloat16, the sum is not
 
 
@@ -84,9 +84,9 @@ def test_every_8_bit_number_is_rounded_once(facts: Facts) -> None:
     x = patterns(dtype)
     f = together(facts, {name: v for name, v in required(facts).items() if name in facts.parameters})
     for result, truth in zip(f(jnp.asarray(x)), in_float64(f, x), strict=True):
-        inside = (np.abs(truth) <= float(jnp.finfo(dtype).max)) & (x > facts.domain[0])
+        finite = (np.abs(truth) <= float(jnp.finfo(dtype).max)) & (x > facts.domain[0])
         assert result.dtype == dtype
-        got, want = np.asarray(result).astype("float64")[inside], truth[inside]
+        got, want = np.asarray(result).astype("float64")[finite], truth[finite]
         assert (np.abs(got - want) <= 0.51 * ulp(want, dtype)).all()
 
 
@@ -104,7 +104,7 @@ def test_shapes_are_kept(facts: Facts) -> None:
         assert jax.eval_shape(lambda x: facts.function(x, **required(facts)), jnp.zeros(shape)).shape == shape
 
 
-def test_integers_of_the_host_do_not_wrap() -> None:
-    """JAX cuts int64 to 32 bits when it takes an array in: 2**40 would be 0."""
+def test_numpy_integers_do_not_wrap() -> None:
+    """JAX converts int64 to int32, where 2**40 is 0."""
     np.testing.assert_array_equal(jaxact.relu(np.array([2**40])), [2.0**40])
     np.testing.assert_array_equal(jaxact.softmax(np.array([2**32, 0])), [1, 0])

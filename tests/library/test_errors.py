@@ -1,4 +1,4 @@
-"""Bad input gets a sentence that says what was called, what came and what was expected."""
+"""Errors are sentences that say what was called, with what, and what was expected."""
 
 import inspect
 from typing import Any
@@ -13,7 +13,7 @@ from jaxact import Facts, elu, relu
 
 
 @functions
-def test_what_is_no_array(facts: Facts) -> None:
+def test_arguments_that_are_not_arrays(facts: Facts) -> None:
     x: Any
     for x in ("a", None, [1.0, 2.0], {"a": 1}):
         with pytest.raises(
@@ -27,7 +27,7 @@ def test_what_is_no_array(facts: Facts) -> None:
 
 
 @functions
-def test_other_arguments_than_it_has(facts: Facts) -> None:
+def test_arguments_that_are_not_in_the_signature(facts: Facts) -> None:
     start = next(iter(inspect.signature(facts.function).parameters))
     for args, kwargs in (((), {}), ((1.0,), {"nonsense": 2}), ((1.0,) * 9, {})):
         with pytest.raises(
@@ -37,7 +37,7 @@ def test_other_arguments_than_it_has(facts: Facts) -> None:
 
 
 @functions
-def test_parameters_that_are_no_numbers(facts: Facts) -> None:
+def test_parameters_that_are_not_real_numbers(facts: Facts) -> None:
     for name in facts.parameters:
         with pytest.raises(
             TypeError, match=rf"{facts.name} was called with {name} = 'a' of type str; expected an array"
@@ -54,14 +54,14 @@ def test_the_same_sentences_under_jit_and_grad() -> None:
         jax.grad(lambda x: elu(x, beta=2))(1.0)  # pyright: ignore[reportCallIssue]
 
 
-def test_shapes_that_do_not_broadcast_are_jax_s_to_explain() -> None:
+def test_shapes_that_do_not_broadcast_get_the_error_of_jax() -> None:
     with pytest.raises((TypeError, ValueError), match="shape"):
         elu(jnp.ones((2, 3)), jnp.ones((2, 2)))
 
 
 @functions
 def test_parameters_that_have_to_be_positive(facts: Facts) -> None:
-    """Said of Python numbers; arrays of them, whose values jit does not know, give NaN."""
+    """Python numbers are checked; arrays, which have no values under jit, are not."""
     for name in facts.positive:
         for number in (0, 0.0, -1.5, float("nan")):
             sentence = rf"{facts.name} was called with {name} = {number!r}; expected a number greater than 0"

@@ -4,7 +4,12 @@ import copy
 import functools
 import inspect
 import pickle
+import re
+import subprocess
+import sys
+import tomllib
 import typing
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -16,9 +21,11 @@ from helpers import call, first, functions, required, reverse
 import jaxact
 from jaxact import CATALOGUE, Facts, slope
 
+ROOT = Path(__file__).parents[2]
+
 
 @functions
-def test_it_is_a_plain_function_found_where_users_find_it(facts: Facts) -> None:
+def test_it_is_a_plain_function_of_the_package(facts: Facts) -> None:
     function = facts.function
     assert inspect.isfunction(function)
     assert getattr(jaxact, facts.name) is function
@@ -63,7 +70,7 @@ def test_an_eager_call_compiles_once_and_dispatches_once(facts: Facts) -> None:
 
 @functions
 def test_name_agrees_with_jax_nn_where_jax_nn_has_it(facts: Facts) -> None:
-    """Same argument names, order and defaults, so that `import jaxact as nn` is a drop-in; others follow."""
+    """The same parameters in the same order, so that `import jaxact as nn` is a drop-in; further ones come after."""
     if (theirs := getattr(jax.nn, facts.name, None)) is None:
         pytest.skip("not in jax.nn")
     ours = [(p.name, p.default) for p in inspect.signature(facts.function).parameters.values()]
@@ -74,13 +81,62 @@ def test_name_agrees_with_jax_nn_where_jax_nn_has_it(facts: Facts) -> None:
     np.testing.assert_allclose(facts.function(x), theirs(x), rtol=1e-5, atol=1e-6)
 
 
-def test_every_public_name_is_documented_and_nothing_else_is_public() -> None:
-    assert jaxact.nn.PReLU().alpha == 0.25  # nn and init are imported when they are asked for
+def test_nothing_else_is_public() -> None:
+    assert jaxact.nn.PReLU().alpha == 0.25
     assert jaxact.init.gain(jaxact.identity) == pytest.approx(1)
-    public = {name for name in vars(jaxact) if not name.startswith("_")}
-    assert public == {*CATALOGUE, "CATALOGUE", "Facts", "config", "get", "hard_swish", "init", "jet", "nn", "slope"}
+    others = {"CATALOGUE", "Facts", "PEERS", "Peer", "config", "get", "hard_swish", "init", "jet", "nn", "slope"}
+    assert {name for name in vars(jaxact) if not name.startswith("_")} == {*CATALOGUE, *others}
     with pytest.raises(AttributeError, match="module 'jaxact' has no attribute 'relux'"):
         getattr(jaxact, "relux")  # noqa: B009
+
+
+def test_dir_lists_the_packages_that_are_imported_on_first_use() -> None:
+    code = "import sys, jaxact; print({'init', 'nn'} - {*dir(jaxact)}, {'jaxact.init', 'jaxact.nn'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set() set()"
+
+
+def test_the_version_is_read_from_the_package() -> None:
+    """By hatchling, which searches the file for a line of this form."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert settings["project"]["dynamic"] == ["version"]
+    file = ROOT / settings["tool"]["hatch"]["version"]["path"]
+    assert re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', file.read_text(), re.MULTILINE) == [jaxact.__version__]
+
+
+PRIVATE = re.compile(rb"jaxact(\.\w+)*\._")
+PUBLIC = {
+    f"{package.__name__}.{name}": value
+    for package in (jaxact, jaxact.nn, jaxact.init)
+    for name, value in vars(package).items()
+    if not name.startswith("_") and callable(value)
+}
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_public_names_are_documented_and_pickles_name_no_private_file(path: str) -> None:
+    value = PUBLIC[path]
+    assert inspect.getdoc(value)
+    assert re.search(rf"^(def|class) {value.__name__}\b", inspect.getsource(value), re.MULTILINE)
+    assert pickle.loads(pickle.dumps(value)) is copy.deepcopy(value) is value
+    if inspect.isfunction(value):
+        assert value.__module__ == path.rpartition(".")[0]
+    if inspect.isfunction(value) or path.startswith("jaxact.nn."):
+        assert not PRIVATE.search(pickle.dumps(value))
+
+
+def test_pickles_of_objects_name_no_private_file() -> None:
+    for value in (CATALOGUE, jaxact.nn.PReLU(3), jaxact.nn.Activation(jaxact.elu, alpha=0.5)):
+        assert not PRIVATE.search(pickle.dumps(value))
+
+
+class Subclass(jaxact.nn.PReLU):
+    """A module of a user, which pickles by its own module."""
+
+
+def test_a_subclass_of_a_module_pickles() -> None:
+    assert pickle.loads(pickle.dumps(Subclass)) is Subclass
+    assert eqx.tree_equal(pickle.loads(pickle.dumps(Subclass())), Subclass())
 
 
 @functions
@@ -92,11 +148,11 @@ def test_slope_is_differentiable_picklable_and_takes_the_same_parameters(facts: 
     x = jnp.linspace(-3, 3, 13)
     given = required(facts)
     derivative = slope(facts.function)
-    felt = jax.jit(reverse(lambda v: facts.function(v, **given)))(x)
-    np.testing.assert_allclose(derivative(x, **given), felt, rtol=1e-6, atol=1e-36)
-    twice = jax.jit(lambda x: slope(derivative)(x, **given))(x)
-    again = jax.jit(reverse(lambda v: derivative(v, **given)))(x)
-    np.testing.assert_allclose(twice, again, rtol=1e-6, atol=1e-36)  # XLA fuses each program in its own way
+    by_grad = jax.jit(reverse(lambda v: facts.function(v, **given)))(x)
+    np.testing.assert_allclose(derivative(x, **given), by_grad, rtol=1e-6, atol=1e-36)
+    second = jax.jit(lambda x: slope(derivative)(x, **given))(x)
+    second_by_grad = jax.jit(reverse(lambda v: derivative(v, **given)))(x)
+    np.testing.assert_allclose(second, second_by_grad, rtol=1e-6, atol=1e-36)  # XLA fuses each program in its own way
     partial = functools.partial(facts.function, **given)
     np.testing.assert_array_equal(slope(partial)(x), derivative(x, **given))
 
@@ -109,7 +165,7 @@ def test_slope_of_other_functions_is_jax_s() -> None:
         slope(jaxact.elu, "beta")
 
 
-def test_surrogate_stands_for_the_slope_of_a_step() -> None:
+def test_the_surrogate_is_the_slope_of_a_step() -> None:
     x = jnp.linspace(-3, 3, 13)
     surrogate = slope(jaxact.sigmoid)
     unit = functools.partial(jaxact.step, surrogate=surrogate)

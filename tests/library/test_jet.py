@@ -1,4 +1,4 @@
-"""Taylor mode: derivatives along a curve are right to the third order and above, of functions and of nets."""
+"""Taylor mode: derivatives of functions and of nets along a curve are right, up to the third order and above."""
 
 from functools import partial
 from typing import Any
@@ -28,19 +28,19 @@ def net(activation: Any, x: jax.Array) -> jax.Array:
     return x
 
 
-def straight(f: Any, x: Any, order: int) -> Any:
+def along_a_line(f: Any, x: Any, order: int) -> Any:
     """Value and derivatives of a function of one number."""
     return jet(f, (x,), ((1.0,) + (0.0,) * (order - 1),))
 
 
 @pytest.mark.parametrize("facts", elementwise, ids=lambda facts: facts.name)
 def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
-    """To 1e-6 of the largest at these points; value, f' and f'' are as accurate as they are elsewhere."""
+    """To 1e-6 of the largest at these points."""
     given = {name: float(value) for name, value in required(facts).items() if name in facts.parameters}
     held = {name: float(np.float32(value)) for name, value in (facts.parameters | given).items()}
     low, high = np.clip(facts.domain, -6, 6)
     x = np.linspace(low, high, 14, dtype="float32")[1:-1]
-    y, terms = jax.jit(jax.vmap(lambda x: straight(lambda x: facts.function(x, **given), x, 3)))(x)
+    y, terms = jax.jit(jax.vmap(lambda x: along_a_line(lambda x: facts.function(x, **given), x, 3)))(x)
     truth = np.array([[float(order.mid()) for order in exact(facts, float(v), held)] for v in x]).T
     for got, true in zip([y, *terms], truth, strict=True):
         np.testing.assert_allclose(got, true, rtol=0, atol=1e-6 * np.abs(true).max())
@@ -49,9 +49,9 @@ def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "silu", "softplus", "elu"])
 def test_two_more_orders_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.instruments.accuracy.exact.ORDERS", 6)
-    monkeypatch.setattr(flint.ctx, "cap", 6)  # a series keeps as many terms as it was made with
+    monkeypatch.setattr(flint.ctx, "cap", 6)  # the number of terms of a series
     x = np.linspace(-6, 6, 14, dtype="float32")[1:-1]
-    y, terms = jax.jit(jax.vmap(lambda x: straight(CATALOGUE[name].function, x, 5)))(x)
+    y, terms = jax.jit(jax.vmap(lambda x: along_a_line(CATALOGUE[name].function, x, 5)))(x)
     parameters = CATALOGUE[name].parameters
     truth = np.array([[float(order.mid()) for order in exact(CATALOGUE[name], float(v), parameters)] for v in x]).T
     for got, true in zip([y, *terms], truth, strict=True):
@@ -71,7 +71,7 @@ def test_it_agrees_with_jax_s_jet_where_that_works(order: int, scaled: bool) -> 
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), ours, theirs)
 
 
-def test_a_net_has_the_derivatives_that_plain_operations_give_it() -> None:
+def test_derivatives_of_a_net_are_those_of_plain_operations() -> None:
     primals, series = (X,), ((V, W, V, W),)
     ours = jax.jit(lambda: jet(partial(net, jaxact.tanh), primals, series))()
     theirs = jax_jet(partial(net, jnp.tanh), primals, series)
@@ -79,7 +79,7 @@ def test_a_net_has_the_derivatives_that_plain_operations_give_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["relu", "silu", "gelu", "softplus", "mish", "log_sigmoid", "elu"])
-def test_it_passes_through_jax_nn_and_finds_the_same(name: str) -> None:
+def test_it_agrees_with_functions_of_jax_nn(name: str) -> None:
     primals, series = (X,), ((V, W, V),)
     ours, theirs = (
         jax.jit(lambda library=library: jet(partial(net, getattr(library, name)), primals, series))()
@@ -88,31 +88,31 @@ def test_it_passes_through_jax_nn_and_finds_the_same(name: str) -> None:
     jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-4, atol=2e-4), ours, theirs)
 
 
-def test_rules_are_used_at_kinks() -> None:
+def test_jvp_rules_are_used_at_kinks() -> None:
     for relu in (jaxact.relu, jax.nn.relu):
-        assert straight(relu, 0.0, 3) == (0, [0, 0, 0])
-        assert straight(relu, 2.0, 3) == (2, [1, 0, 0])
+        assert along_a_line(relu, 0.0, 3) == (0, [0, 0, 0])
+        assert along_a_line(relu, 2.0, 3) == (2, [1, 0, 0])
 
 
-def test_parameters_move_too() -> None:
+def test_parameters_can_be_differentiated_too() -> None:
     """elu(-2, 1 + t + t^2 / 2) = (1 + t + t^2 / 2) * (exp(-2) - 1)"""
     y, terms = jet(jaxact.elu, (-2.0, 1.0), ((0.0, 0.0, 0.0), (1.0, 1.0, 0.0)))
     np.testing.assert_allclose([y, *terms], np.expm1(-2) * np.array([1, 1, 1, 0]), rtol=1e-6)
 
 
-def test_it_passes_through_loops_and_checkpoints() -> None:
+def test_it_differentiates_loops_and_checkpoints() -> None:
     def loop(x: jax.Array) -> jax.Array:
         return jax.lax.scan(lambda y, _: (jax.checkpoint(jaxact.sigmoid)(y), None), x, length=3)[0]
 
     def written_out(x: jax.Array) -> jax.Array:
         return jax.nn.sigmoid(jax.nn.sigmoid(jax.nn.sigmoid(x)))
 
-    ours, theirs = straight(loop, 0.5, 3), jax_jet(written_out, (0.5,), ((1.0, 0.0, 0.0),))
+    ours, theirs = along_a_line(loop, 0.5, 3), jax_jet(written_out, (0.5,), ((1.0, 0.0, 0.0),))
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4), ours, theirs)
 
 
-def test_integers_constants_and_trees_come_back_as_they_are() -> None:
-    y, terms = straight(lambda x: {"square": x**2, "sign": x > 0, "constant": 3.0, "nothing": None}, 2.0, 2)
+def test_trees_with_integers_and_constants_keep_their_structure() -> None:
+    y, terms = along_a_line(lambda x: {"square": x**2, "sign": x > 0, "constant": 3.0, "nothing": None}, 2.0, 2)
     assert y == {"square": 4, "sign": True, "constant": 3, "nothing": None}
     assert terms == {"square": [4, 2], "sign": [False, False], "constant": [0, 0], "nothing": None}
     assert jet(jnp.sin, (0.0,), ((),)) == (0, [])
@@ -120,14 +120,14 @@ def test_integers_constants_and_trees_come_back_as_they_are() -> None:
 
 def test_it_can_be_differentiated_and_mapped() -> None:
     def second(x: jax.Array) -> jax.Array:
-        return straight(jaxact.tanh, x, 2)[1][1]
+        return along_a_line(jaxact.tanh, x, 2)[1][1]
 
     t = np.tanh(np.asarray(X))
     np.testing.assert_allclose(jax.vmap(jax.grad(second))(X), (6 * t**2 - 2) * (1 - t**2), rtol=1e-4, atol=1e-5)
 
 
 def test_compiled_code_has_each_matrix_product_once() -> None:
-    """For order n, n + 1 of them in each layer, though n nested jvp write them down 2^n times."""
+    """For order n, n + 1 of them in each layer, although n nested jvps write them down 2^n times."""
     compiled = jax.jit(lambda x, *terms: jet(partial(net, jaxact.tanh), (x,), (terms,))).lower(X, V, W, V).compile()
     assert (compiled.as_text() or "").count(" dot(") <= 4 * len(WEIGHTS)
 

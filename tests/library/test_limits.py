@@ -19,7 +19,7 @@ TINY = [[1e-40, 0.0, 1e-37], [-1e-40, -0.0, -1e-37]]
 
 
 class Case(NamedTuple):
-    """An activation at parameters, and its results at all inputs that are special: the same program for all tests."""
+    """An activation at parameters, and its results at all special inputs, from one program for all tests."""
 
     facts: Facts
     given: dict[str, float]
@@ -27,9 +27,9 @@ class Case(NamedTuple):
     results: dict[str, list[np.ndarray]]
 
     def at(self, x: list[float], dtype: str, order: int) -> np.ndarray:
-        """Results of a type at some of the points; zeros and NaN are told apart by how they are written."""
-        written = list(map(str, self.points))
-        return self.results[dtype][order].astype("float64")[[written.index(str(one)) for one in x]]
+        """Results of a type at some of the points; strings tell 0.0 from -0.0, and find NaN."""
+        strings = list(map(str, self.points))
+        return self.results[dtype][order].astype("float64")[[strings.index(str(point)) for point in x]]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=CASE_IDS)
@@ -41,7 +41,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def limit(near: float, far: float) -> float:
-    """What a result tends to, from two of them at far away inputs, the second ten times as far; NaN for no limit."""
+    """The limit of a result, from its values at two large inputs, the second ten times the first; NaN for no limit."""
     if abs(far) < 1e-20 > abs(near):
         return 0.0
     if abs(far) > 5 * abs(near) and abs(far) > 1e20:
@@ -50,7 +50,7 @@ def limit(near: float, far: float) -> float:
 
 
 def ends(facts: Facts) -> list[float]:
-    """Of -inf and inf what belongs to the domain."""
+    """-inf and inf, as far as they belong to the domain."""
     return [end for end in (-np.inf, np.inf) if end in facts.domain]
 
 
@@ -64,9 +64,9 @@ def test_infinities_go_to_the_limits(case: Case) -> None:
 
 
 @elementwise
-def test_declared_tails_are_the_slopes_far_out(facts: Facts) -> None:
+def test_declared_slopes_at_inf_are_the_slopes_at_1e30(facts: Facts) -> None:
     if facts.slopes_at_inf is None:
-        pytest.skip("a parameter without a default decides, or there are none")
+        pytest.skip("they depend on a parameter without a default, or do not exist")
     for x, declared in zip((-1e30, 1e30), facts.slopes_at_inf, strict=True):
         slope = float(exact(facts, x, facts.parameters)[1].mid())
         assert (abs(slope) > 1e20) if np.isinf(declared) else slope == pytest.approx(declared, rel=1e-15, abs=1e-15)
@@ -77,11 +77,11 @@ def test_declared_bounds_hold_and_are_approached(facts: Facts) -> None:
     low, high = facts.domain
     x = jnp.concatenate([jnp.linspace(max(low, -30), min(high, 30), 200_001), jnp.asarray(ends(facts))])
     y = facts.function(x, **required(facts))
-    y = y[~jnp.isnan(y)]  # a wave has no value at infinity
+    y = y[~jnp.isnan(y)]  # of a wave at infinity
     if all(isinstance(default, int | float) for default in facts.parameters.values()):
         assert (float(y.min()), float(y.max())) == pytest.approx(facts.bounds, abs=1e-6)
     else:
-        assert facts.bounds == (-np.inf, np.inf)  # with a parameter that decides
+        assert facts.bounds == (-np.inf, np.inf)  # they depend on a parameter
 
 
 def test_nan_in_nan_out_for_value_and_slope_and_nowhere_else(case: Case) -> None:
@@ -90,7 +90,7 @@ def test_nan_in_nan_out_for_value_and_slope_and_nowhere_else(case: Case) -> None
     outside = [x for x in USUAL if x < low and x]
     for dtype in FLOATS:
         for order in (0, 1):
-            linear = case.facts.name == "identity" and order == 1  # its slope does not ask what x is
+            linear = case.facts.name == "identity" and order == 1  # its slope is 1 also for NaN
             assert linear or np.isnan(case.at([np.nan, *outside], dtype, order)).all()
             assert not np.isnan(case.at(inside, dtype, order)).any()
 
@@ -119,19 +119,19 @@ def test_subnormal_inputs_count_as_themselves_or_as_zero(case: Case) -> None:
 
 @elementwise
 def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
-    """Two float64 slopes a billionth apart differ by a millionth at most, away from a kink."""
+    """Away from a kink, float64 slopes at points 2e-9 apart differ by at most 1e-6."""
     given = facts.parameters | {name: v for name, v in required(facts).items() if name in facts.parameters}
     with jax.enable_x64(True):
         x = np.concatenate([np.random.default_rng(0).uniform(-8, 8, 100_000), np.arange(-8, 9, 0.25)])
         points = x[x > facts.domain[0]]
         below, above = (np.asarray(reverse(value(facts, given))(jnp.asarray(points + d))) for d in (-1e-9, 1e-9))
-    bends = 1e-6 * np.maximum(1, np.abs(below)) * np.maximum(1, 1 / (points - facts.domain[0]) ** 2)
-    jumps = points[np.abs(below - above) > bends]
+    tolerance = 1e-6 * np.maximum(1, np.abs(below)) * np.maximum(1, 1 / (points - facts.domain[0]) ** 2)
+    jumps = points[np.abs(below - above) > tolerance]
     assert set(jumps.tolist()) <= set(facts.kinks_at(**given))
 
 
-def test_no_tie_of_a_helper_shows_in_a_derivative() -> None:
-    """Where jnp.minimum has equal arguments it has half a slope: celu's second derivative by alpha and x at -alpha."""
+def test_ties_of_minimum_do_not_show_in_derivatives() -> None:
+    """jnp.minimum of equal arguments has half the slope, here in celu's second derivative by alpha and x at -alpha."""
     for first, second in ((0, 1), (1, 0)):
         mixed = jax.grad(jax.grad(jaxact.celu, first), second)(-1.0, 1.0)
         assert mixed == pytest.approx(np.exp(-1), rel=1e-6)

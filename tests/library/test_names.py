@@ -1,4 +1,4 @@
-"""A name and parameters make a function and come back from it; names of other libraries mean what they mean there."""
+"""get and config are inverse to each other, and names of other libraries mean what they mean there."""
 
 import functools
 import inspect
@@ -16,11 +16,11 @@ import jaxact
 from jaxact import CATALOGUE, Facts, config, get, slope
 from jaxact._names import PEERS, Peer
 
-rows = [(library, peer) for library, peers in PEERS.items() for peer in peers]
+entries = [(library, peer) for library, peers in PEERS.items() for peer in peers]
 
 
 def constants(facts: Facts) -> dict[str, Any]:
-    """Other than the defaults, of each kind that a configuration may hold."""
+    """Parameters that are not the defaults, of each kind that a configuration may contain."""
     arrays = {name: 0.75 for name in facts.parameters if name not in ("labels", "q_logits")}
     others = {"axis": 0, "hard": True, "approximate": False, "keepdims": True, "pieces": 4}
     signature = inspect.signature(facts.function).parameters
@@ -28,7 +28,7 @@ def constants(facts: Facts) -> dict[str, Any]:
 
 
 def saved(settings: dict[str, Any]) -> dict[str, Any]:
-    """As a file gives it back."""
+    """The settings, written to a file and read back."""
     return json.loads(json.dumps(settings))
 
 
@@ -42,7 +42,7 @@ def test_a_name_alone_is_the_function_itself(facts: Facts) -> None:
 
 
 @functions
-def test_a_name_with_parameters_is_a_partial_that_comes_back(facts: Facts) -> None:
+def test_a_name_with_parameters_is_a_partial_with_the_same_config(facts: Facts) -> None:
     if not (parameters := constants(facts)):
         with pytest.raises(
             TypeError, match=f"get was called with alpha=1 for {facts.name}; expected (no parameters|one)"
@@ -62,7 +62,7 @@ def test_a_name_with_parameters_is_a_partial_that_comes_back(facts: Facts) -> No
         np.testing.assert_array_equal(slope(again)(**x), slope(facts.function)(**x, **parameters))
 
 
-def test_what_json_changes_is_changed_back() -> None:
+def test_tuples_survive_json() -> None:
     over_two = functools.partial(jaxact.softmax, axis=(0, 1), temperature=np.float32(0.5))
     assert config(over_two) == {"name": "softmax", "axis": (0, 1), "temperature": 0.5}
     again = get(**saved(config(over_two)))
@@ -70,7 +70,7 @@ def test_what_json_changes_is_changed_back() -> None:
     assert config(functools.partial(jaxact.elu, alpha=jnp.bfloat16(0.1)))["alpha"] == 0.10009765625
 
 
-def test_a_function_is_returned_as_it_is() -> None:
+def test_get_of_a_function_is_the_function() -> None:
     for function in (jaxact.relu, jnp.sin, slope(jaxact.relu), functools.partial(jaxact.elu, alpha=0.5)):
         assert get(function) is function
     assert config(get(jaxact.elu, alpha=0.5)) == {"name": "elu", "alpha": 0.5}
@@ -111,7 +111,7 @@ def test_names_of_other_libraries_are_known(name: str, ours: str) -> None:
         ("transformers", "gelu", {}, {"name": "gelu_exact"}),
     ],
 )
-def test_of_says_whose_name_it_is(library: str, name: str, given: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_of_names_the_library(library: str, name: str, given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert config(get(name, of=library, **given)) == expected
 
 
@@ -130,7 +130,7 @@ def test_of_says_whose_name_it_is(library: str, name: str, given: dict[str, Any]
         ),
     ],
 )
-def test_unknown_names_are_refused_with_the_nearest_ones(call: Any, said: str) -> None:
+def test_unknown_names_are_refused_with_similar_ones(call: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()
 
@@ -157,28 +157,30 @@ def test_unknown_names_are_refused_with_the_nearest_ones(call: Any, said: str) -
         (lambda: config(jaxact.nn.PReLU()), "expected an activation of jaxact"),
     ],
 )
-def test_what_no_configuration_can_say_is_refused(call: Any, said: str) -> None:
+def test_what_a_configuration_cannot_contain_is_refused(call: Any, said: str) -> None:
     with pytest.raises(TypeError, match=said):
         call()
 
 
-@pytest.mark.parametrize(("library", "peer"), rows, ids=str)
-def test_rows_name_functions_of_ours(library: str, peer: Peer) -> None:
+@pytest.mark.parametrize(("library", "peer"), entries, ids=str)
+def test_peers_are_functions_of_jaxact(library: str, peer: Peer) -> None:
     assert set(peer.at) < set(inspect.signature(CATALOGUE[peer.ours].function).parameters)
-    meaning = next(row for row in PEERS[library] if (row.theirs, row.given) == (peer.theirs, peer.given))
+    meaning = next(one for one in PEERS[library] if (one.theirs, one.given) == (peer.theirs, peer.given))
     if not peer.instead:
         assert config(get(peer.theirs, of=library, **peer.given)) == {"name": meaning.ours, **meaning.at}
 
 
-def test_no_function_has_a_parameter_that_get_takes_itself() -> None:
-    taken = {"name", "of"}
-    assert not any(taken & set(inspect.signature(facts.function).parameters) for facts in CATALOGUE.values())
+def test_no_function_has_a_parameter_that_get_has_too() -> None:
+    parameters_of_get = {"name", "of"}
+    assert not any(
+        parameters_of_get & set(inspect.signature(facts.function).parameters) for facts in CATALOGUE.values()
+    )
 
 
-def test_names_that_we_do_not_have_mean_one_thing_in_all_libraries() -> None:
-    sounds = {name.replace("_", "") for name in CATALOGUE}
-    for library, peer in rows:
-        if peer.theirs.lower().replace("_", "") not in sounds:
+def test_names_of_other_libraries_only_mean_the_same_in_all_of_them() -> None:
+    ours = {name.replace("_", "") for name in CATALOGUE}
+    for library, peer in entries:
+        if peer.theirs.lower().replace("_", "") not in ours:
             assert get(peer.theirs) is get(peer.theirs, of=library)
 
 
@@ -188,13 +190,13 @@ def points(facts: Facts) -> np.ndarray:
 
 
 @pytest.mark.parametrize("peer", PEERS["jax.nn"], ids=str)
-def test_rows_of_jax_nn_compute_the_same(peer: Peer) -> None:
+def test_peers_of_jax_nn_compute_the_same(peer: Peer) -> None:
     x = points(CATALOGUE[peer.ours])
     theirs = getattr(jax.nn, peer.theirs)
     np.testing.assert_allclose(theirs(x, **peer.given), get(peer.ours, **peer.at)(x), rtol=2e-5, atol=1e-6)
 
 
-def test_rows_of_torch_compute_the_same() -> None:
+def test_peers_of_torch_compute_the_same() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     for peer in PEERS["torch"]:
         facts = CATALOGUE[peer.ours]
@@ -205,7 +207,7 @@ def test_rows_of_torch_compute_the_same() -> None:
         np.testing.assert_allclose(theirs, ours, rtol=2e-5, atol=1e-6, err_msg=str(peer))
 
 
-def test_hard_sigmoid_of_keras_2_is_what_is_said_instead() -> None:
+def test_the_expression_for_hard_sigmoid_of_keras_2_is_right() -> None:
     x = np.linspace(-4, 4, 65, dtype="float32")
     (peer,) = (peer for peer in PEERS["keras2"] if peer.instead)
     np.testing.assert_allclose(eval(f"jaxact.{peer.instead}"), np.clip(0.2 * x + 0.5, 0, 1), atol=1e-6)

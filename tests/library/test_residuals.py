@@ -1,4 +1,4 @@
-"""Between forward and backward pass no more is kept than has to be, and it gives the same slopes."""
+"""Residuals are as small as possible, and give the same slopes."""
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.optimised
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
-def test_bytes_kept_per_element(facts: Facts, dtype: str) -> None:
+def test_bytes_per_element(facts: Facts, dtype: str) -> None:
     f = costs.at_defaults(facts)
-    kept = costs.residual_bytes(f, dtype)
-    assert kept <= (1 if costs.piecewise_linear(f) else jnp.finfo(dtype).bits / 8)
+    size = costs.residual_bytes(f, dtype)
+    assert size <= (1 if costs.piecewise_linear(f) else jnp.finfo(dtype).bits / 8)
     if dtype == "float32" and facts.name in JAX_NN:
-        assert kept <= costs.residual_bytes(costs.at_defaults(facts, JAX_NN[facts.name]), dtype)
+        assert size <= costs.residual_bytes(costs.at_defaults(facts, JAX_NN[facts.name]), dtype)
 
 
 def test_what_is_counted() -> None:
@@ -37,8 +37,8 @@ def test_what_is_counted() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_losses_and_softmax_keep_one_array(dtype: str) -> None:
-    """What came in or, in float32, what came out, which whatever follows keeps anyway."""
+def test_the_residual_of_losses_and_softmax_is_one_array(dtype: str) -> None:
+    """The input or, in float32, the output, which the next layer stores anyway."""
     logits = jax.random.normal(jax.random.key(0), (8, 512)).astype(dtype)
     labels = jnp.arange(8)
     for f in (
@@ -48,13 +48,13 @@ def test_losses_and_softmax_keep_one_array(dtype: str) -> None:
         lambda x: jaxact.entropy_from_logits(x),
     ):
         y, pull = jax.vjp(f, logits)
-        (kept,) = {array.unsafe_buffer_pointer() for array in jax.tree.leaves(pull) if array.size > 8}
-        came_out = y.unsafe_buffer_pointer() if dtype == "float32" else None
-        assert kept in (logits.unsafe_buffer_pointer(), came_out)
+        (residual,) = {array.unsafe_buffer_pointer() for array in jax.tree.leaves(pull) if array.size > 8}
+        output = y.unsafe_buffer_pointer() if dtype == "float32" else None
+        assert residual in (logits.unsafe_buffer_pointer(), output)
 
 
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
-def test_learnt_parameters_keep_x_and_no_more(facts: Facts) -> None:
+def test_the_residual_with_learnt_parameters_is_x(facts: Facts) -> None:
     values = {name: 0.5 for name in facts.parameters}
     if not values:
         return
@@ -63,7 +63,7 @@ def test_learnt_parameters_keep_x_and_no_more(facts: Facts) -> None:
     assert sum(array.nbytes for array in jax.tree.leaves(pull) if array.size >= x.size) <= 4 * x.size
 
 
-def test_a_leak_of_unknown_sign_keeps_its_side() -> None:
+def test_the_residual_of_leaky_relu_is_a_byte_if_the_output_does_not_tell_the_side() -> None:
     x = jnp.linspace(-3, 3, 1024)
     for leak in (-0.5, jnp.float32(-0.5)):
         f = lambda x, leak=leak: jaxact.leaky_relu(x, leak)  # noqa: E731

@@ -1,4 +1,4 @@
-"""Axes, gates, temperatures, sinks, factors, labels and keys: what they do, and what is refused."""
+"""Axes, gates, temperatures, sinks, factors, labels and keys: their effects, and the errors for wrong ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -121,7 +121,7 @@ def test_a_temperature_divides(function: Callable[..., jax.Array]) -> None:
     np.testing.assert_allclose(gradients(1.5), difference, rtol=2e-2, atol=1e-4)
 
 
-def test_a_cold_softmax_of_absent_elements_has_finite_gradients() -> None:
+def test_gradients_by_temperature_are_finite_with_masked_elements() -> None:
     x, where = jnp.asarray([-jnp.inf, 0.0, 5.0, jnp.nan]), jnp.asarray([True, True, True, False])
     for function in (softmax, log_softmax, softmax1):
         f = lambda t: function(x, where=where, temperature=t)  # noqa: B023, E731
@@ -129,7 +129,7 @@ def test_a_cold_softmax_of_absent_elements_has_finite_gradients() -> None:
             assert jnp.isfinite(jacobian).all()
 
 
-def test_a_sink_is_one_logit_more() -> None:
+def test_a_sink_is_one_more_logit() -> None:
     for sink in (0.0, -1.5, 30.0):
         longer = jnp.concatenate([X, jnp.full((2, 3, 1), sink)], -1)
         bound = 8 * 2.0**-24  # 8 ulp of the largest, which may be the sink
@@ -173,7 +173,7 @@ def test_sparse_probabilities_add_up_to_one_with_exact_zeros_row_by_row(function
     np.testing.assert_allclose(forward, reverse, atol=1e-7)
 
 
-def test_sparsemax_of_what_papers_show() -> None:
+def test_sparse_probabilities_of_examples_from_the_papers() -> None:
     np.testing.assert_array_equal(sparsemax(jnp.asarray([0.0, 0.5])), [0.25, 0.75])
     np.testing.assert_array_equal(sparsemax(jnp.asarray([1.0, 2.0])), [0, 1])
     np.testing.assert_array_equal(entmax15(jnp.asarray([0.0, 2.0])), [0, 1])
@@ -218,7 +218,7 @@ def test_sums_of_wide_16_bit_rows() -> None:
 
 
 def test_confident_rows_are_within_the_bounds() -> None:
-    """8 ulp of 1, or of the result if that is more; what has no sum keeps its tail."""
+    """8 ulp of 1, or of the result if it is larger; binary cross entropy, which has no sum, keeps all digits."""
     tail, x, bound = 2.0611536e-09, jnp.asarray([20.0, 0.0]), 8 * 2.0**-24
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(0)), tail, atol=bound)
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(1)), 20, atol=16 * bound)
@@ -327,7 +327,7 @@ def test_maxout_gives_the_whole_slope_to_one_piece() -> None:
     assert jnp.isnan(maxout(jnp.asarray([jnp.nan, 1.0, 2.0, 3.0]))).tolist() == [True, False]
 
 
-def test_maxout_refuses_what_makes_no_sense() -> None:
+def test_maxout_refuses_wrong_pieces_and_axes() -> None:
     x = jnp.ones((2, 6))
     pieces: Any
     for pieces in (4, 0, -2, 1.5, "2"):
@@ -342,23 +342,23 @@ def test_maxout_refuses_what_makes_no_sense() -> None:
 
 
 @pytest.mark.parametrize("spread", [0.1, 3.0, 10.0])
-def test_classes_are_as_exact_as_probabilities(spread: float) -> None:
-    """Value, gradient and the gradient's derivative, in units of eps of 1 or of their largest terms."""
+def test_cross_entropy_of_classes_has_the_digits_of_float32(spread: float) -> None:
+    """Value, gradient and curvature, in eps of 1 or of their largest terms."""
     rng = np.random.default_rng(0)
     x, v = (rng.normal(0, scale, (50, 64)).astype("float32") for scale in (spread, 1))
     labels = np.where(np.arange(50) % 2, x.argmax(-1), rng.integers(64, size=50))
-    cost = jax.jit(lambda x: cross_entropy_from_logits(x, labels))
-    gradient = jax.jit(jax.grad(lambda x: jnp.sum(cost(x))))
-    bend = jax.jit(lambda x, v: jax.jvp(gradient, (x,), (v,))[1])
-    big = x.astype("float64")
+    loss = jax.jit(lambda x: cross_entropy_from_logits(x, labels))
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(loss(x))))
+    curvature = jax.jit(lambda x, v: jax.jvp(gradient, (x,), (v,))[1])
+    x64 = x.astype("float64")
     chosen = np.eye(64, dtype=bool)[labels]
-    p = np.exp(big - big.max(-1, keepdims=True))
+    p = np.exp(x64 - x64.max(-1, keepdims=True))
     p = p / p.sum(-1, keepdims=True)
     eps = np.finfo("float32").eps
-    found, slopes, bends = (np.asarray(a, "float64") for a in (cost(x), gradient(x), bend(x, v)))
-    costs = -np.log(p[chosen])
-    assert (np.abs(found - costs) / np.maximum(costs, 1)).max() < 4 * eps
-    assert np.abs(slopes - (p - chosen)).max() < 4 * eps
+    losses, gradients, curvatures = (np.asarray(a, "float64") for a in (loss(x), gradient(x), curvature(x, v)))
+    truth = -np.log(p[chosen])
+    assert (np.abs(losses - truth) / np.maximum(truth, 1)).max() < 4 * eps
+    assert np.abs(gradients - (p - chosen)).max() < 4 * eps
     mean = np.sum(p * v, -1, keepdims=True)
     terms = p * (np.abs(v) + np.sum(p * np.abs(v), -1, keepdims=True))
-    assert (np.abs(bends - p * (v - mean)) / terms.max(-1, keepdims=True)).max() < 8 * eps
+    assert (np.abs(curvatures - p * (v - mean)) / terms.max(-1, keepdims=True)).max() < 8 * eps

@@ -1,4 +1,4 @@
-"""Every activation under every transformation, in strict mode; forward and reverse mode agree."""
+"""Every activation under every transformation, with strict promotion; forward and reverse mode agree."""
 
 import functools
 import re
@@ -29,7 +29,7 @@ from jaxact import CATALOGUE, Facts, slope
 
 pytestmark = pytest.mark.optimised
 
-repeatable = pytest.mark.parametrize(  # one key draws other numbers for a row than for all rows at once
+repeatable = pytest.mark.parametrize(  # with a key, the numbers drawn for a row depend on the shape of x
     "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
 )
 
@@ -88,7 +88,7 @@ def test_forward_and_reverse_mode_give_the_same_slopes(facts: Facts) -> None:
 
     x = jnp.asarray([*np.linspace(-12, 12, 999), jnp.inf, -jnp.inf, *facts.kinks_at(**given), jnp.nan])
     first, second = slopes(x)
-    for order in (first, [got[:-1] for got in second]):  # of the slope that NaN has nobody asks for the slope
+    for order in (first, [got[:-1] for got in second]):  # the curvature at NaN is not specified
         for got in order[1:]:
             np.testing.assert_allclose(got, order[0], rtol=2e-6, atol=1e-36)  # XLA fuses each program in its own way
     np.testing.assert_allclose(jax.jit(declared)(x), first[0], rtol=2e-6, atol=1e-36)
@@ -96,7 +96,7 @@ def test_forward_and_reverse_mode_give_the_same_slopes(facts: Facts) -> None:
 
 @functools.cache
 def parameter_slopes(facts: Facts, name: str) -> Callable[[jax.Array, dict[str, jax.Array]], list[jax.Array]]:
-    """By the parameter, as declared and as felt, then by it and x in both orders; one program for all parameters."""
+    """By the parameter, as declared and by jax.grad; by it and x in both orders. One program for all parameters."""
 
     def slopes(x: jax.Array, given: dict[str, jax.Array]) -> list[jax.Array]:
         f = lambda x, p: facts.function(x, **given | {name: p})  # noqa: E731
@@ -116,18 +116,18 @@ def test_parameter_slopes(facts: Facts, given: dict[str, float]) -> None:
     """By a parameter, then by x: against the formula, in both orders of differentiation."""
     points = [-7.5, -1.25, -0.01, 0.0, 0.3, 2.0, 40.0]
     for name in facts.parameters:
-        truth, beside = (
+        truth, truth_nearby = (
             np.asarray([float(exact(facts, x * factor, given, name)[1].mid()) for x in points])
             for factor in (1, 1 + 2**-23)
         )
         got = parameter_slopes(facts, name)(jnp.asarray(points), jax.tree.map(jnp.float32, given))
-        for felt in got[:2]:  # 8 ulp, and 2 of the input
-            assert (np.abs(felt - truth) <= 2.0**-20 * np.abs(truth) + 2 * np.abs(beside - truth)).all()
+        for slopes in got[:2]:  # 8 ulp, and 2 of the input
+            assert (np.abs(slopes - truth) <= 2.0**-20 * np.abs(truth) + 2 * np.abs(truth_nearby - truth)).all()
         h = 2.0**-20
         near = [[float(exact(facts, x, given | {name: given[name] + d})[1].mid()) for x in points] for d in (h, -h)]
         by_both = (np.asarray(near[0]) - near[1]) / (2 * h)
-        for felt in got[2:]:  # it may change its sign between the points
-            np.testing.assert_allclose(felt, by_both, rtol=1e-5, atol=1e-9 + 1e-6 * np.abs(by_both).max())
+        for slopes in got[2:]:  # its sign may change from point to point
+            np.testing.assert_allclose(slopes, by_both, rtol=1e-5, atol=1e-9 + 1e-6 * np.abs(by_both).max())
 
 
 @functools.cache
@@ -144,7 +144,7 @@ def thirds(facts: Facts) -> Callable[[jax.Array, dict[str, jax.Array]], list[jax
 @pytest.mark.slow
 @pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
 def test_third_derivative(facts: Facts, given: dict[str, float]) -> None:
-    """Not bounded in ulp, but right: also at 0, where an abs in a formula would lose it."""
+    """It has no bound in ulp, but it is right, also at 0, where an abs in the formula would lose it."""
     x = np.asarray([-3.0, -0.5, 0.5, 3.0, *([0.0] if facts.domain[0] < 0 else [])], "float32")
     x = x[x > facts.domain[0]]
     truth = [float(exact(facts, point, given)[3].mid()) for point in x.tolist()]
@@ -198,7 +198,7 @@ def test_debug_nans_finds_none(facts: Facts) -> None:
 @repeatable
 def test_scan_and_partial_and_ensemble(facts: Facts) -> None:
     f = functools.partial(facts.function, **required(facts))
-    row_by_row = jax.jit(lambda x: jax.lax.scan(lambda nothing, row: (nothing, f(row)), None, x)[1])
+    row_by_row = jax.jit(lambda x: jax.lax.scan(lambda carry, row: (carry, f(row)), None, x)[1])
     nested = jax.vmap(jax.vmap(f))(inputs(facts)[None])[0]
     np.testing.assert_allclose(row_by_row(inputs(facts)), nested, rtol=2e-6, atol=1e-7)
     np.testing.assert_array_equal(nested, f(inputs(facts)))

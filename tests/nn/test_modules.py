@@ -1,4 +1,4 @@
-"""The modules that learn or draw: in all that JAX and Equinox do with a module, and in what they say of bad calls."""
+"""The modules under the transformations of JAX and Equinox, their formulas, and their errors."""
 
 import copy
 import functools
@@ -84,7 +84,7 @@ def arrays(model: Any) -> list[jax.Array]:
 
 
 def changed(model: Any, seed: int = 0) -> Any:
-    """Each parameter moved a little and in its own direction, as by training."""
+    """The model with a small random number added to each parameter, as after training."""
     leaves, tree = jax.tree.flatten(eqx.filter(model, eqx.is_array))
     keys = jax.random.split(jax.random.key(seed), max(len(leaves), 1))
     moved = [
@@ -120,7 +120,7 @@ def test_serialisation_copies_and_pickles(make: Callable[[], Any], x: jax.Array)
 
 
 @modules
-def test_the_type_of_x_is_kept_and_that_of_parameters_too(make: Callable[[], Any], x: jax.Array) -> None:
+def test_results_have_the_type_of_x_and_gradients_that_of_the_parameters(make: Callable[[], Any], x: jax.Array) -> None:
     model = make()
     if isinstance(model, eqx.nn.Sequential | eqx.nn.MLP):
         pytest.skip("eqx.nn.Linear wants its own type")
@@ -139,7 +139,7 @@ def test_the_type_of_x_is_kept_and_that_of_parameters_too(make: Callable[[], Any
 
 
 @pytest.mark.parametrize("make", [*ELEMENTWISE.values(), TemperatureSoftmax])
-def test_parameters_are_made_in_the_type_that_is_asked_for(make: Any) -> None:
+def test_parameters_have_the_requested_type(make: Any) -> None:
     for dtype in (jnp.bfloat16, jnp.float32):
         assert {leaf.dtype for leaf in arrays(make(3, dtype=dtype))} == {jnp.dtype(dtype)}
     assert not any(leaf.weak_type for leaf in arrays(make()) + arrays(make(3)))
@@ -199,7 +199,7 @@ def test_each_unit_has_its_own_parameters(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [*ELEMENTWISE.values(), TemperatureSoftmax])
-def test_counts_that_do_not_match_are_refused(kind: Any) -> None:
+def test_shapes_that_do_not_match_are_refused(kind: Any) -> None:
     name = getattr(kind, "func", kind).__name__
     number: Any
     for number in (0, -1, 2.5, "3", True, (3, 0), [3]):
@@ -226,13 +226,13 @@ def test_counts_that_do_not_match_are_refused(kind: Any) -> None:
         (lambda: XIELU(init_alpha_n=0.5, beta=0.5), "init_alpha_n - beta"),
     ],
 )
-def test_what_has_to_be_positive_starts_so(call: Any, name: str) -> None:
+def test_initial_values_that_are_not_positive_are_refused(call: Any, name: str) -> None:
     with pytest.raises(ValueError, match=f"was called with {name} = .*; expected a number greater than 0"):
         call()
 
 
 @pytest.mark.parametrize("value", [1e-6, 0.1, 0.8, 1.0, 50.0, 1e6])
-def test_positive_parameters_start_at_their_value_and_stay_positive(value: float) -> None:
+def test_positive_parameters_start_at_their_initial_value_and_stay_positive(value: float) -> None:
     model = Snake(init=value)
     np.testing.assert_allclose(model.alpha, value, rtol=1e-6)
     assert eqx.tree_at(lambda m: m.raw_alpha, model, jnp.float32(-50.0)).alpha > 0
@@ -254,7 +254,7 @@ def test_positive_parameters_start_at_their_value_and_stay_positive(value: float
         (TemperatureSoftmax(), jaxact.softmax),
     ],
 )
-def test_each_starts_as_the_function_its_docstring_says(model: Any, function: Any) -> None:
+def test_each_starts_as_the_function_of_its_docstring(model: Any, function: Any) -> None:
     x = jnp.linspace(-3, 3, 61)
     np.testing.assert_allclose(model(x), function(x), rtol=1e-5, atol=1e-6)
 
@@ -295,7 +295,7 @@ FORMULAS = {
 
 @pytest.mark.parametrize(("model", "formula"), FORMULAS.values(), ids=FORMULAS)
 def test_functions_that_only_a_module_has_follow_their_formula(model: Any, formula: Any) -> None:
-    """Values, and the slopes by x and each parameter by central differences, in float64; 16 bits are rounded once."""
+    """Values, and slopes by x against central differences in float64; 16-bit results are rounded once."""
     exact = {name: np.asarray(getattr(model, name), np.float64) for name in ("a", "b") if isinstance(model, PELU)}
     wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), model)
 
@@ -316,7 +316,7 @@ def test_functions_that_only_a_module_has_follow_their_formula(model: Any, formu
         np.testing.assert_array_equal(model(narrow), model(narrow.astype("float32")).astype(dtype))
 
 
-def test_pelu_learns_by_its_formula() -> None:
+def test_gradients_of_pelu_follow_its_formula() -> None:
     model = PELU(init_a=0.7, init_b=1.6)
     a, b = float(model.a), float(model.b)
     for x in (-30.0, -1.0, -1e-3, 0.5, 20.0):
@@ -331,7 +331,7 @@ def test_pelu_learns_by_its_formula() -> None:
 def test_nothing_overflows_far_out(kind: Any) -> None:
     model, far = kind(), jnp.asarray([1e4, 1e10, 1e30, -1e4, -1e10, -1e30])
     assert jnp.isfinite(jax.vmap(jax.grad(lambda x: model(x)))(far)).all()
-    if not isinstance(model, XIELU):  # its x^2 and the slope by alpha_p overflow in truth
+    if not isinstance(model, XIELU):  # its x^2 and its slope by alpha_p do overflow
         assert jnp.isfinite(model(far)).all()
         gradient = jax.vmap(lambda x: eqx.filter_grad(lambda m: m(x))(model))(far)
         assert all(jnp.isfinite(leaf).all() for leaf in arrays(gradient))
@@ -349,7 +349,7 @@ def test_rational_has_its_limit_far_out(degrees: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("init", [jaxact.relu, jaxact.tanh, jaxact.gelu, jaxact.identity, jnp.abs, jnp.sin, jnp.exp])
-def test_no_nearby_coefficients_fit_better_than_those_of_the_start(init: Any) -> None:
+def test_initial_coefficients_of_rational_are_a_minimum(init: Any) -> None:
     model = Rational(init=init)
     x = jnp.linspace(-3, 3, 501)
 
@@ -359,13 +359,13 @@ def test_no_nearby_coefficients_fit_better_than_those_of_the_start(init: Any) ->
     best = error(model)
     assert best < 1e-3
     for seed in range(30):
-        nudged = jax.tree.map(
-            lambda leaf, moved: leaf + 0.1 * (moved - leaf) * jnp.abs(leaf), model, changed(model, seed)
+        near = jax.tree.map(
+            lambda leaf, other: leaf + 0.1 * (other - leaf) * jnp.abs(leaf), model, changed(model, seed)
         )
-        assert best < error(nudged) + 1e-9
+        assert best < error(near) + 1e-9
 
 
-def test_rational_is_made_under_any_transformation() -> None:
+def test_rational_can_be_made_under_transformations() -> None:
     made = eqx.filter_vmap(lambda key: Rational(3))(jax.random.split(KEY, 2))
     assert made.numerator.shape == (2, 6, 3)
     assert eqx.filter_eval_shape(Rational, 3).denominator.shape == (4, 3)
@@ -382,7 +382,7 @@ def test_rational_is_made_under_any_transformation() -> None:
         ({"init": jnp.sum}, "init = .*; expected finite values on"),
     ],
 )
-def test_rational_refuses_what_makes_no_sense(given: Any, said: str) -> None:
+def test_rational_refuses_wrong_arguments(given: Any, said: str) -> None:
     with pytest.raises(ValueError, match=f"Rational was called with {said}"):
         Rational(**given)
 
@@ -416,7 +416,7 @@ def test_rrelu_draws_with_a_key_and_takes_the_mean_at_inference() -> None:
     assert jnp.unique(batch).size == 8
 
 
-def test_rrelu_refuses_what_makes_no_sense() -> None:
+def test_rrelu_refuses_wrong_arguments() -> None:
     with pytest.raises(ValueError, match=r"RReLU was called without a key; expected key=\.\.\., or inference set by"):
         RReLU()(X)
     with pytest.raises(
@@ -425,7 +425,7 @@ def test_rrelu_refuses_what_makes_no_sense() -> None:
         RReLU(0.5, 0.25)
 
 
-def test_maxout_is_the_largest_of_affine_functions() -> None:
+def test_maxout_is_the_maximum_of_affine_functions() -> None:
     model = Maxout(5, 3, 4, key=KEY)
     weight, bias = np.asarray(model.weight), np.asarray(model.bias)
     want = np.max([weight[k] @ X + bias[k] for k in range(4)], axis=0)
@@ -433,19 +433,22 @@ def test_maxout_is_the_largest_of_affine_functions() -> None:
     assert sum(leaf.size for leaf in jax.tree.leaves(model)) == 4 * (5 * 3 + 3)
 
 
-@pytest.mark.parametrize("leak", [0.0, 0.01])
-def test_maxout_becomes_relu_and_leaky_relu(leak: float) -> None:
-    """With weight[0] = leak * weight[1] and the biases likewise: values and gradients, on 10,000 points."""
+@pytest.mark.parametrize("negative_slope", [0.0, 0.01])
+def test_maxout_becomes_relu_and_leaky_relu(negative_slope: float) -> None:
+    """With weight[0] = negative_slope * weight[1], and so the biases: values and gradients, at 10,000 points."""
     layer: Any = eqx.nn.Linear(5, 8, key=KEY)
     model = eqx.tree_at(
         lambda m: (m.weight, m.bias),
         Maxout(5, 8, key=KEY),
-        (jnp.stack([leak * layer.weight, layer.weight]), jnp.stack([leak * layer.bias, layer.bias])),
+        (
+            jnp.stack([negative_slope * layer.weight, layer.weight]),
+            jnp.stack([negative_slope * layer.bias, layer.bias]),
+        ),
     )
     x = jax.random.normal(KEY, (10_000, 5))
 
     def reference(x: jax.Array) -> jax.Array:
-        return jaxact.leaky_relu(layer(x), leak)
+        return jaxact.leaky_relu(layer(x), negative_slope)
 
     np.testing.assert_allclose(jax.vmap(model)(x), jax.vmap(reference)(x), rtol=1e-4, atol=1e-6)
     slopes = [jax.vmap(jax.grad(lambda x, f=f: f(x).sum()))(x) for f in (model, reference)]
@@ -460,7 +463,7 @@ def test_maxout_fits_the_absolute_value_exactly() -> None:
     np.testing.assert_array_equal(jax.vmap(model)(x), jnp.abs(x))
 
 
-def test_conv_maxout_is_maxout_at_each_place() -> None:
+def test_conv_maxout_is_maxout_at_each_position() -> None:
     model = ConvMaxout(2, 3, 4, 1, 3, key=KEY)
     weight = jnp.moveaxis(model.conv.weight[:, :, 0, 0].reshape(4, 3, 3), 1, 0)
     assert model.conv.bias is not None
@@ -478,7 +481,7 @@ LAYERS: dict[str, tuple[Any, int]] = {
 
 
 @pytest.mark.parametrize(("kind", "sizes"), LAYERS.values(), ids=LAYERS)
-def test_layers_refuse_what_makes_no_sense(kind: Any, sizes: int) -> None:
+def test_layers_refuse_wrong_sizes(kind: Any, sizes: int) -> None:
     for wrong in (0, -1, 1.5, "2"):
         for at in range(sizes):
             given: list[Any] = [4] * sizes
@@ -492,7 +495,7 @@ def test_layers_refuse_what_makes_no_sense(kind: Any, sizes: int) -> None:
             kind(5, 3, key=KEY)(jnp.ones(shape))
 
 
-def test_conv_maxout_refuses_what_makes_no_sense() -> None:
+def test_conv_maxout_refuses_wrong_sizes() -> None:
     sizes: Any
     for sizes in ((0, 3, 4, 3, 2), (2, 0, 4, 3, 2), (2, 3, 0, 3, 2), (2, 3, 4, 3, 0)):
         with pytest.raises(ValueError, match=r"ConvMaxout was called with .* = 0; expected an int >= 1"):
@@ -511,8 +514,8 @@ def test_conv_maxout_refuses_what_makes_no_sense() -> None:
 def test_gated_blocks_follow_the_paper(kind: Any, gate: Any) -> None:
     model = kind(5, 9, 2, use_bias=True, key=KEY)
     layers = {name: (np.asarray(layer.weight), np.asarray(layer.bias)) for name, layer in vars(model).items()}
-    gated, passed = ((weight @ X + bias) for weight, bias in (layers["gate"], layers["up"]))
-    want = layers["down"][0] @ (gate(gated) * passed) + layers["down"][1]
+    gated, up = ((weight @ X + bias) for weight, bias in (layers["gate"], layers["up"]))
+    want = layers["down"][0] @ (gate(gated) * up) + layers["down"][1]
     np.testing.assert_allclose(model(X), want, rtol=1e-5, atol=1e-6)
 
 
@@ -553,11 +556,11 @@ def test_weight_decay_stays_off_activations() -> None:
         after = eqx.apply_updates(model, updates)
         for before, now in zip(model.layers, after.layers, strict=True):
             learns = isinstance(before, Parametric | eqx.nn.PReLU)
-            for was, value in zip(arrays(before), arrays(now), strict=True):
-                np.testing.assert_allclose(value, was if learns else 0.5 * was, rtol=1e-6)
+            for old, new in zip(arrays(before), arrays(now), strict=True):
+                np.testing.assert_allclose(new, old if learns else 0.5 * old, rtol=1e-6)
 
 
-def test_an_activation_goes_where_a_bare_function_does_not() -> None:
+def test_an_activation_can_be_transformed_where_a_bare_function_cannot() -> None:
     model = eqx.nn.MLP(
         5, 1, 4, 2, activation=Activation(jaxact.elu, alpha=0.5), final_activation=Activation(jnp.tanh), key=KEY
     )
@@ -577,7 +580,7 @@ def test_an_activation_goes_where_a_bare_function_does_not() -> None:
     assert trained.activation == model.activation
 
 
-def test_an_activation_is_a_value() -> None:
+def test_activations_are_equal_and_hash_alike_for_equal_functions_and_parameters() -> None:
     one, same = Activation(jaxact.leaky_relu, negative_slope=0.1), Activation(jaxact.leaky_relu, negative_slope=0.1)
     assert one == same
     assert hash(one) == hash(same)
@@ -610,7 +613,7 @@ def test_an_activation_is_a_value() -> None:
         (lambda: Activation("relu"), "fn = 'relu'; expected a function without arrays"),  # type: ignore[arg-type]
     ],
 )
-def test_an_activation_refuses_what_makes_no_sense(call: Any, said: str) -> None:
+def test_an_activation_refuses_wrong_arguments(call: Any, said: str) -> None:
     with pytest.raises(TypeError, match=f"Activation was called with {said}"):
         call()
 

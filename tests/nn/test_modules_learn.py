@@ -1,4 +1,4 @@
-"""Each module that learns, on a task that only its learnt parameters solve."""
+"""Each module that learns, on a task that it solves only by learning its parameters."""
 
 from typing import Any
 
@@ -36,13 +36,13 @@ X = jnp.linspace(-3, 3, 64)[:, None]
 
 
 def error(model: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Root mean square."""
+    """The root of the mean squared error."""
     return jnp.sqrt(jnp.mean((jax.vmap(model)(x) - y) ** 2))
 
 
 @eqx.filter_jit
 def trained(model: Any, x: jax.Array, y: jax.Array, rate: float = 0.1, steps: int = 2000) -> Any:
-    """After so many steps of Adam on the mean square error, at a rate that falls to nothing."""
+    """The model after Adam has minimised the mean squared error, with a learning rate that decays to 0."""
     params, rest = eqx.partition(model, eqx.is_array)
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
@@ -50,11 +50,11 @@ def trained(model: Any, x: jax.Array, y: jax.Array, rate: float = 0.1, steps: in
         return jnp.mean((jax.vmap(eqx.combine(params, rest))(x) - y) ** 2)
 
     def step(state: Any, _: None) -> tuple[Any, None]:
-        params, memory = state
-        slopes = jax.grad(loss)(params)
+        params, optimiser_state = state
+        gradient = jax.grad(loss)(params)
         with jax.numpy_dtype_promotion("standard"):  # which optax needs
-            updates, memory = optimiser.update(slopes, memory)
-        return (optax.apply_updates(params, updates), memory), None
+            updates, optimiser_state = optimiser.update(gradient, optimiser_state)
+        return (optax.apply_updates(params, updates), optimiser_state), None
 
     (params, _), _ = jax.lax.scan(step, (params, optimiser.init(params)), length=steps)
     return eqx.combine(params, rest)
@@ -67,9 +67,9 @@ def with_values(model: Any, **values: Any) -> Any:
 
 
 GENERATING: dict[str, tuple[Any, Any, dict[str, float]]] = {
-    # where it starts, what made the data, and what it has to find
-    "PReLU": (PReLU(), PReLU(init=-0.7), {"alpha": -0.7}),  # no max(x, alpha * x) would find a slope above 1 or below 0
-    "PReLU above 1": (PReLU(), PReLU(init=1.5), {"alpha": 1.5}),
+    # the model at the start, the model that made the data, and the parameters to find
+    "PReLU": (PReLU(), PReLU(init=-0.7), {"alpha": -0.7}),
+    "PReLU above 1": (PReLU(), PReLU(init=1.5), {"alpha": 1.5}),  # max(x, alpha * x) would not find it
     "Swish": (Swish(), Swish(init=-2.5), {"beta": -2.5}),
     "Softplus": (Softplus(), Softplus(init=4), {"beta": 4}),
     "PELU": (PELU(), PELU(init_a=0.5, init_b=2), {"a": 0.5, "b": 2}),
@@ -104,7 +104,7 @@ def test_each_channel_finds_its_own_slope() -> None:
 
 
 def test_a_temperature_calibrates() -> None:
-    """Logits three times too large, and the probabilities that they should have given."""
+    """Logits that are three times too large, and the right probabilities."""
     logits = jax.random.normal(KEY, (64, 5))
     model = trained(TemperatureSoftmax(), 3 * logits, jax.nn.softmax(logits), steps=500)
     assert model.temperature == pytest.approx(3, abs=1e-2)
@@ -117,14 +117,14 @@ def test_rational_fits_a_function_it_did_not_start_as(function: Any) -> None:
     assert error(trained(Rational(), X, y, rate=0.02), X, y) < 0.03
 
 
-def test_apl_fits_a_function_that_bends_both_ways() -> None:
+def test_apl_fits_a_function_that_is_neither_convex_nor_concave() -> None:
     y = jaxact.relu(X) + 0.8 * jaxact.relu(-X) - 1.6 * jaxact.relu(-1 - X)
     assert error(jaxact.relu, X, y) > 0.1
     assert error(trained(APL(key=KEY), X, y), X, y) < 0.03
 
 
 class Wave(eqx.Module):
-    """A linear layer on top of an activation and of what went into it."""
+    """A linear layer of an activation and of its input."""
 
     activation: Any
     linear: eqx.nn.Linear
@@ -139,12 +139,12 @@ def test_snake_extrapolates_a_sine() -> None:
     def wave(x: jax.Array) -> jax.Array:
         return jnp.sin(2.4 * x + jnp.pi / 2)
 
-    def left_over(activation: Any) -> jax.Array:
+    def error_beyond(activation: Any) -> jax.Array:
         model = trained(Wave(activation, eqx.nn.Linear(2, 1, key=KEY)), x, wave(x))
         return error(model, beyond, wave(beyond))
 
-    assert left_over(Snake()) < 0.02
-    assert left_over(jaxact.snake) > 0.5  # the same without a learnt alpha
+    assert error_beyond(Snake()) < 0.02
+    assert error_beyond(jaxact.snake) > 0.5  # the same without a learnt alpha
 
 
 def test_maxout_learns_the_absolute_value() -> None:
@@ -159,7 +159,7 @@ def test_maxout_learns_a_convex_function() -> None:
     assert error(trained(model, X, y), X, y) < 0.03
 
 
-def test_conv_maxout_learns_the_size_of_an_edge() -> None:
+def test_conv_maxout_learns_the_height_of_an_edge() -> None:
     x = jax.random.normal(KEY, (32, 1, 9))
     y = jnp.abs(x[..., 1:] - x[..., :-1])
     assert error(trained(ConvMaxout(1, 1, 1, 2, key=KEY), x, y), x, y) < 1e-2

@@ -110,14 +110,14 @@ def schemes(facts: Facts, function: Elementwise, width: int) -> dict[str, tuple[
             continue
     if points := list(_edges_of_chaos(function)):
         point = next((point for point in points if point.stability <= 1 + 1e-6), points[0])
-        by_name["edge of chaos"] = point.sigma_w, point.sigma_b, point.length
+        by_name["edge of chaos"] = point.sigma_w, point.sigma_b, point.variance
     by_name["Equinox"] = 1 / sqrt(3), 1 / sqrt(3 * width), 1.0
     if facts.name in TORCH:
         by_name["PyTorch"] = TORCH[facts.name], 0.0, 1.0
     return by_name
 
 
-def _edges_of_chaos(function: Elementwise) -> Iterator[init.Critical]:
+def _edges_of_chaos(function: Elementwise) -> Iterator[init.CriticalPoint]:
     """The edge of chaos at each of LENGTHS that has one."""
     for length in LENGTHS:
         try:
