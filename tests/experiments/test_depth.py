@@ -48,11 +48,13 @@ def test_the_edge_of_chaos_is_taken_at_the_least_stable_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "shown"),
+    ("functions", "shown"),
     [(["step"], ["step"]), (["step", *SHOWN[:6]], [*SHOWN[:6]]), (["step", "sine"], ["step", "sine"])],
 )
-def test_the_figure_has_signal_and_gradient_of_well_known_or_else_of_all(asked: list[str], shown: list[str]) -> None:
-    rows = [Propagation(name, "forward", 1.0, 0.0, 1.0, [1, 2], [1, 3]) for name in asked]
+def test_the_figure_has_signal_and_gradient_of_well_known_or_else_of_all(
+    functions: list[str], shown: list[str]
+) -> None:
+    rows = [Propagation(name, "forward", 1.0, 0.0, 1.0, [1, 2], [1, 3]) for name in functions]
     panels = [axes for axes in figure(rows).axes if axes.axison]
     assert [title for axes in panels if (title := axes.get_title(loc="left"))] == shown
     drawn = [np.asarray(line.get_ydata()).tolist() for axes in panels for line in axes.get_lines()]

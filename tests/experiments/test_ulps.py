@@ -304,8 +304,10 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
     assert stored["provenance"]["device"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", stored["provenance"]["date"])
     table = (out / "accuracy.md").read_text("utf-8")
-    told = {(line.library, line.function, line.dtype, line.order): (line.inputs, line.worst) for line in lines(table)}
-    assert told == {key: (row["inputs"], float(f"{row['worst']:.3g}")) for key, row in rows.items()}
+    reported = {
+        (line.library, line.function, line.dtype, line.order): (line.inputs, line.worst) for line in lines(table)
+    }
+    assert reported == {key: (row["inputs"], float(f"{row['worst']:.3g}")) for key, row in rows.items()}
     assert "| negative_slope 0 |" in table
     assert stored["provenance"]["command"] in table
     assert (out / "accuracy.svg").read_text("utf-8").startswith("<svg")
