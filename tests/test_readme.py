@@ -16,6 +16,8 @@ from experiments.core.questions import QUESTIONS
 from experiments.instruments.readmes.tables import MARK, READMES, TABLES, renew
 from jaxact import CATALOGUE
 
+pytestmark = pytest.mark.optimised
+
 TEXTS = {path: path.read_text("utf-8") for path in READMES}
 FIRST = TEXTS[READMES[0]]
 readmes = pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
