@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from experiments.core.provenance import MEASURED
-from experiments.instruments.readmes.measured import WELL_KNOWN, errors, in_short, lines, worst_errors
+from experiments.instruments.readmes.measured import WELL_KNOWN, errors, in_short, largest_errors, worst_errors
 from jaxact import CATALOGUE
 
 TABLE = """# Title
@@ -25,7 +25,7 @@ def test_one_in_512_of_all_float32_numbers_was_measured() -> None:
     """By an odd stride, which meets all fractions; the READMEs have no number of a smaller sample."""
     inputs: dict[tuple[str, int], int] = {}
     for path in MEASURED.glob("*.md"):
-        for line in lines(path.read_text("utf-8")):
+        for line in largest_errors(path.read_text("utf-8")):
             if (line.library, line.dtype) == ("jaxact", "float32"):
                 key = line.function, line.order
                 inputs[key] = max(line.inputs, inputs.get(key, 0))
@@ -36,7 +36,7 @@ def test_one_in_512_of_all_float32_numbers_was_measured() -> None:
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
-    assert list(lines(TABLE)) == [
+    assert list(largest_errors(TABLE)) == [
         ("jaxact", "relu", "float32", 1, 7, 0.0),
         ("jaxact", "relu", "float32", 2, 7, 0.25),
         ("jax.nn", "mish", "float16", 1, 8, 9.5),

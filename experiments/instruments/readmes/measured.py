@@ -19,8 +19,8 @@ Worst = dict[tuple[str, str, str, int], float]
 """The largest error by library, function, type and order; infinite where a result was bad."""
 
 
-class Line(NamedTuple):
-    """A line of a table."""
+class LargestError(NamedTuple):
+    """The largest error of one order of one function in one type, and on how many inputs."""
 
     library: str
     function: str
@@ -30,25 +30,26 @@ class Line(NamedTuple):
     worst: float
 
 
-def lines(table: str) -> Iterator[Line]:
-    """Of the Markdown that the accuracy command writes, which has a column for each type: "float32 f / f'"."""
+def largest_errors(table: str) -> Iterator[LargestError]:
+    """The errors in the Markdown that `accuracy` writes, which has a column for each type: "float32 f / f'"."""
     for cell in markdown.records(table):
         columns = [name.split(" ", 1) for name in cell if name.startswith(DTYPES) and cell[name]]
-        columns = [(dtype, told.split(" / ")) for dtype, told in columns if told.split(" / ")[0] in ORDERS]
+        columns = [(dtype, labels.split(" / ")) for dtype, labels in columns if labels.split(" / ")[0] in ORDERS]
         counts = cell["inputs"].split(" / ") if columns else []
         for (dtype, orders), inputs in zip(columns, counts, strict=True):
             errors = cell[f"{dtype} {' / '.join(orders)}"].partition(" (raw")[0].split(" / ")
             for order, error in zip(orders, errors, strict=True):
                 if error != "-":
                     worst = float("inf") if error == "bad" else float(error)
-                    yield Line(cell["library"], cell["function"], dtype, ORDERS.index(order), int(inputs), worst)
+                    measured = cell["library"], cell["function"], dtype, ORDERS.index(order), int(inputs)
+                    yield LargestError(*measured, worst)
 
 
 def worst_errors(folder: Path = MEASURED) -> Worst:
     """The worst of all accuracy reports in a folder."""
     worst: Worst = {}
     for path in sorted(folder.glob("*.md")):
-        for library, function, dtype, order, _, error in lines(path.read_text("utf-8")):
+        for library, function, dtype, order, _, error in largest_errors(path.read_text("utf-8")):
             key = library, function, dtype, order
             worst[key] = max(error, worst.get(key, 0.0))
     return worst
@@ -67,7 +68,7 @@ def errors(worst: Worst) -> str:
 
 
 def in_short(worst: Worst, report: str) -> str:
-    """What the well-known functions err and cost, beside jax.nn's, from all accuracy reports and that of `speed`."""
+    """Errors and costs of well-known functions beside jax.nn's, from all accuracy reports and that of `speed`."""
     records = list(markdown.records(report))
     kept = {record["function"]: record["bytes kept"].removesuffix(" *") for record in records if "bytes kept" in record}
     times = {record["function"]: record for record in records if "forward and backward, float32" in record}
@@ -99,30 +100,30 @@ def costs(report: str) -> str:
 
     rows = [cells(record) for record in records if " / " in record.get("bytes kept", "")]
     head = ["function", "bytes kept", "arrays per layer", *(f"time / jax.nn's, {dtype}" for dtype in TYPES)]
-    told = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
+    regimes = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
     calls = [line for line in report.splitlines() if line.startswith("- ") and not line.startswith("- Missed")]
-    return "\n".join([*told, "", *calls, "", *markdown.folded("Function by function", markdown.table(head, rows))])
+    return "\n".join([*regimes, "", *calls, "", *markdown.folded("Function by function", markdown.table(head, rows))])
 
 
 def gains(report: str) -> str:
     """Every gain, and which of them keep a signal over many layers, from what `depth` wrote."""
-    found: dict[str, dict[str, str]] = {}
+    by_scheme: dict[str, dict[str, str]] = {}
     schemes: list[str] = []
     for cells in map(markdown.cells, report.splitlines()):
         if len(cells) == 8 and cells[2][0].isdigit():
-            function, scheme, sigma_w, sigma_b, length, _, _, kept = cells
+            function, scheme, sigma_w, sigma_b, variance, _, _, survives = cells
             if scheme == "Equinox":  # 1 / sqrt(3) for every function
                 continue
             schemes += [scheme] if scheme not in schemes else []
-            number = f"{sigma_w}, {sigma_b} at {length}" if scheme == "edge of chaos" else sigma_w
-            found.setdefault(function, {})[scheme] = f"**{number}**" if kept == "yes" else number
-    told = [line for line in report.splitlines() if line.startswith("- ")]
-    rows = [[f"`{name}`", *(row.get(scheme, "") for scheme in schemes)] for name, row in found.items()]
-    return "\n".join([*told, "", *markdown.folded("All gains", markdown.table(["function", *schemes], rows))])
+            number = f"{sigma_w}, {sigma_b} at {variance}" if scheme == "edge of chaos" else sigma_w
+            by_scheme.setdefault(function, {})[scheme] = f"**{number}**" if survives == "yes" else number
+    sentences = [line for line in report.splitlines() if line.startswith("- ")]
+    rows = [[f"`{name}`", *(row.get(scheme, "") for scheme in schemes)] for name, row in by_scheme.items()]
+    return "\n".join([*sentences, "", *markdown.folded("All gains", markdown.table(["function", *schemes], rows))])
 
 
 def verdicts(report: str) -> str:
-    """Claim by claim how it fared, and the commands that ask again, from the study's report.md."""
+    """The verdicts on each claim, and the commands that repeat the runs, from the study's report.md."""
     lead, short, every, commands = report.split("\n\n")
     number, link = len(every.splitlines()) - 2, "[study.md](measured/study.md)"
     where = f"All {number} verdicts, with nets, data and what was measured: {link}."
@@ -131,8 +132,8 @@ def verdicts(report: str) -> str:
 
 
 def _cell(worst: Worst, library: str, name: str, dtype: str, orders: int = 3) -> str:
-    found = [worst.get((library, name, dtype, order)) for order in range(orders)]
-    return " / ".join(map(_short, found)) if any(error is not None for error in found) else ""
+    errors = [worst.get((library, name, dtype, order)) for order in range(orders)]
+    return " / ".join(map(_short, errors)) if any(error is not None for error in errors) else ""
 
 
 def _short(error: float | None) -> str:

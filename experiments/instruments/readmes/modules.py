@@ -1,4 +1,4 @@
-"""What the modules cost and how they start, read off modules that were made: a table of the README."""
+"""The parameters and initial values of all modules, read off instances: a table of the README."""
 
 import re
 from collections.abc import Iterator
