@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
+from ._arguments import Parameters, as_operand, cast, sort_arguments, widen
 from ._context import JVPContext, Rule, nonzero_tangents, recomputed_tangent, tangent_by_autodiff
 from ._residuals import Residual, tangent_from_residual
 
@@ -181,7 +181,8 @@ def _wrap(
         return call(operands)
 
     def traced(operands: dict[str, Any], constants: tuple[tuple[str, Any], ...], names: tuple[str, ...]) -> Array:
-        x, weak = promote(name, parameters.x, operands[parameters.x])
+        x = as_operand(name, parameters.x, operands[parameters.x], parameters)
+        weak = jax.typeof(operands[parameters.x]).weak_type
         wide = {n: x if n == parameters.x else as_operand(name, n, v, parameters, x.dtype) for n, v in operands.items()}
         y = core(wide, dict(constants), names)
         # Weakly typed like its argument, the result of a Python number takes the type of the next operand.

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import as_arrays
+from ._arguments import Approximate, Factor, as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
 from ._numerics import LARGE, exp_left, largest, sech
@@ -141,14 +141,14 @@ def gelu_tanh(x: ArrayLike) -> Array:
 
 
 @derivative(x=lambda x, approximate: _gelu_tanh_curvature(x) if approximate else gelu_exact_curvature(x))
-def gelu_slope(x: ArrayLike, approximate: bool = True) -> Array:
+def gelu_slope(x: ArrayLike, approximate: Approximate = True) -> Array:
     """The slope of gelu_tanh or gelu_exact."""
     return gelu_tanh_slope(x) if approximate else gelu_exact_slope(x)
 
 
 @activation(bounds=(-0.17004075057081885, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1606.08415")
 @derivative(x=gelu_slope)
-def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+def gelu(x: ArrayLike, approximate: Approximate = True) -> Array:
     """gelu(x) = x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
     Gaussian error linear unit, with the default of jax.nn: gelu_tanh, or gelu_exact if `approximate` is False, which is

@@ -1,15 +1,16 @@
 """One rule for types: floats keep their type, integers and bools become the default float, parameters never widen x."""
 
+import inspect
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import axiswise, call, elementwise, first, functions, in_float64, patterns, required, together, ulp
+from helpers import axiswise, call, common, elementwise, first, functions, in_float64, patterns, required, together, ulp
 
 import jaxact
-from jaxact import Facts
+from jaxact import CATALOGUE, Facts
 
 pytestmark = pytest.mark.optimised
 
@@ -106,5 +107,66 @@ def test_shapes_are_kept(facts: Facts) -> None:
 
 def test_numpy_integers_do_not_wrap() -> None:
     """JAX converts int64 to int32, where 2**40 is 0."""
-    np.testing.assert_array_equal(jaxact.relu(np.array([2**40])), [2.0**40])
+    np.testing.assert_array_equal(jaxact.silu(np.array([2**40])), [2.0**40])
     np.testing.assert_array_equal(jaxact.softmax(np.array([2**32, 0])), [1, 0])
+
+
+HUGE: list[Any] = [2**40, np.int64(2**40), np.array(2**40), np.array(2**40, "uint64"), np.array(2**40, ">i8")]
+
+
+@common(CATALOGUE.values())
+def test_huge_integers_are_the_floats_that_they_are(facts: Facts) -> None:
+    """In each array argument: JAX cuts 64 bits to 32, where 2**40 is 0, and fails for Python's 2**40."""
+    given = {first(facts): jnp.linspace(0.1, 3, 4)} | required(facts)
+    for name in facts.rules.parameters.arrays:
+        if name in facts.rules.parameters.keep_integers:
+            continue
+        number = np.float32(2.0**40) * np.ones(() if facts.elementwise or name != first(facts) else 4, "float32")
+        want = facts.function(**given | {name: number})
+        for huge in HUGE:
+            got = facts.function(**given | {name: huge if number.ndim == 0 else np.repeat(huge, 4)})
+            np.testing.assert_array_equal(got, want)
+        with pytest.raises(ValueError, match=f"{facts.name} was called with {name} = an int of 1329 bits; expected"):
+            facts.function(**given | {name: 10**400})
+
+
+def test_huge_factors_gates_and_labels() -> None:
+    ones = jnp.ones(2)
+    for huge in ([2**40, 2**40], np.full(2, 2**40), np.full(2, 2**40, "uint64")):
+        np.testing.assert_array_equal(jaxact.logsumexp(ones, b=huge), jaxact.logsumexp(ones, b=2.0**40 * ones))
+        np.testing.assert_array_equal(jaxact.bilinear(ones, gate=huge), 2.0**40 * ones)
+    for label in (2**32, -(2**32), 10**30, np.int64(2**32), np.uint64(2**63), np.array(2**32)):
+        assert jnp.isnan(jaxact.cross_entropy_from_logits(jnp.ones(3), label))
+    with jax.enable_x64(True):
+        assert jnp.isnan(jaxact.cross_entropy_from_logits(jnp.ones(3), np.int64(2**32)))
+
+
+@common(CATALOGUE.values())
+def test_numpy_integers_are_integers(facts: Facts) -> None:
+    x = jnp.linspace(0.1, 3, 16).reshape(4, 4)
+    for name in {"axis", "pieces"} & {*facts.rules.parameters.static}:
+        value = 2 if name == "pieces" else 0
+        want = facts.function(**_with(facts, x, name, value))
+        for integer in (np.int64(value), np.int8(value), np.uint32(value)):
+            np.testing.assert_array_equal(facts.function(**_with(facts, x, name, integer)), want)
+    if "tuple" in str(inspect.signature(facts.function).parameters.get("axis")):
+        got, want = (facts.function(**_with(facts, x, "axis", axes)) for axes in ((np.int64(0), np.int32(1)), (0, 1)))
+        np.testing.assert_array_equal(got, want)
+
+
+def _with(facts: Facts, x: jax.Array, name: str, value: Any) -> dict[str, Any]:
+    labels = {"labels": jnp.full((4, 4), 0.25)} if facts.name == "cross_entropy_from_logits" else {}
+    return {first(facts): x} | required(facts) | labels | {name: value}
+
+
+@common(CATALOGUE.values())
+def test_lists_are_taken_where_none_is(facts: Facts) -> None:
+    """For a mask, a gate and factors; as x a list is refused, as in jax.nn."""
+    x = jnp.linspace(0.1, 3, 4)
+    values = {"where": [True, False, True, True], "gate": [1, 2, 3, 4], "b": [1.0, 0.5, 2.0, 0.0]}
+    for name in {*values} & {*facts.rules.parameters.optional}:
+        given = {first(facts): x} | required(facts)
+        got, want = (facts.function(**given | {name: v}) for v in (values[name], jnp.asarray(values[name])))
+        np.testing.assert_array_equal(got, want)
+        traced = jax.jit(lambda v: facts.function(**given | {name: [v, *values[name][1:]]}))(values[name][0])  # noqa: B023
+        np.testing.assert_allclose(traced, want, rtol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import call, first, functions, required
 
-from jaxact import Facts, elu, relu
+from jaxact import CATALOGUE, Facts, elu, gelu, relu, slope
 
 
 @functions
@@ -67,3 +67,39 @@ def test_parameters_that_have_to_be_positive(facts: Facts) -> None:
             sentence = rf"{facts.name} was called with {name} = {number!r}; expected a number greater than 0"
             with pytest.raises(ValueError, match=sentence):
                 facts.function(**{first(facts): jnp.ones(4)} | required(facts) | {name: number})
+
+
+def _flags(facts: Facts) -> list[str]:
+    return list(facts.rules.parameters.flags)
+
+
+def test_the_flags_are_those_of_the_signatures() -> None:
+    flags = {facts.name: _flags(facts) for facts in CATALOGUE.values() if _flags(facts)}
+    assert flags == {
+        "gelu": ["approximate"],
+        "gumbel_softmax": ["hard"],
+        "logmeanexp": ["keepdims"],
+        "logsumexp": ["keepdims", "return_sign"],
+    }
+
+
+@functions
+def test_flags_are_bools(facts: Facts) -> None:
+    """The string "no" is true in Python."""
+    for name in _flags(facts):
+        given = {first(facts): jnp.ones(4)} | required(facts)
+        np.testing.assert_array_equal(
+            facts.function(**given | {name: np.bool_(False)}), facts.function(**given | {name: False})
+        )
+        for wrong in ("no", "yes", 1, 0, None, np.int32(1), np.array([True, False])):
+            with pytest.raises(TypeError, match=rf"{facts.name} was called with {name} = .*; expected True or False"):
+                facts.function(**given | {name: wrong})
+
+
+def test_gelu_takes_pytorch_s_names_of_its_flag() -> None:
+    x = jnp.linspace(-3, 3, 7)
+    for ours, theirs in ((False, "none"), (True, "tanh")):
+        np.testing.assert_array_equal(jax.jit(lambda x: gelu(x, theirs))(x), gelu(x, ours))  # noqa: B023
+        np.testing.assert_array_equal(slope(gelu)(x, approximate=theirs), slope(gelu)(x, ours))
+    with pytest.raises(TypeError, match="gelu was called with approximate = 'erf'; expected True or False"):
+        gelu(x, "erf")  # pyright: ignore[reportArgumentType]
