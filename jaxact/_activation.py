@@ -9,7 +9,7 @@ its name. The annotation of a parameter decides how it is treated (`_arguments.p
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from typing import cast as cast_type
 
@@ -127,7 +127,7 @@ def _slope_function(body: Callable[..., Any], wrt: str, slope: Callable[..., Any
     """A slope without a declared derivative, with the signature of the function it belongs to."""
     name = f"{body.__name__}_slope" + (f"_by_{wrt}" if wrt != "x" else "")
     rounded = _rounded(slope, Parameters.of(body).x)
-    function = _wrap(slope, lambda c: tangent_by_autodiff(rounded, c), body, {}, name)
+    function = _wrap(slope, lambda c: tangent_by_autodiff(rounded, c), body, {}, name, keep_integers=False)
     function.__doc__ = f"The derivative of {body.__name__} by {wrt}."
     return function
 
@@ -154,9 +154,11 @@ def _wrap(
     name: str = "",
     widened: bool = True,
     as_residual: Callable[[Array], Array] = lambda y: y,
+    keep_integers: bool = True,
 ) -> Any:
     """A plain function around jit(custom_jvp(body)), with the name, signature and docstring of the template."""
     signature, parameters, name = inspect.signature(template), Parameters.of(template), name or template.__name__
+    parameters = parameters if keep_integers else replace(parameters, keep_integers=())
     rounded = _rounded(body, parameters.x, widened)
 
     def core(operands: dict[str, Any], constants: dict[str, Any], differentiable: tuple[str, ...]) -> Array:

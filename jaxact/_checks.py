@@ -62,7 +62,7 @@ def as_optional_array(function: str, name: str, value: Any) -> Any:
     """An argument that may be None, such as a mask, a key or a gate, and that may be a list."""
     if isinstance(value, list | tuple):
         value = jnp.asarray(value) if any(isinstance(v, jax.Array) for v in jax.tree.leaves(value)) else np.array(value)
-    if value is None or isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if value is None or (isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)):
         return value
     value = as_array(function, name, value)
     return value if _fits_default_integers(value) else as_floats(function, name, value)
@@ -120,7 +120,7 @@ def check_key(function: str, name: str, key: Any) -> None:
     """Refuse anything but a single PRNG key, of the new kind or as raw integers."""
     dtype = getattr(key, "dtype", None)
     new = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if not (new and key.ndim == 0 or dtype == np.uint32 and key.ndim == 1):
+    if not ((new and key.ndim == 0) or (dtype == np.uint32 and key.ndim == 1)):
         what = f"an array of type {dtype} and shape {key.shape}" if hasattr(key, "shape") else _shown(key)
         raise TypeError(f"{function} was called with {name} = {what}; expected a key from jax.random.key.")
 

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Approximate, Factor, as_arrays
+from ._arguments import Approximate, as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
 from ._numerics import LARGE, exp_left, largest, sech

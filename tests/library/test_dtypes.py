@@ -1,6 +1,9 @@
-"""One rule for types: floats keep their type, integers and bools become the default float, parameters never widen x."""
+"""One rule for types: floats keep their type, integers and bools become the default float except where the result is an
+integer, parameters never widen x; six functions take complex numbers.
+"""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -32,7 +35,12 @@ def test_floats_keep_their_type_in_value_and_both_derivatives(facts: Facts, dtyp
         assert {made.dtype for made in jax.eval_shape(derivatives, x)} == {x.dtype}
 
 
-@functions
+KEEP_INTEGERS = [jaxact.identity, jaxact.relu, jaxact.relu6, jaxact.hard_tanh]
+
+
+@pytest.mark.parametrize(
+    "facts", [f for f in CATALOGUE.values() if f.function not in KEEP_INTEGERS], ids=lambda f: f.name
+)
 def test_integers_and_bools_become_the_default_float(facts: Facts) -> None:
     """Before any computation: int8 has no 128, and jax.nn.log_sigmoid(uint8 1) is -255."""
     numbers = np.asarray([-128, 127, 0, 1], "int8")
@@ -42,6 +50,44 @@ def test_integers_and_bools_become_the_default_float(facts: Facts) -> None:
         np.testing.assert_array_equal(y, call(facts)(numbers.astype("float32")))
     for dtype in ("bool", "uint8", "int32"):
         assert jax.eval_shape(call(facts), jnp.zeros(4, dtype)).dtype == "float32"
+
+
+@pytest.mark.parametrize("function", KEEP_INTEGERS, ids=lambda f: f.__name__)
+def test_integers_stay_integers_where_the_result_is_one(function: Callable[..., jax.Array]) -> None:
+    """For nets of int8. In jax.nn, relu6 makes floats of them, and hard_tanh(uint8 0) is 255."""
+    numbers = [-128, -2, -1, 0, 1, 6, 7, 127]
+    for dtype in ("int8", "uint8", "int16", "int32", "uint32", "int64"):
+        given = np.asarray([n for n in numbers if n >= 0 or dtype[0] == "i"], dtype)
+        want = np.asarray(function(given.astype("float32")))
+        for x in (given, jnp.asarray(given)):
+            for y in (function(x), jax.jit(function)(x)):
+                assert y.dtype == jnp.asarray(given).dtype
+                np.testing.assert_array_equal(y, want)
+    if function is not jaxact.relu6:
+        assert jax.eval_shape(function, given) == jax.eval_shape(getattr(jax.nn, function.__name__), given)
+    assert jax.eval_shape(lambda: function(3)) == jax.eval_shape(lambda: jnp.maximum(3, 0))
+    assert function(np.array([True])).dtype == "float32"
+
+
+@pytest.mark.parametrize("function", KEEP_INTEGERS, ids=lambda f: f.__name__)
+def test_integers_have_no_derivative(function: Callable[..., jax.Array]) -> None:
+    x = jnp.asarray([-3, 3])
+    y, dy = jax.jvp(function, (x,), (np.zeros(2, jax.dtypes.float0),))
+    assert (y.dtype, dy.dtype) == ("int32", jax.dtypes.float0)
+    with pytest.raises(TypeError, match="grad requires real"):
+        jax.grad(lambda x: function(x).sum())(x)
+    assert jaxact.slope(function)(x).dtype == "float32"  # the slope at an integer is a float
+
+
+@pytest.mark.parametrize("function", KEEP_INTEGERS, ids=lambda f: f.__name__)
+def test_integers_that_jax_cannot_hold_are_refused(function: Callable[..., jax.Array]) -> None:
+    for x in (2**40, -(2**31) - 1, np.int64(2**40), np.array([2**40, 0]), np.array(2**32, "uint64")):
+        with pytest.raises(
+            ValueError, match=rf"{function.__name__} was called with x = .*; expected .* int32 can hold"
+        ):
+            function(x)
+    with jax.enable_x64(True):
+        assert function(np.array([2**40, 0])).dtype == "int64"
 
 
 @elementwise
