@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ._arguments import Parameters, as_operand, cast, sort_arguments, widen
+from ._complex import FORMULAS
 from ._context import JVPContext, Rule, nonzero_tangents, recomputed_tangent, tangent_by_autodiff
 from ._residuals import Residual, tangent_from_residual
 
@@ -162,6 +163,8 @@ def _wrap(
     rounded = _rounded(body, parameters.x, widened)
 
     def core(operands: dict[str, Any], constants: dict[str, Any], differentiable: tuple[str, ...]) -> Array:
+        if jnp.issubdtype(operands[parameters.x].dtype, jnp.complexfloating):
+            return FORMULAS[name](**operands, **constants)
         if not differentiable:
             return rounded(operands, constants)
 

@@ -113,7 +113,7 @@ def sort_arguments(
                 _checks.check_key(name, parameter, operands[parameter])
         else:
             if parameter in parameters.positive and parameter in given and isinstance(value, int | float):
-                dtype = computation_dtype(jnp.result_type(operands[parameters.x]))
+                dtype = computation_dtype(_float_type(operands[parameters.x]))
                 _checks.check_positive(name, parameter, value, dtype, parameter in parameters.finite)
             value = _array(name, parameter, value, parameters)
             constant = parameter != parameters.x and (traced or parameter not in given)
@@ -139,6 +139,12 @@ def _array(function: str, name: str, value: Any, parameters: Parameters) -> Any:
     return (_checks.as_integers if name == parameters.x else _checks.as_classes)(function, name, value)
 
 
+def _float_type(x: Any) -> Any:
+    """The type of the result for this x: its own, or JAX's default float for integers and bools."""
+    dtype = jnp.result_type(x)
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.result_type(float)
+
+
 def _is_float_tracer(value: Any) -> bool:
     return isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
 
@@ -153,12 +159,8 @@ def cast(value: Array, dtype: Any) -> Array:
 
 
 def computation_dtype(dtype: Any) -> Any:
-    """float32 for narrower types: computed there and rounded once, 16-bit results are within 0.51 ulp.
-
-    JAX's default float for integers, and the type of the parts for complex numbers.
-    """
-    dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.result_type(float)
-    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else jnp.finfo(dtype).dtype
+    """float32 for narrower types: computed there and rounded once, 16-bit results are within 0.51 ulp."""
+    return jnp.dtype("float32") if jnp.finfo(dtype).bits < 32 else dtype
 
 
 def widen(operand: Any, dtype: Any) -> Any:
@@ -171,8 +173,7 @@ def widen(operand: Any, dtype: Any) -> Any:
 def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
     """The value as an array of floats (JAX's default float for integers and bools), and whether it is weakly typed."""
     value = jnp.asarray(_checks.as_floats(function, name, _checks.as_array(function, name, value)))
-    inexact = jnp.issubdtype(value.dtype, jnp.inexact)
-    return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type
+    return cast(value, _float_type(value)), jax.typeof(value).weak_type
 
 
 def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any = None) -> Any:

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-COMPLEX = ("sigmoid", "tanh", "softplus", "silu", "log_sigmoid", "softmax")
-"""The functions that take complex numbers (`_complex.py`)."""
+from ._complex import FORMULAS
+
 _ARRAYS = (jax.Array, np.ndarray, np.generic)
 
 
@@ -36,7 +36,7 @@ def check_array(function: str, name: str, value: Any) -> None:
 
 
 def as_array(function: str, name: str, value: Any) -> Any:
-    """An array or number as JAX takes it, or an error. Only the x of a function in COMPLEX may be complex."""
+    """An array or number as JAX takes it, or an error. Only the x of a few functions may be complex."""
     if not isinstance(value, jax.Array) and hasattr(value, "__jax_array__"):
         value = value.__jax_array__()
     number = isinstance(value, bool | int | float | complex)
@@ -50,8 +50,8 @@ def as_array(function: str, name: str, value: Any) -> Any:
     if number and not isinstance(value, complex):
         return value
     dtype = value.dtype if isinstance(value, _ARRAYS) else np.dtype("complex64")
-    if not _is_real(dtype) and not (_is_complex(dtype) and name == "x" and function in COMPLEX):
-        why = f" (complex ones have no order; only {', '.join(COMPLEX)} take them)" if _is_complex(dtype) else ""
+    if not _is_real(dtype) and not (_is_complex(dtype) and name == "x" and function in FORMULAS):
+        why = f" (complex ones have no order; only {', '.join(FORMULAS)} take them)" if _is_complex(dtype) else ""
         raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers{why}.")
     if dtype.itemsize > (16 if _is_complex(dtype) else 8):  # numpy.longdouble, whose digits JAX has not
         raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers of at most 64 bits.")

@@ -14,6 +14,7 @@ from helpers import axiswise, call, common, elementwise, first, functions, in_fl
 
 import jaxact
 from jaxact import CATALOGUE, Facts
+from jaxact._complex import FORMULAS
 
 pytestmark = pytest.mark.optimised
 
@@ -137,10 +138,64 @@ def test_every_8_bit_number_is_rounded_once(facts: Facts) -> None:
         assert (np.abs(got - want) <= 0.51 * ulp(want, dtype)).all()
 
 
+def _as_defined(name: str, x: np.ndarray) -> np.ndarray:
+    """The formulas of the docstrings, in complex128."""
+    e = np.exp(x)
+    formulas = {"sigmoid": 1 / (1 + 1 / e), "tanh": (e - 1 / e) / (e + 1 / e), "softplus": np.log(1 + e)}
+    formulas |= {"silu": x / (1 + 1 / e), "log_sigmoid": -np.log(1 + 1 / e), "softmax": e / e.sum()}
+    return formulas[name]
+
+
+Z = np.asarray([1 + 2j, -3 + 0.5j, 0.25 - 1j, 2.0, -1j])
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_complex_numbers_have_the_values_and_derivatives_of_the_formula(name: str) -> None:
+    function, want, h = getattr(jaxact, name), _as_defined(name, Z), 1e-6
+    for z in (Z.astype("complex64"), jnp.asarray(Z, "complex64")):
+        y = function(z)
+        assert y.dtype == "complex64"
+        np.testing.assert_allclose(y, want, rtol=1e-5)
+    if name == "softmax":
+        np.testing.assert_allclose(
+            function(Z[:3], where=[True, False, True]),
+            [*function(Z[[0, 2]])][:1] + [0] + [*function(Z[[0, 2]])][1:],
+            rtol=1e-5,
+        )
+        np.testing.assert_allclose(function(Z, temperature=2.0), function(Z / 2), rtol=1e-5)
+    else:
+        assert function(1j).weak_type
+
+    def first(z: Any) -> Any:
+        return function(jnp.asarray(Z, "complex64").at[0].set(z))[0]
+
+    slope = (_as_defined(name, Z + h * np.eye(5)[0]) - _as_defined(name, Z - h * np.eye(5)[0]))[0] / (2 * h)
+    z = jnp.complex64(Z[0])
+    np.testing.assert_allclose(jax.grad(first, holomorphic=True)(z), slope, rtol=1e-4)
+    np.testing.assert_allclose(jax.jvp(first, (z,), (jnp.complex64(1j),))[1], 1j * slope, rtol=1e-4)
+    # JAX's gradient of a real result is 2 * conj(df / d(conj z)), here of |f|**2
+    np.testing.assert_allclose(
+        jax.grad(lambda z: jnp.square(jnp.abs(first(z))))(z), 2 * np.conj(want[0]) * slope, rtol=1e-4
+    )
+
+
+def test_parameters_of_complex_numbers_are_real_and_have_gradients() -> None:
+    z, h = jnp.asarray(Z, "complex64"), 1e-2
+
+    def real(beta: Any) -> Any:
+        return jaxact.softplus(z, beta).real.sum() + jaxact.softmax(z, temperature=beta).imag[0]
+
+    assert jax.grad(real)(1.5) == pytest.approx((real(1.5 + h) - real(1.5 - h)) / (2 * h), rel=1e-2)
+    with pytest.raises(TypeError, match="softplus was called with beta of type complex64; expected real numbers"):
+        jaxact.softplus(z, 1j)
+
+
 @functions
-def test_complex_numbers_are_refused(facts: Facts) -> None:
-    for x in (1j, jnp.ones(4, "complex64")):
-        sentence = f"{facts.name} was called with {first(facts)} of type complex.*expected real numbers"
+def test_complex_numbers_are_refused_where_the_formula_compares(facts: Facts) -> None:
+    if facts.name in FORMULAS:
+        pytest.skip("it takes them")
+    for x in (1j, jnp.ones(4, "complex64"), np.ones(4, "complex128")):
+        sentence = rf"{facts.name} was called with {first(facts)} of type complex.*expected real numbers \(complex"
         with pytest.raises(TypeError, match=sentence):
             call(facts)(x)
 
