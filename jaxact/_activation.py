@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._arguments import Parameters, as_operand, cast, sort_arguments, widen
+from ._arguments import Parameters, as_operand, cast, check_broadcasts, sort_arguments, widen
 from ._complex import FORMULAS
 from ._context import JVPContext, Rule, nonzero_tangents, recomputed_tangent, tangent_by_autodiff
 from ._residuals import Residual, tangent_from_residual
@@ -189,6 +189,8 @@ def _wrap(
         x = as_operand(name, parameters.x, operands[parameters.x], parameters)
         weak = jax.typeof(operands[parameters.x]).weak_type
         wide = {n: x if n == parameters.x else as_operand(name, n, v, parameters, x.dtype) for n, v in operands.items()}
+        if slopes is not None:
+            check_broadcasts(name, parameters, wide)
         y = core(wide, dict(constants), names)
         # Weakly typed like its argument, the result of a Python number takes the type of the next operand.
         return lax.convert_element_type_p.bind(y, new_dtype=y.dtype, weak_type=True, sharding=None) if weak else y

@@ -184,3 +184,10 @@ def as_operand(function: str, name: str, value: Any, parameters: Parameters, dty
         return jnp.asarray(value)
     value, _ = promote(function, name, value)
     return value if dtype is None else cast(value, computation_dtype(dtype))
+
+
+def check_broadcasts(function: str, parameters: Parameters, operands: dict[str, Any]) -> None:
+    """Refuse parameters of an elementwise function that do not broadcast with x."""
+    for name in parameters.arrays[1:]:
+        if name in operands:
+            _checks.check_broadcast(function, operands[parameters.x], name, operands[name])

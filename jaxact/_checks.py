@@ -15,7 +15,7 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic)
 def as_flag(function: str, name: str, value: Any) -> bool:
     """A bool of Python or NumPy. Any other value, such as the string "no", would count as true."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{function} was called with {name} = {_shown(value)}; expected True or False.")
+        raise TypeError(f"{function} was called with {name} = {shown(value)}; expected True or False.")
     return bool(value)
 
 
@@ -26,7 +26,7 @@ def as_constant(function: str, name: str, value: Any) -> Any:
     if isinstance(value, np.integer):
         return operator.index(value)
     if type(value).__hash__ is None:
-        raise TypeError(f"{function} was called with {name} = {_shown(value)}; expected a hashable constant.")
+        raise TypeError(f"{function} was called with {name} = {shown(value)}; expected a hashable constant.")
     return value
 
 
@@ -44,7 +44,7 @@ def as_array(function: str, name: str, value: Any) -> Any:
         hint = " (its method filled() gives one)" if np.ma.isMaskedArray(value) else ""
         hint = " (numpy.asarray converts it)" if hasattr(value, "__array__") and not hint else hint
         raise TypeError(
-            f"{function} was called with {name} = {_shown(value)} of type {type(value).__name__}; "
+            f"{function} was called with {name} = {shown(value)} of type {type(value).__name__}; "
             f"expected an array or a number{hint}."
         )
     if number and not isinstance(value, complex):
@@ -86,7 +86,7 @@ def as_integers(function: str, name: str, value: Any) -> Any:
     """An argument whose integers are kept, or an error if JAX's integers cannot hold them."""
     if not _fits_default_integers(value):
         raise ValueError(
-            f"{function} was called with {name} = {_shown(value)}; expected numbers that "
+            f"{function} was called with {name} = {shown(value)}; expected numbers that "
             f"{jnp.result_type(int)} can hold, or floats."
         )
     return value
@@ -121,7 +121,7 @@ def check_key(function: str, name: str, key: Any) -> None:
     dtype = getattr(key, "dtype", None)
     new = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
     if not ((new and key.ndim == 0) or (dtype == np.uint32 and key.ndim == 1)):
-        what = f"an array of type {dtype} and shape {key.shape}" if hasattr(key, "shape") else _shown(key)
+        what = f"an array of type {dtype} and shape {key.shape}" if hasattr(key, "shape") else shown(key)
         raise TypeError(f"{function} was called with {name} = {what}; expected a key from jax.random.key.")
 
 
@@ -136,6 +136,17 @@ def check_positive(function: str, name: str, number: float, dtype: Any, finite: 
         raise ValueError(f"{what}, which is inf in {jnp.dtype(dtype)}; expected a finite number.")
 
 
+def check_broadcast(function: str, x: Any, name: str, value: Any) -> None:
+    """Refuse a parameter of an elementwise function whose shape does not fit that of x."""
+    try:
+        jnp.broadcast_shapes(x.shape, value.shape)
+    except ValueError:
+        raise ValueError(
+            f"{function} was called with {name} of shape {value.shape} for x of shape {x.shape}; "
+            f"expected shapes that broadcast."
+        ) from None
+
+
 def _is_real(dtype: Any) -> bool:
     return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
 
@@ -144,6 +155,6 @@ def _is_complex(dtype: Any) -> bool:
     return jnp.issubdtype(dtype, jnp.complexfloating)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """The value in one line of at most 60 characters."""
     return f"{' '.join(repr(value).split()):.60}"
