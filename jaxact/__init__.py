@@ -11,9 +11,11 @@ alpha) is bfloat16 for a bfloat16 x and a float32 alpha, and the gradient of alp
 16 bits are computed in float32 and rounded once, values and gradients alike.
 
 Parameters. Each parameter that is annotated as an array can be differentiated. With an elementwise function it
-broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to
-be positive is checked if it is a Python number; an array of other numbers gives NaN or a meaningless result. All other
-parameters, such as axis, are constants under jit.
+broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to be
+positive is checked if it is a Python number: it is an error if it is 0 in the type of the computation, or infinite
+where the function has no limit for it. Elsewhere, as for temperature and cap, an infinite factor counts as a very large
+number. An array of other numbers gives NaN or a meaningless result. All other parameters, such as axis, are constants
+under jit.
 
 Axes and masks. A function over an axis treats each row by itself: the elements along `axis`, an int, or a tuple of
 ints or None (all axes) if the signature has it. `where` is an array of bools that broadcasts to x. Elements where it is

@@ -15,11 +15,12 @@ from jax.typing import ArrayLike
 
 from . import _checks
 from ._checks import check_array as check_array
+from ._numerics import largest_factor
 
 KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
 """An array whose integers are not converted to floats: x of relu, or labels, which are classes if they are integers."""
 Factor = Annotated[ArrayLike, "finite"]
-"""An array of factors. An infinite number counts as the largest finite one, since inf * 0 is NaN."""
+"""An array of factors. An infinite number counts as a large one (`largest_factor`), since inf * 0 is NaN."""
 Positive = Annotated[Factor, "greater than 0"]
 """An array of positive factors. Only a number is checked, since an array has no values under jit."""
 PositiveFinite = Annotated[Positive, "no limit at inf"]
@@ -112,9 +113,8 @@ def sort_arguments(
             if parameter in parameters.keys and value is not None:
                 _checks.check_key(name, parameter, operands[parameter])
         else:
-            if parameter in parameters.positive and parameter in given and isinstance(value, int | float):
-                dtype = computation_dtype(_float_type(operands[parameters.x]))
-                _checks.check_positive(name, parameter, value, dtype, parameter in parameters.finite)
+            if parameter in parameters.factors and parameter in given and isinstance(value, int | float):
+                value = _factor(name, parameter, value, parameters, operands[parameters.x])
             value = _array(name, parameter, value, parameters)
             constant = parameter != parameters.x and (traced or parameter not in given)
             if constant and isinstance(value, int | float):
@@ -130,6 +130,15 @@ def _static(function: str, name: str, value: Any, parameters: Parameters) -> Any
         return _checks.as_constant(function, name, value)
     translated = _APPROXIMATE.get(value, value) if name == "approximate" and isinstance(value, str) else value
     return _checks.as_flag(function, name, translated)
+
+
+def _factor(function: str, name: str, value: float, parameters: Parameters, x: Any) -> float:
+    """The number, but for inf, and numbers near it, the largest one that is safe in products and quotients."""
+    dtype = computation_dtype(_float_type(x))
+    if name in parameters.positive:
+        _checks.check_positive(function, name, value, dtype, name in parameters.finite)
+    largest = largest_factor(dtype)
+    return min(max(value, -largest), largest)
 
 
 def _array(function: str, name: str, value: Any, parameters: Parameters) -> Any:

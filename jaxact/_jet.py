@@ -58,8 +58,8 @@ def jet(
     as_flag("jet", "factorial_scaled", factorial_scaled)
     if not all(map(_is_sequence, (primals, series, *(series if _is_sequence(series) else ())))):
         raise TypeError(
-            f"jet was called with primals = {shown(primals)} and series = {shown(series)}; expected a tuple of arguments "
-            f"and, for each of them, a tuple of derivatives, as in jet(f, (x,), ((1.0, 0.0),))."
+            f"jet was called with primals = {shown(primals)} and series = {shown(series)}; expected a tuple of "
+            f"arguments and, for each of them, a tuple of derivatives, as in jet(f, (x,), ((1.0, 0.0),))."
         )
     orders = sorted({len(terms) for terms in series})
     if len(series) != len(primals) or len(orders) != 1:
