@@ -53,9 +53,13 @@ def as_array(function: str, name: str, value: Any) -> Any:
     if not _is_real(dtype) and not (_is_complex(dtype) and name == "x" and function in FORMULAS):
         why = f" (complex ones have no order; only {', '.join(FORMULAS)} take them)" if _is_complex(dtype) else ""
         raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers{why}.")
-    if dtype.itemsize > (16 if _is_complex(dtype) else 8):  # numpy.longdouble, whose digits JAX has not
+    if dtype.itemsize > 8 and dtype.itemsize > (
+        16 if _is_complex(dtype) else 8
+    ):  # numpy.longdouble, whose digits JAX has not
         raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers of at most 64 bits.")
-    return value if isinstance(value, jax.Array) or dtype.isnative else value.astype(dtype.newbyteorder("="))
+    if isinstance(value, np.ndarray) and not dtype.isnative:
+        return value.astype(dtype.newbyteorder("="))
+    return value
 
 
 def as_optional_array(function: str, name: str, value: Any) -> Any:
@@ -78,8 +82,9 @@ def as_floats(function: str, name: str, value: Any) -> Any:
                 f"{function} was called with {name} = an int of {value.bit_length()} bits; expected a number that a "
                 f"float can hold."
             ) from None
-    wide = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu" and value.dtype.itemsize == 8
-    return value.astype(jnp.result_type(float)) if wide else value
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu" and value.dtype.itemsize == 8:
+        return value.astype(jnp.result_type(float))
+    return value
 
 
 def as_integers(function: str, name: str, value: Any) -> Any:

@@ -229,6 +229,7 @@ def test_huge_integers_are_the_floats_that_they_are(facts: Facts) -> None:
 
 def test_huge_factors_gates_and_labels() -> None:
     ones = jnp.ones(2)
+    huge: Any
     for huge in ([2**40, 2**40], np.full(2, 2**40), np.full(2, 2**40, "uint64")):
         np.testing.assert_array_equal(jaxact.logsumexp(ones, b=huge), jaxact.logsumexp(ones, b=2.0**40 * ones))
         np.testing.assert_array_equal(jaxact.bilinear(ones, gate=huge), 2.0**40 * ones)

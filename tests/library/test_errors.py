@@ -132,6 +132,7 @@ def test_what_slope_and_jet_were_called_with() -> None:
             jet(elu, primals, series)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="jet was called with 1 primals and 0 series of 0 terms; expected a series"):
         jet(elu, (1.0,), ())
+    wrong: Any
     for wrong in ("a", Tensor(), None, np.ma.array(1.0)):
         with pytest.raises(TypeError, match=r"jet was called with primal 0 = .*; expected a"):
             jet(elu, (wrong,), ((1.0,),))
@@ -182,7 +183,8 @@ def test_flags_are_bools(facts: Facts) -> None:
 
 def test_gelu_takes_pytorch_s_names_of_its_flag() -> None:
     x = jnp.linspace(-3, 3, 7)
-    for ours, theirs in ((False, "none"), (True, "tanh")):
+    names: list[tuple[bool, Any]] = [(False, "none"), (True, "tanh")]
+    for ours, theirs in names:
         np.testing.assert_array_equal(jax.jit(lambda x: gelu(x, theirs))(x), gelu(x, ours))  # noqa: B023
         np.testing.assert_array_equal(slope(gelu)(x, approximate=theirs), slope(gelu)(x, ours))
     with pytest.raises(TypeError, match="gelu was called with approximate = 'erf'; expected True or False"):
