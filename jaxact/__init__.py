@@ -4,14 +4,18 @@ The docstring of a function says what is special to it. What all functions share
 docstring is the formula; x is the first array of the signature, also where it is called a or logits.
 
 Types. x is a JAX or NumPy array or a number. The result has the float type of x; integers and bools become JAX's
-default float, and a Python number gives a weakly typed result. A parameter never widens x: elu(x, alpha) is bfloat16
-for a bfloat16 x and a float32 alpha, and the gradient of alpha is summed in float32. Floats of 8 and 16 bits are
-computed in float32 and rounded once, values and gradients alike.
+default float, but integers stay what they are in identity, relu, relu6 and hard_tanh, which need no float, and in class
+labels. A Python number gives a weakly typed result. A mask, a gate or factors may be a list. Complex numbers are taken
+by sigmoid, tanh, softplus, silu, log_sigmoid and softmax, with JAX's derivatives. A parameter never widens x: elu(x,
+alpha) is bfloat16 for a bfloat16 x and a float32 alpha, and the gradient of alpha is summed in float32. Floats of 8 and
+16 bits are computed in float32 and rounded once, values and gradients alike.
 
 Parameters. Each parameter that is annotated as an array can be differentiated. With an elementwise function it
-broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to
-be positive is checked if it is a Python number; an array of other numbers gives NaN or a meaningless result. All other
-parameters, such as axis, are constants under jit.
+broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to be
+positive is checked if it is a Python number: it is an error if it is 0 in the type of the computation, or infinite
+where the function has no limit for it. Elsewhere, as for temperature and cap, an infinite factor counts as a very large
+number. An array of other numbers gives NaN or a meaningless result. All other parameters, such as axis, are constants
+under jit.
 
 Axes and masks. A function over an axis treats each row by itself: the elements along `axis`, an int, or a tuple of
 ints or None (all axes) if the signature has it. `where` is an array of bools that broadcasts to x. Elements where it is
@@ -32,9 +36,9 @@ anyway, if that determines the slope (relu and other piecewise-linear functions,
 squareplus in float32); one byte per element for other piecewise-linear functions; else the slope, or x if a parameter
 is differentiated too. A function over an axis stores its input or its output.
 
-Errors. TypeError for arguments that are not arrays of real numbers, not hashable constants, or not in the signature;
-ValueError for an axis, a shape or a number that does not fit. The message says what was called, with what, and what was
-expected.
+Errors. TypeError for arguments that are not arrays of real numbers, not bools for flags such as keepdims, not hashable
+constants, or not in the signature; ValueError for an axis, a shape or a number that does not fit. The message says what
+was called, with what, and what was expected.
 
 `CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
 library, and `config` is its inverse. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.

@@ -9,7 +9,7 @@ its name. The annotation of a parameter decides how it is treated (`_arguments.p
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from typing import cast as cast_type
 
@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ._arguments import Parameters, as_operand, cast, promote, sort_arguments, widen
+from ._arguments import Parameters, as_operand, cast, check_broadcasts, sort_arguments, widen
+from ._complex import FORMULAS
 from ._context import JVPContext, Rule, nonzero_tangents, recomputed_tangent, tangent_by_autodiff
 from ._residuals import Residual, tangent_from_residual
 
@@ -127,7 +128,7 @@ def _slope_function(body: Callable[..., Any], wrt: str, slope: Callable[..., Any
     """A slope without a declared derivative, with the signature of the function it belongs to."""
     name = f"{body.__name__}_slope" + (f"_by_{wrt}" if wrt != "x" else "")
     rounded = _rounded(slope, Parameters.of(body).x)
-    function = _wrap(slope, lambda c: tangent_by_autodiff(rounded, c), body, {}, name)
+    function = _wrap(slope, lambda c: tangent_by_autodiff(rounded, c), body, {}, name, keep_integers=False)
     function.__doc__ = f"The derivative of {body.__name__} by {wrt}."
     return function
 
@@ -154,12 +155,16 @@ def _wrap(
     name: str = "",
     widened: bool = True,
     as_residual: Callable[[Array], Array] = lambda y: y,
+    keep_integers: bool = True,
 ) -> Any:
     """A plain function around jit(custom_jvp(body)), with the name, signature and docstring of the template."""
     signature, parameters, name = inspect.signature(template), Parameters.of(template), name or template.__name__
+    parameters = parameters if keep_integers else replace(parameters, keep_integers=())
     rounded = _rounded(body, parameters.x, widened)
 
     def core(operands: dict[str, Any], constants: dict[str, Any], differentiable: tuple[str, ...]) -> Array:
+        if jnp.issubdtype(operands[parameters.x].dtype, jnp.complexfloating):
+            return FORMULAS[name](**operands, **constants)
         if not differentiable:
             return rounded(operands, constants)
 
@@ -181,8 +186,11 @@ def _wrap(
         return call(operands)
 
     def traced(operands: dict[str, Any], constants: tuple[tuple[str, Any], ...], names: tuple[str, ...]) -> Array:
-        x, weak = promote(name, parameters.x, operands[parameters.x])
+        x = as_operand(name, parameters.x, operands[parameters.x], parameters)
+        weak = jax.typeof(operands[parameters.x]).weak_type
         wide = {n: x if n == parameters.x else as_operand(name, n, v, parameters, x.dtype) for n, v in operands.items()}
+        if slopes is not None:
+            check_broadcasts(name, parameters, wide)
         y = core(wide, dict(constants), names)
         # Weakly typed like its argument, the result of a Python number takes the type of the next operand.
         return lax.convert_element_type_p.bind(y, new_dtype=y.dtype, weak_type=True, sharding=None) if weak else y

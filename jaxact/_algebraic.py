@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE
 
@@ -95,7 +95,7 @@ def _isru_by_alpha(x: Array, alpha: Array) -> Array:
 
 @activation(bounds=(-1, 1), slopes_at_inf=(0, 0), source="https://arxiv.org/abs/1710.09967")
 @derivative(x=_isru_slope, alpha=_isru_by_alpha)
-def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+def isru(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     """isru(x, alpha) = x / sqrt(1 + alpha*x*x)
 
     Inverse square root unit: S-shaped, between -1 / sqrt(alpha) and 1 / sqrt(alpha).
@@ -111,7 +111,7 @@ def isru(x: ArrayLike, alpha: Positive = 1.0) -> Array:
     x=lambda x, alpha: _isru_slope(jnp.where(x > 0, 0, x), alpha),  # jnp.minimum has slope 1/2 at 0
     alpha=lambda x, alpha: _isru_by_alpha(jnp.where(x > 0, 0, x), alpha),
 )
-def isrlu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+def isrlu(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     """isrlu(x, alpha) = x if x > 0 else x / sqrt(1 + alpha*x*x)
 
     Inverse square root linear unit: like elu, without an exponential. It saturates at -1 / sqrt(alpha), and its first

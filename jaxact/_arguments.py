@@ -1,23 +1,34 @@
-"""Arguments of a call: which ones are arrays, how their types are promoted, and the errors for wrong ones."""
+"""Arguments of a call: which ones are arrays, and how their types are promoted. `_checks.py` has the errors."""
 
 import functools
 import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from . import _checks
+from ._checks import check_array as check_array
+from ._numerics import largest_factor
+
 KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
-"""An array whose integers are not converted to floats: integer labels are classes, float labels are probabilities."""
-Positive = Annotated[ArrayLike, "greater than 0"]
-"""An array of positive numbers. Only a Python number is checked, since an array has no values under jit."""
+"""An array whose integers are not converted to floats: x of relu, or labels, which are classes if they are integers."""
+Factor = Annotated[ArrayLike, "finite"]
+"""An array of factors. An infinite number counts as a large one (`largest_factor`), since inf * 0 is NaN."""
+Positive = Annotated[Factor, "greater than 0"]
+"""An array of positive factors. Only a number is checked, since an array has no values under jit."""
+PositiveFinite = Annotated[Positive, "no limit at inf"]
+"""The same where the function has no useful limit for an infinite parameter: an error."""
+Key = Annotated[ArrayLike | None, "PRNG key"]
+Approximate = bool | Literal["none", "tanh"]
+"""A flag of gelu, for which PyTorch has strings."""
+_APPROXIMATE = {"none": False, "tanh": True}
 
 
 @dataclass(frozen=True)
@@ -25,13 +36,20 @@ class Parameters:
     """The names of a function's parameters, sorted by their annotations."""
 
     arrays: tuple[str, ...]
-    """`ArrayLike`, `Positive` or `KeepsIntegers`: differentiated, and computed in the precision of the first one."""
+    """`ArrayLike` or one of the annotations of arrays: differentiated, and computed in the precision of the first."""
     keep_integers: tuple[str, ...]
+    factors: tuple[str, ...]
     positive: tuple[str, ...]
+    """Factors that have to be greater than 0."""
+    finite: tuple[str, ...]
+    """Positive factors that have to be finite."""
     optional: tuple[str, ...]
-    """`ArrayLike | None`, such as a mask, a key or a gate: traced, but not converted."""
+    """`ArrayLike | None`, such as a mask or a gate, or `Key`: traced, but not converted."""
+    keys: tuple[str, ...]
     static: tuple[str, ...]
     """Any other annotation: a static argument of jit."""
+    flags: tuple[str, ...]
+    """Static arguments that are bools."""
 
     @property
     def x(self) -> str:
@@ -47,9 +65,14 @@ class Parameters:
         def annotated(*kinds: Any) -> tuple[str, ...]:
             return tuple(name for name in names if hints[name] in kinds)
 
-        arrays, optional = annotated(ArrayLike, Positive, KeepsIntegers), annotated(ArrayLike | None)
+        finite, keep_integers, keys = annotated(PositiveFinite), annotated(KeepsIntegers), annotated(Key)
+        positive = annotated(Positive, PositiveFinite)
+        factors = annotated(Factor, Positive, PositiveFinite)
+        arrays = annotated(ArrayLike, KeepsIntegers, Factor, Positive, PositiveFinite)
+        optional = annotated(ArrayLike | None, Key)
         static = tuple(name for name in names if name not in arrays + optional)
-        return Parameters(arrays, annotated(KeepsIntegers), annotated(Positive), optional, static)
+        flags = annotated(bool, Approximate)
+        return Parameters(arrays, keep_integers, factors, positive, finite, optional, keys, static, flags)
 
 
 @dataclass(frozen=True)
@@ -84,47 +107,55 @@ def sort_arguments(
     for parameter, declared in signature.parameters.items():
         value = given.get(parameter, declared.default)
         if parameter in parameters.static:
-            _check_hashable(name, parameter, value)
-            constants.append((parameter, value))
+            constants.append((parameter, _static(name, parameter, value, parameters)))
         elif parameter in parameters.optional:
-            operands[parameter] = value
+            operands[parameter] = _checks.as_optional_array(name, parameter, value)
+            if parameter in parameters.keys and value is not None:
+                _checks.check_key(name, parameter, operands[parameter])
         else:
-            check_array(name, parameter, value)
-            number = isinstance(value, bool | int | float)
-            if number and parameter in parameters.positive and not value > 0:
-                raise ValueError(f"{name} was called with {parameter} = {value!r}; expected a number greater than 0.")
-            if number and parameter != parameters.x and (traced or parameter not in given):
+            if parameter in parameters.factors and parameter in given and isinstance(value, int | float):
+                value = _factor(name, parameter, value, parameters, operands[parameters.x])
+            value = _array(name, parameter, value, parameters)
+            constant = parameter != parameters.x and (traced or parameter not in given)
+            if constant and isinstance(value, int | float):
                 constants.append((parameter, value if parameter in parameters.keep_integers else float(value)))
-            elif (
-                isinstance(value, np.ndarray) and value.dtype.kind in "iu" and parameter not in parameters.keep_integers
-            ):
-                operands[parameter] = value.astype(jnp.result_type(float))  # JAX would cut int64 to 32 bits first
             else:
                 operands[parameter] = value
     differentiable = tuple(parameter for parameter, value in operands.items() if _is_float_tracer(value))
     return Call(operands, tuple(constants), differentiable)
 
 
+def _static(function: str, name: str, value: Any, parameters: Parameters) -> Any:
+    if name not in parameters.flags:
+        return _checks.as_constant(function, name, value)
+    translated = _APPROXIMATE.get(value, value) if name == "approximate" and isinstance(value, str) else value
+    return _checks.as_flag(function, name, translated)
+
+
+def _factor(function: str, name: str, value: float, parameters: Parameters, x: Any) -> float:
+    """The number, but for inf, and numbers near it, the largest one that is safe in products and quotients."""
+    dtype = computation_dtype(_float_type(x))
+    if name in parameters.positive:
+        _checks.check_positive(function, name, value, dtype, name in parameters.finite)
+    largest = largest_factor(dtype)
+    return min(max(value, -largest), largest)
+
+
+def _array(function: str, name: str, value: Any, parameters: Parameters) -> Any:
+    value = _checks.as_array(function, name, value)
+    if name not in parameters.keep_integers:
+        return _checks.as_floats(function, name, value)
+    return (_checks.as_integers if name == parameters.x else _checks.as_classes)(function, name, value)
+
+
+def _float_type(x: Any) -> Any:
+    """The type of the result for this x: its own, or JAX's default float for integers and bools."""
+    dtype = jnp.result_type(x)
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.result_type(float)
+
+
 def _is_float_tracer(value: Any) -> bool:
     return isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
-
-
-def check_array(function: str, name: str, value: Any) -> None:
-    """Refuse anything but an array of real numbers or a real number."""
-    number = isinstance(value, bool | int | float | complex)
-    dtype = jnp.result_type(value) if number else getattr(value, "dtype", None)
-    if dtype is None:
-        raise TypeError(
-            f"{function} was called with {name} = {value!r:.60} of type {type(value).__name__}; "
-            f"expected an array or a number."
-        )
-    if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
-        raise TypeError(f"{function} was called with {name} of type {dtype}; expected real numbers.")
-
-
-def _check_hashable(function: str, name: str, value: Any) -> None:
-    if type(value).__hash__ is None:
-        raise TypeError(f"{function} was called with {name} = {value!r:.60}; expected a hashable constant.")
 
 
 def as_arrays(*values: ArrayLike) -> tuple[Array, ...]:
@@ -150,16 +181,22 @@ def widen(operand: Any, dtype: Any) -> Any:
 
 def promote(function: str, name: str, value: Any) -> tuple[Array, bool]:
     """The value as an array of floats (JAX's default float for integers and bools), and whether it is weakly typed."""
-    check_array(function, name, value)
-    value = jnp.asarray(value)
-    inexact = jnp.issubdtype(value.dtype, jnp.floating)
-    return value if inexact else value.astype(jnp.result_type(float)), jax.typeof(value).weak_type
+    value = jnp.asarray(_checks.as_floats(function, name, _checks.as_array(function, name, value)))
+    return cast(value, _float_type(value)), jax.typeof(value).weak_type
 
 
-def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any) -> Any:
-    """A parameter other than x, as the body gets it when x is of type `dtype`."""
+def as_operand(function: str, name: str, value: Any, parameters: Parameters, dtype: Any = None) -> Any:
+    """An operand as the body gets it: parameters other than x in the type of the computation for x of type `dtype`."""
     if name in parameters.optional:
         return value
     if name in parameters.keep_integers and jnp.issubdtype(jnp.asarray(value).dtype, jnp.integer):
         return jnp.asarray(value)
-    return cast(promote(function, name, value)[0], computation_dtype(dtype))
+    value, _ = promote(function, name, value)
+    return value if dtype is None else cast(value, computation_dtype(dtype))
+
+
+def check_broadcasts(function: str, parameters: Parameters, operands: dict[str, Any]) -> None:
+    """Refuse parameters of an elementwise function that do not broadcast with x."""
+    for name in parameters.arrays[1:]:
+        if name in operands:
+            _checks.check_broadcast(function, operands[parameters.x], name, operands[name])

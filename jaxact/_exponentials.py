@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import Factor, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, exp_left, expm1_left, expm1_minus_x_left, expm1_minus_x_over_x_left
 from ._residuals import from_output
@@ -18,7 +18,7 @@ from ._residuals import from_output
     x=lambda x, alpha: jnp.where(x > 0, 1, alpha * exp_left(x)),
     alpha=lambda x, alpha: expm1_left(x),
 )
-def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def elu(x: ArrayLike, alpha: Factor = 1.0) -> Array:
     """elu(x, alpha) = x if x > 0 else alpha * (exp(x) - 1)
 
     Exponential linear unit: it saturates at -alpha, so that the mean of the outputs is closer to 0. The slope at 0 is
@@ -38,7 +38,7 @@ def _celu_by_alpha(x: Array, alpha: ArrayLike) -> Array:
 
 @activation(bounds=(-1, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1704.07483")
 @derivative(x=lambda x, alpha: jnp.where(x > 0, 1, exp_left(jnp.maximum(x, -LARGE) / alpha)), alpha=_celu_by_alpha)
-def celu(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+def celu(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     """celu(x, alpha) = x if x > 0 else alpha * (exp(x / alpha) - 1)
 
     Continuously differentiable exponential linear unit: an elu whose slope is continuous for every alpha.
@@ -76,7 +76,9 @@ def selu(x: ArrayLike) -> Array:
     alpha_n=lambda x, alpha_p, alpha_n, beta: expm1_left(x),
     beta=lambda x, alpha_p, alpha_n, beta: jnp.ones_like(x),
 )
-def xielu_slope(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Positive = 0.5) -> Array:
+def xielu_slope(
+    x: ArrayLike, alpha_p: PositiveFinite = 0.8, alpha_n: PositiveFinite = 0.8, beta: PositiveFinite = 0.5
+) -> Array:
     """The slope of xielu by x: 2*alpha_p*x + beta if x > 0, else alpha_n*(exp(x) - 1) + beta."""
     x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
     return 2 * alpha_p * jnp.maximum(x, 0) + ((beta - alpha_n) + alpha_n * jnp.exp(jnp.minimum(x, 0)))
@@ -94,7 +96,9 @@ def xielu_slope(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, 
     alpha_n=lambda x, alpha_p, alpha_n, beta: expm1_minus_x_left(x),
     beta=lambda x, alpha_p, alpha_n, beta: x,
 )
-def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: Positive = 0.5) -> Array:
+def xielu(
+    x: ArrayLike, alpha_p: PositiveFinite = 0.8, alpha_n: PositiveFinite = 0.8, beta: PositiveFinite = 0.5
+) -> Array:
     """xielu(x, alpha_p, alpha_n, beta) = alpha_p*x*x + beta*x if x > 0 else alpha_n*(exp(x) - 1 - x) + beta*x
 
     Expanded integral of the exponential linear unit, quadratic for x > 0. If alpha_n > beta, as in the paper, its slope
@@ -106,6 +110,7 @@ def xielu(x: ArrayLike, alpha_p: Positive = 0.8, alpha_n: Positive = 0.8, beta: 
         beta: positive, the slope at 0.
     """
     x, alpha_p, alpha_n, beta = as_arrays(x, alpha_p, alpha_n, beta)
+    x = jnp.where(beta == alpha_n, jnp.maximum(x, -LARGE), x)  # where the slope at -inf, beta - alpha_n, is 0
     left = jnp.minimum(x, -1e-30)
     return x * (alpha_p * jnp.maximum(x, 0) + (alpha_n * (jnp.expm1(left) / left) + (beta - alpha_n)))
 

@@ -11,10 +11,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import as_arrays
+from ._arguments import Approximate, Factor, as_arrays
 from ._facts import activation
 from ._normal_gates import gelu_exact_curvature, gelu_exact_slope, gelu_exact_value
-from ._numerics import LARGE, exp_left, largest, sech
+from ._numerics import LARGE, exp_left, finite, largest, sech
 
 
 def _gate_slope(u: Array, factor: Array) -> Array:
@@ -54,13 +54,13 @@ def silu(x: ArrayLike) -> Array:
 
 
 @derivative(
-    x=lambda x, beta: beta * _swish_curvature(beta * x),
-    beta=lambda x, beta: jnp.clip(x, -LARGE, LARGE) * _swish_curvature(beta * x),
+    x=lambda x, beta: beta * _swish_curvature(beta * finite(x)),
+    beta=lambda x, beta: jnp.clip(x, -LARGE, LARGE) * _swish_curvature(beta * finite(x)),
 )
-def swish_slope(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+def swish_slope(x: ArrayLike, beta: Factor = 1.0) -> Array:
     """The slope of swish by x: s + beta * x * s * (1 - s) with s = sigmoid(beta*x)."""
     x, beta = as_arrays(x, beta)
-    return _swish_slope(beta * x)
+    return _swish_slope(beta * finite(x))
 
 
 def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
@@ -71,7 +71,7 @@ def _swish_by_beta(x: Array, beta: ArrayLike) -> Array:
 
 @activation(bounds=(-0.2784645427610738, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1710.05941")
 @derivative(x=swish_slope, beta=_swish_by_beta)
-def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
+def swish(x: ArrayLike, beta: Factor = 1.0) -> Array:
     """swish(x, beta) = x / (1 + exp(-beta*x))
 
     Swish: silu for beta = 1, quick_gelu for 1.702, close to relu for large beta, and x / 2 for 0.
@@ -80,10 +80,8 @@ def swish(x: ArrayLike, beta: ArrayLike = 1.0) -> Array:
         beta: the steepness of the gate.
     """
     x, beta = as_arrays(x, beta)
-    x = jnp.where(
-        beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x)
-    )  # where the gate is 0
-    return x / (1 + jnp.exp(-beta * x))
+    low, high = jnp.where(beta > 0, -LARGE, -jnp.inf), jnp.where(beta < 0, LARGE, jnp.inf)  # where the gate is 0
+    return jnp.clip(x, low, high) / (1 + jnp.exp(-beta * finite(x)))
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(1.702 * x))
@@ -141,14 +139,14 @@ def gelu_tanh(x: ArrayLike) -> Array:
 
 
 @derivative(x=lambda x, approximate: _gelu_tanh_curvature(x) if approximate else gelu_exact_curvature(x))
-def gelu_slope(x: ArrayLike, approximate: bool = True) -> Array:
+def gelu_slope(x: ArrayLike, approximate: Approximate = True) -> Array:
     """The slope of gelu_tanh or gelu_exact."""
     return gelu_tanh_slope(x) if approximate else gelu_exact_slope(x)
 
 
 @activation(bounds=(-0.17004075057081885, inf), slopes_at_inf=(0, 1), source="https://arxiv.org/abs/1606.08415")
 @derivative(x=gelu_slope)
-def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+def gelu(x: ArrayLike, approximate: Approximate = True) -> Array:
     """gelu(x) = x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
     Gaussian error linear unit, with the default of jax.nn: gelu_tanh, or gelu_exact if `approximate` is False, which is

@@ -17,8 +17,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+
+from ._checks import as_array, as_flag, shown
 
 
 def jet(
@@ -48,15 +51,22 @@ def jet(
         `fun(*primals)`, and the same tree with the list of its derivatives along the curve for each array.
 
     Raises:
-        TypeError: for an argument that is not a floating-point array or number; from JAX for a function with
-            `jax.custom_vjp`, which has no forward derivative.
+        TypeError: for primals or series that are not sequences, or an argument that is not a floating-point array or
+            number; from JAX for a function with `jax.custom_vjp`, which has no forward derivative.
         ValueError: for series whose number, shapes or orders do not match the arguments.
     """
+    as_flag("jet", "factorial_scaled", factorial_scaled)
+    if not all(map(_is_sequence, (primals, series, *(series if _is_sequence(series) else ())))):
+        raise TypeError(
+            f"jet was called with primals = {shown(primals)} and series = {shown(series)}; expected a tuple of "
+            f"arguments and, for each of them, a tuple of derivatives, as in jet(f, (x,), ((1.0, 0.0),))."
+        )
     orders = sorted({len(terms) for terms in series})
     if len(series) != len(primals) or len(orders) != 1:
+        lengths = " or ".join(map(str, orders or [0]))
         raise ValueError(
-            f"jet was called with {len(primals)} primals and {len(series)} series of {' or '.join(map(str, orders))} "
-            f"terms; expected a series for each primal, all of the same length."
+            f"jet was called with {len(primals)} primals and {len(series)} series of {lengths} terms; "
+            f"expected a series for each primal, all of the same length."
         )
     factors = [1 if factorial_scaled else math.factorial(n) for n in range(1, orders[0] + 1)]
     x = [_argument(i, value) for i, value in enumerate(primals)]
@@ -94,15 +104,20 @@ def _with_derivatives(function: Callable[..., list[Array]], order: int) -> Calla
     return higher
 
 
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
+
+
 def _argument(position: int, x: ArrayLike) -> Array:
     if not isinstance(x, float) and not _is_float(x):
         raise TypeError(
-            f"jet was called with primal {position} = {x!r:.60}; expected a floating-point array or number."
+            f"jet was called with primal {position} = {shown(x)}; expected a floating-point array or number."
         )
-    return jnp.asarray(x)
+    return jnp.asarray(as_array("jet", f"primal {position}", x))
 
 
 def _term(position: int, n: int, x: Array, term: ArrayLike) -> Array:
+    term = as_array("jet", f"term {n} of primal {position}", term)
     if jnp.shape(term) != x.shape:
         raise ValueError(
             f"jet was called with term {n} of shape {jnp.shape(term)} for primal {position}; expected shape {x.shape}."
@@ -111,4 +126,4 @@ def _term(position: int, n: int, x: Array, term: ArrayLike) -> Array:
 
 
 def _is_float(y: Any) -> bool:
-    return hasattr(y, "dtype") and jnp.issubdtype(y.dtype, jnp.floating)
+    return isinstance(y, jax.Array | np.ndarray | np.generic) and jnp.issubdtype(y.dtype, jnp.floating)

@@ -4,6 +4,7 @@ Those with a jvp rule keep their digits in derivatives of any order.
 """
 
 from math import pi, sqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,11 @@ LARGE = 1e30
 def largest(x: Array) -> float:
     """The largest finite number of the type of x."""
     return float(jnp.finfo(x.dtype).max)
+
+
+def largest_factor(dtype: Any) -> float:
+    """The largest power of 2 whose reciprocal is no subnormal number: XLA divides by a product with the reciprocal."""
+    return 1 / float(jnp.finfo(dtype).tiny)
 
 
 def finite(x: Array) -> Array:

@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import Factor, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import zero
 from ._rectifiers import above, sparse_sigmoid, within
@@ -57,11 +57,11 @@ def _positive_part(x: Array) -> Array:
 
 @activation(bounds=(-0.4472, inf), slopes_at_inf=(0, inf), source="https://arxiv.org/abs/2210.13452", crossing=True)
 @derivative(
-    x=lambda x, scale, bias: 2 * scale * _positive_part(x),
+    x=lambda x, scale, bias: scale * (2 * _positive_part(x)),
     scale=lambda x, scale, bias: jnp.square(_positive_part(x)),
     bias=lambda x, scale, bias: 1 + zero(x),
 )
-def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472) -> Array:
+def star_relu(x: ArrayLike, scale: Factor = 0.8944, bias: ArrayLike = -0.4472) -> Array:
     """star_relu(x, scale, bias) = scale*x*x + bias if x > 0 else bias
 
     Squared relu with mean 0 and variance 1 for normal inputs, of MetaFormer.
@@ -79,7 +79,7 @@ def star_relu(x: ArrayLike, scale: ArrayLike = 0.8944, bias: ArrayLike = -0.4472
     x=lambda x, beta: within(x, -beta, beta, 0.5 / beta),
     beta=lambda x, beta: within(x, -beta, beta, -0.5 * jnp.clip(x, -beta, beta) / beta / beta),
 )
-def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
+def smelu_slope(x: ArrayLike, beta: PositiveFinite = 1.0) -> Array:
     """The slope of smelu by x: (x + beta) / (2*beta) if abs(x) < beta."""
     x, beta = as_arrays(x, beta)
     return (jnp.clip(x, -beta, beta) + beta) / (2 * beta)
@@ -90,7 +90,7 @@ def smelu_slope(x: ArrayLike, beta: Positive = 1.0) -> Array:
     x=smelu_slope,
     beta=lambda x, beta: within(x, -beta, beta, (1 - x / beta) * (1 + x / beta) / 4),
 )
-def smelu(x: ArrayLike, beta: Positive = 1.0) -> Array:
+def smelu(x: ArrayLike, beta: PositiveFinite = 1.0) -> Array:
     """smelu(x, beta) = 0 if x <= -beta else x if x >= beta else (x + beta)**2 / (4*beta)
 
     Smooth relu: a parabola connects the two linear pieces, and the slope is continuous.

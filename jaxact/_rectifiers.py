@@ -9,6 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
+from ._arguments import Factor, KeepsIntegers, Key
 from ._facts import activation
 from ._numerics import zero
 from ._residuals import from_output, two_slopes
@@ -30,7 +31,7 @@ def _at_least(low: float, y: Array) -> Array:
 
 @activation(bounds=(-inf, inf), slopes_at_inf=(1, 1), source="https://en.wikipedia.org/wiki/Identity_function")
 @derivative(x=lambda x: jnp.ones_like(x), residuals=(from_output(lambda y: jnp.ones_like(y)),))  # also of NaN
-def identity(x: ArrayLike) -> Array:
+def identity(x: KeepsIntegers) -> Array:
     """identity(x) = x
 
     The linear unit, for the outputs of a regression net. After hidden layers it is useless, since a stack of linear
@@ -61,7 +62,7 @@ def step(x: ArrayLike, surrogate: Callable[[Array], Array] = zero) -> Array:
     bounds=(0, inf), slopes_at_inf=(0, 1), kinks=(0,), source="https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf"
 )
 @derivative(x=step, residuals=(from_output(lambda y: jnp.where(y > 0, 1, y)),), as_residual=lambda y: _at_least(0, y))
-def relu(x: ArrayLike) -> Array:
+def relu(x: KeepsIntegers) -> Array:
     """relu(x) = x if x > 0 else 0
 
     Rectified linear unit. Its slope is step(x), so relu'(0) = 0, as in jax.nn. The choice affects training:
@@ -81,10 +82,11 @@ def relu(x: ArrayLike) -> Array:
     residuals=(from_output(lambda y: within(y, 0, 6, 1)),),
     as_residual=lambda y: _at_least(0, y),
 )
-def relu6(x: ArrayLike) -> Array:
+def relu6(x: KeepsIntegers) -> Array:
     """relu6(x) = min(6, max(0, x))
 
-    Rectified linear unit capped at 6. The slope is 1 strictly between 0 and 6 and 0 elsewhere, as in jax.nn.
+    Rectified linear unit capped at 6. The slope is 1 strictly between 0 and 6 and 0 elsewhere, as in jax.nn. Integers
+    keep their type; jax.nn makes them floats.
     """
     return jnp.clip(jnp.asarray(x), 0, 6)
 
@@ -113,7 +115,7 @@ def _leaky_slope(x: Array, negative_slope: ArrayLike) -> Array:
         two_slopes("negative_slope", 1),
     ),
 )
-def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+def leaky_relu(x: ArrayLike, negative_slope: Factor = 0.01) -> Array:
     """leaky_relu(x, negative_slope) = x if x > 0 else negative_slope * x
 
     Rectified linear unit with a small slope on the negative side, so that every unit has a gradient.
@@ -130,7 +132,7 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     alpha=lambda x, alpha: jnp.where(x > 0, 0, x),
     residuals=(two_slopes("alpha", 1),),
 )
-def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
+def prelu(x: ArrayLike, alpha: Factor) -> Array:
     """prelu(x, alpha) = x if x > 0 else alpha * x
 
     Parametric rectified linear unit: a leaky_relu whose slope is learnt; `jaxact.nn.PReLU` holds the parameter. It
@@ -153,12 +155,13 @@ def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
     residuals=(from_output(lambda y: within(y, -1, 1, 1)),),
     as_residual=lambda y: _at_least(-1, y),
 )
-def hard_tanh(x: ArrayLike) -> Array:
+def hard_tanh(x: KeepsIntegers) -> Array:
     """hard_tanh(x) = max(-1, min(1, x))
 
     Piecewise-linear tanh. The slope at -1 and 1 is 0 (as in PyTorch; jax.nn has 1 there).
     """
-    return jnp.clip(jnp.asarray(x), -1, 1)
+    x = jnp.asarray(x)
+    return jnp.clip(x, 0 if jnp.issubdtype(x.dtype, jnp.unsignedinteger) else -1, 1)  # -1 would wrap to 255
 
 
 @activation(
@@ -243,7 +246,7 @@ def _random_slope(x: Array, lower: ArrayLike, upper: ArrayLike, key: ArrayLike |
         ),
     ),
 )
-def rrelu(x: ArrayLike, lower: ArrayLike = 1 / 8, upper: ArrayLike = 1 / 3, key: ArrayLike | None = None) -> Array:
+def rrelu(x: ArrayLike, lower: Factor = 1 / 8, upper: Factor = 1 / 3, key: Key = None) -> Array:
     """rrelu(x, lower, upper) = x if x > 0 else (lower + upper) / 2 * x
 
     Randomised leaky relu: with a key, the negative slope is drawn for each element, uniformly from lower to upper;

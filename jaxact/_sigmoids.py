@@ -10,9 +10,9 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import Positive, PositiveFinite, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, logistic_slope, sech, x_minus_tanh
+from ._numerics import LARGE, largest_factor, logistic_slope, sech, x_minus_tanh
 from ._numerics import erf_slope as erf_slope_value
 from ._numerics import tanh as tanh_value
 
@@ -71,7 +71,7 @@ def _gompertz_curvature(x: Array, b: Array, c: Array) -> Array:
     b=lambda x, b, c: _gompertz_slope(x, b, c) * (1 - _gompertz_parts(x, b, c)[0]) / b,
     c=lambda x, b, c: _gompertz_slope(x, b, c) / c + jnp.clip(x, -LARGE, LARGE) * _gompertz_curvature(x, b, c) / c,
 )
-def gompertz_slope(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
+def gompertz_slope(x: ArrayLike, b: PositiveFinite = 1.0, c: PositiveFinite = 1.0) -> Array:
     """The slope of gompertz by x: b*c * exp(-c*x) * gompertz(x)."""
     return _gompertz_slope(*as_arrays(x, b, c))
 
@@ -87,7 +87,7 @@ def _gompertz_slope(x: Array, b: Array, c: Array) -> Array:
     b=lambda x, b, c: -_gompertz_slope(x, b, c) / (b * c),
     c=lambda x, b, c: jnp.clip(x, -LARGE, LARGE) * _gompertz_slope(x, b, c) / c,
 )
-def gompertz(x: ArrayLike, b: Positive = 1.0, c: Positive = 1.0) -> Array:
+def gompertz(x: ArrayLike, b: PositiveFinite = 1.0, c: PositiveFinite = 1.0) -> Array:
     """gompertz(x, b, c) = exp(-b*exp(-c*x))
 
     Gompertz curve: a sigmoid that leaves 0 much faster than it approaches 1.
@@ -118,7 +118,7 @@ def softcap(x: ArrayLike, cap: Positive) -> Array:
     Soft cap: x near 0, and between -cap and cap. Gemma 2 caps attention logits at 50 and final logits at 30.
 
     Args:
-        cap: positive, the limit.
+        cap: positive, the limit; inf for none.
     """
     x, cap = as_arrays(x, cap)
-    return cap * jnp.tanh(x / cap)
+    return jnp.where(cap < largest_factor(x.dtype), cap * jnp.tanh(x / cap), x)

@@ -11,6 +11,7 @@ from jax import Array
 
 from ._activation import Rules
 from ._arguments import promote
+from ._checks import shown
 
 
 def slope(function: Callable[..., Array], wrt: str = "x") -> Callable[..., Array]:
@@ -24,9 +25,13 @@ def slope(function: Callable[..., Array], wrt: str = "x") -> Callable[..., Array
         wrt: the array parameter to differentiate by, "x" or for example "alpha".
 
     Raises:
-        TypeError: for a function over an axis (softmax, maxout), which has a Jacobian and no slope.
+        TypeError: for a function over an axis (softmax, maxout), which has a Jacobian and no slope; for no function.
         ValueError: for a parameter that the function does not have.
     """
+    if not callable(function):
+        raise TypeError(
+            f"slope was called with {shown(function)}; expected an elementwise function, as in slope(f)(x)."
+        )
     if isinstance(function, functools.partial) and function.func is not _slope_by_jvp:
         return functools.partial(slope(function.func, wrt), *function.args, **function.keywords)
     name = getattr(function, "__name__", repr(function))

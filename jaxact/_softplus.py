@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import Positive, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, expm1, logistic, logistic_slope
 from ._residuals import from_output
@@ -86,7 +86,7 @@ def _squareplus_slope_by_b(x: Array, b: Array) -> Array:
 
 
 @derivative(x=_squareplus_curvature, b=_squareplus_slope_by_b)
-def squareplus_slope(x: ArrayLike, b: Positive = 4) -> Array:
+def squareplus_slope(x: ArrayLike, b: PositiveFinite = 4) -> Array:
     """The slope of squareplus by x: squareplus(x) / sqrt(x*x + b)."""
     x, b = as_arrays(jnp.clip(jnp.asarray(x), -LARGE, LARGE), b)
     return _squareplus(x, b) / _hypotenuse(x, b)
@@ -111,7 +111,7 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Arra
     b=lambda x, b: 0.25 / _hypotenuse(x, b),
     residuals=(from_output(_squareplus_slope_from_output, min_bits=32),),
 )
-def squareplus(x: ArrayLike, b: Positive = 4) -> Array:
+def squareplus(x: ArrayLike, b: PositiveFinite = 4) -> Array:
     """squareplus(x, b) = (x + sqrt(x*x + b)) / 2
 
     Like softplus, with algebraic operations only. For negative x it is computed as b / (2 * (abs(x) + sqrt(x*x + b))),

@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, as_arrays
+from ._arguments import PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, finite
 
@@ -109,7 +109,7 @@ def _snake_slope_by_phase(x: Array, alpha: Array) -> Array:
     x=lambda x, alpha: alpha * _snake_slope_by_phase(x, alpha),
     alpha=lambda x, alpha: x * _snake_slope_by_phase(x, alpha),
 )
-def snake_slope(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+def snake_slope(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     """The slope of snake by x: 1 + sin(2*alpha*x), computed as (sin(alpha*x) + cos(alpha*x))**2."""
     phase = _phase(*as_arrays(x, alpha))
     return jnp.square(jnp.sin(phase) + jnp.cos(phase))
@@ -123,7 +123,7 @@ def _snake_by_alpha(x: Array, alpha: Array) -> Array:
 
 @activation(bounds=(-inf, inf), accurate_for=1e4, source="https://arxiv.org/abs/2006.08195")
 @derivative(x=snake_slope, alpha=_snake_by_alpha)
-def snake(x: ArrayLike, alpha: Positive = 1.0) -> Array:
+def snake(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     """snake(x, alpha) = x + sin(alpha*x)**2 / alpha
 
     Snake: the identity with a ripple, for extrapolating periodic data. Its slope has no limit at infinity. For

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import CASE_IDS, CASES, FLOATS, elementwise, orders, required, reverse, value
+from helpers import CASE_IDS, CASES, FLOATS, elementwise, first, functions, orders, required, reverse, value
 
 import jaxact
 from experiments.instruments.accuracy.exact import exact
@@ -132,8 +132,8 @@ def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
 
 def test_ties_of_minimum_do_not_show_in_derivatives() -> None:
     """jnp.minimum of equal arguments has half the slope, here in celu's second derivative by alpha and x at -alpha."""
-    for first, second in ((0, 1), (1, 0)):
-        mixed = jax.grad(jax.grad(jaxact.celu, first), second)(-1.0, 1.0)
+    for inner, outer in ((0, 1), (1, 0)):
+        mixed = jax.grad(jax.grad(jaxact.celu, inner), outer)(-1.0, 1.0)
         assert mixed == pytest.approx(np.exp(-1), rel=1e-6)
 
 
@@ -141,3 +141,90 @@ def test_a_gate_with_beta_0_is_a_half() -> None:
     x = jnp.asarray([-1e35, -3.0, 2.0, 1e35])
     np.testing.assert_array_equal(jaxact.swish(x, 0.0), x / 2)
     np.testing.assert_array_equal(jax.vmap(jax.grad(lambda x: jaxact.swish(x, 0.0)))(x), 0.5 * jnp.ones(4))
+
+
+SPECIAL = [-np.inf, -1e4, -2.0, -1e-3, 0.0, 1e-3, 2.0, 1e4, np.inf]
+RELU = np.maximum(SPECIAL, 0)
+NAN_AT = {("leaky_relu", "negative_slope"): -np.inf, ("prelu", "alpha"): -np.inf, ("star_relu", "scale"): np.inf}
+"""Where a factor of 0 meets an infinite x, as in the formula."""
+NO_LIMIT = {"isru": ["alpha"], "isrlu": ["alpha"], "celu": ["alpha"], "smelu": ["beta"], "squareplus": ["b"]}
+NO_LIMIT |= {"snake": ["alpha"], "gompertz": ["b", "c"], "xielu": ["alpha_p", "alpha_n", "beta"]}
+"""Positive parameters that may not be infinite: the result would be constant, infinite, or another function's."""
+LIMITS: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {
+    ("softcap", "cap"): (np.asarray(SPECIAL), np.ones(9)),
+    ("softplus", "beta"): (RELU, np.asarray([0.0] * 5 + [1] * 4)),
+    ("swish", "beta"): (RELU, np.asarray([0] * 4 + [0.5] + [1] * 4)),
+    ("hard_shrink", "lambd"): (np.asarray([-np.inf] + [0] * 7 + [np.inf]), np.asarray([1] + [0] * 7 + [1])),
+    ("soft_shrink", "lambd"): (np.asarray([-np.inf] + [0] * 7 + [np.inf]), np.asarray([1] + [0] * 7 + [1])),
+}
+"""Values and slopes for infinite parameters."""
+
+
+def _value_and_slope(facts: Facts, name: str, number: float) -> tuple[np.ndarray, np.ndarray]:
+    given = required(facts) | {name: number}
+    f = value(facts, {n: v for n, v in given.items() if n in facts.parameters})
+    x = jnp.asarray(SPECIAL)
+    return np.asarray(f(x)), np.asarray(jax.vmap(jax.grad(f))(x))
+
+
+@elementwise
+def test_factors_of_zero_and_infinity(facts: Facts) -> None:
+    """For positive ones an error or the limit; for the others no NaN but where an infinite x meets a 0."""
+    for name in facts.rules.parameters.factors:
+        for number in (0.0, np.inf, -np.inf):
+            if name in facts.positive and (number <= 0 or name in NO_LIMIT.get(facts.name, [])):
+                with pytest.raises(ValueError, match=f"{facts.name} was called with {name} = {number}"):
+                    facts.function(jnp.ones(2), **required(facts) | {name: number})
+                continue
+            y, dy = _value_and_slope(facts, name, number)
+            if number == np.inf and (facts.name, name) in LIMITS:
+                np.testing.assert_array_equal(y, LIMITS[facts.name, name][0].astype("float32"))
+                np.testing.assert_array_equal(dy, LIMITS[facts.name, name][1])
+            allowed = np.asarray(SPECIAL) == NAN_AT.get((facts.name, name)) if number == 0 else np.zeros(9, bool)
+            assert not (np.isnan(y) | np.isnan(dy))[~allowed].any()
+
+
+def test_every_positive_parameter_has_a_decision() -> None:
+    for facts in (facts for facts in jaxact.CATALOGUE.values() if facts.elementwise):
+        for name in facts.positive:
+            assert (name in NO_LIMIT.get(facts.name, [])) != ((facts.name, name) in LIMITS)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin", "softmax1"])
+def test_an_infinite_temperature_makes_all_probabilities_equal(name: str) -> None:
+    f, x = getattr(jaxact, name), jnp.asarray([1.0, -1e30, jnp.inf if name == "softmin" else -jnp.inf, 3.0])
+    want = f(jnp.where(jnp.isinf(x), x, 0.0))
+    for temperature in (np.inf, 1e39, 1e38):
+        np.testing.assert_array_equal(f(x, temperature=temperature), want)
+        np.testing.assert_array_equal(jax.jit(lambda x: f(x, temperature=np.inf))(x), want)
+    assert jnp.abs(jax.grad(lambda x: f(x, temperature=np.inf)[0])(x)).max() < 1e-37
+
+
+@functions
+def test_a_positive_number_that_is_0_in_the_type_of_the_computation_is_refused(facts: Facts) -> None:
+    """softmax(x, temperature=1e-46) was NaN: as a float32 the number is 0."""
+    for name in facts.positive:
+        given = {first(facts): jnp.ones(4, "bfloat16")} | required(facts)
+        for number in (1e-46, 1e-39):
+            sentence = rf"{facts.name} was called with {name} = {number}, which counts as 0 in float32; expected a num"
+            for transform in (lambda f: f, jax.jit):
+                with pytest.raises(ValueError, match=sentence):
+                    transform(lambda x: facts.function(**given | {first(facts): x, name: number}))(given[first(facts)])  # noqa: B023
+        with jax.enable_x64(True):
+            given = {first(facts): jnp.ones(4)} | required(facts)
+            assert not jnp.isnan(facts.function(**given | {name: 1e-46})).any()
+
+
+def test_a_gate_with_beta_0_is_a_half_at_infinity() -> None:
+    x = jnp.asarray([-jnp.inf, jnp.inf])
+    np.testing.assert_array_equal(jaxact.swish(x, jnp.zeros(2)), x)
+    np.testing.assert_array_equal(jax.vmap(jax.grad(jaxact.swish))(x, jnp.zeros(2)), [0.5, 0.5])
+
+
+def test_xielu_has_a_limit_where_its_two_slopes_cancel() -> None:
+    for alpha in (0.25, 0.5):
+        assert jaxact.xielu(-jnp.inf, 0.8, alpha, alpha) == -alpha
+        assert jax.grad(jaxact.xielu)(-jnp.inf, 0.8, alpha, alpha) == 0
+    np.testing.assert_array_equal(
+        jaxact.xielu(-jnp.inf, 0.8, jnp.asarray([0.8, 0.5, 0.2]), 0.5), [jnp.inf, -0.5, -jnp.inf]
+    )
