@@ -203,15 +203,16 @@ def _binary_cross_entropy_by_logits(
 def _binary_cross_entropy_by_labels(
     dy: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
 ) -> Array:
-    x, dy = _binary_arguments(logits, 0.0, where, None)[0], masked("binary_cross_entropy_from_logits", dy, where, 0)
-    return -x * dy if pos_weight is None else (pos_weight * softplus_value(-x) - softplus_value(x)) * dy
+    x, positive, _ = _binary_arguments(logits, 1.0, where, pos_weight)
+    slope = -x if pos_weight is None else positive * softplus_value(-x) - softplus_value(x)
+    return masked("binary_cross_entropy_from_logits", slope, where, 0) * dy
 
 
 def _binary_cross_entropy_by_pos_weight(
     dw: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
 ) -> Array:
     x, y, _ = _binary_arguments(logits, labels, where, None)
-    return jnp.where(y > 0, y * softplus_value(-x), 0) * dw
+    return jnp.where(y > 0, y * softplus_value(-x), 0) * jnp.broadcast_to(dw, x.shape)
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")

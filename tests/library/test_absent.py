@@ -14,6 +14,7 @@ from jaxact import (
     cross_entropy_from_logits,
     entmax15,
     entropy_from_logits,
+    gumbel_softmax,
     kl_from_logits,
     log_softmax,
     logmeanexp,
@@ -264,3 +265,15 @@ def test_masked_elements_of_binary_cross_entropy_have_no_influence() -> None:
     for slope in slopes:
         assert jnp.isfinite(slope).all()
         assert not slope[1:].any()
+
+
+def test_masked_categories_are_never_drawn() -> None:
+    x, where = jnp.asarray([[NAN, 1.0, 2.0], [INF, NAN, 0.0]]), jnp.asarray([[False, True, True], [False, False, False]])
+    for key in jax.random.split(jax.random.key(0), 20):
+        for hard in (False, True):
+            f = lambda x: gumbel_softmax(key, x, 0.5, hard, where=where)  # noqa: B023, E731
+            np.testing.assert_array_equal(f(x), f(jnp.where(where, x, -INF)))
+            np.testing.assert_allclose(f(x).sum(-1), [1, 0], rtol=1e-6)
+    for jacobian in derivatives(lambda x: gumbel_softmax(jax.random.key(0), x, where=where), x):
+        assert jnp.isfinite(jacobian).all()
+        assert not jacobian[..., ~where].any()
