@@ -37,7 +37,7 @@ from ._softmaxes import log_softmax, softmax
 def _classes(x: Array, labels: Array, axis: int, ignore_index: int) -> tuple[Array, Array]:
     """The label of each row, with an axis of size 1 for the classes; and the factor of its loss.
 
-    The factor is 1 for a class, 0 for `ignore_index` and NaN for other labels, since jit cannot raise an error for them.
+    The factor is 1 for a class, 0 for `ignore_index` and NaN for other labels: jit cannot raise an error for them.
     """
     batch = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.shape != batch:
@@ -66,15 +66,16 @@ def _at_label(x: Array, labels: Array, axis: int) -> Array:
 
 def _targets(
     x: Array, labels: Array, axis: int, label_smoothing: float, weight: Any, ignore_index: int
-) -> tuple[Array, ArrayLike]:
+) -> tuple[Array, Array]:
     """The smoothed probability of each class times its weight, and the factor of each row's loss."""
-    name, factor = "cross_entropy_from_logits", 1.0
+    name, dtype = "cross_entropy_from_logits", at_least_float32(x).dtype
+    factor = jnp.ones((), dtype)
     if jnp.issubdtype(labels.dtype, jnp.integer):
         labels, factor = _classes(x, labels, axis, ignore_index)
         labels = _is_label(x, labels, axis)
-    targets = broadcast_parameter(name, "labels", labels.astype(at_least_float32(x).dtype), x.shape)
+    targets = broadcast_parameter(name, "labels", labels.astype(dtype), x.shape)
     if label_smoothing:
-        possible = (x > -inf).astype(targets.dtype)
+        possible = (x > -inf).astype(dtype)
         classes = jnp.maximum(jnp.sum(possible, axis, keepdims=True), 1)
         targets = (1 - label_smoothing) * targets + label_smoothing / classes * possible
     return targets if weight is None else targets * _of_classes(weight, x, axis), factor

@@ -12,6 +12,7 @@ from helpers import FLOATS
 from jaxact import (
     binary_cross_entropy_from_logits,
     cross_entropy_from_logits,
+    entmax,
     entmax15,
     entropy_from_logits,
     gumbel_softmax,
@@ -35,6 +36,7 @@ MASKED: dict[Callable[..., jax.Array], float] = {
     softmax1: 0.0,
     sparsemax: 0.0,
     entmax15: 0.0,
+    entmax: 0.0,
 }
 """What a masked element becomes."""
 
@@ -268,7 +270,10 @@ def test_masked_elements_of_binary_cross_entropy_have_no_influence() -> None:
 
 
 def test_masked_categories_are_never_drawn() -> None:
-    x, where = jnp.asarray([[NAN, 1.0, 2.0], [INF, NAN, 0.0]]), jnp.asarray([[False, True, True], [False, False, False]])
+    x, where = (
+        jnp.asarray([[NAN, 1.0, 2.0], [INF, NAN, 0.0]]),
+        jnp.asarray([[False, True, True], [False, False, False]]),
+    )
     for key in jax.random.split(jax.random.key(0), 20):
         for hard in (False, True):
             f = lambda x: gumbel_softmax(key, x, 0.5, hard, where=where)  # noqa: B023, E731

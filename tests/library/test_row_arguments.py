@@ -13,6 +13,7 @@ from jaxact import (
     binary_cross_entropy_from_logits,
     crelu,
     cross_entropy_from_logits,
+    entmax,
     entmax15,
     entropy_from_logits,
     geglu,
@@ -154,10 +155,10 @@ def test_softmin_is_softmax_of_the_negative() -> None:
     np.testing.assert_array_equal(softmin(X, 1), softmax(-X, 1))
 
 
-@pytest.mark.parametrize("function", [sparsemax, entmax15], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [sparsemax, entmax15, entmax], ids=lambda f: f.__name__)
 def test_sparse_probabilities_add_up_to_one_with_exact_zeros_row_by_row(function: Callable[..., jax.Array]) -> None:
     for axis in (0, -1):
-        y = function(3 * X, axis)
+        y = function(3 * X, axis=axis)
         np.testing.assert_allclose(y.sum(axis), np.ones(y.sum(axis).shape), rtol=3e-7)
         np.testing.assert_allclose(y, jnp.moveaxis(function(jnp.moveaxis(3 * X, axis, -1)), -1, axis), atol=1e-7)
     x = jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
@@ -171,6 +172,48 @@ def test_sparse_probabilities_add_up_to_one_with_exact_zeros_row_by_row(function
     assert jnp.isnan(function(jnp.asarray([[jnp.nan, 0.0], [0.0, 0.0]]))).tolist() == [[True, True], [False, False]]
     forward, reverse = jax.jacfwd(function)(X[0]), jax.jacrev(function)(X[0])
     np.testing.assert_allclose(forward, reverse, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [sparsemax, entmax15, entmax], ids=lambda f: f.__name__)
+def test_sparse_probabilities_over_several_axes(function: Callable[..., jax.Array]) -> None:
+    along = jnp.asarray(np.random.default_rng(3).normal(size=X.shape).astype("float32"))
+    for axis in ((0, 2), (-1, 1), (2, 0), None):
+        axes = range(3) if axis is None else sorted(a % 3 for a in axis)
+        rest = [a for a in range(3) if a not in axes]
+        order = [*rest, *axes]
+        back = [order.index(a) for a in range(3)]
+
+        def flat(x: jax.Array, order: list[int] = order, rest: list[int] = rest) -> jax.Array:
+            rows = jnp.transpose(x, order)
+            return jnp.reshape(function(rows.reshape(*(x.shape[a] for a in rest), -1)), rows.shape)
+
+        (y, dy), (want, dwant) = (jax.jvp(f, (X,), (along,)) for f in (lambda x: function(x, axis=axis), flat))  # noqa: B023
+        np.testing.assert_allclose(y, jnp.transpose(want, back), atol=1e-7)
+        np.testing.assert_allclose(dy, jnp.transpose(dwant, back), atol=1e-6)
+
+
+def test_entmax_runs_from_softmax_to_sparsemax_and_beyond() -> None:
+    x = 2 * X
+    np.testing.assert_array_equal(entmax(x, 1), softmax(x))
+    np.testing.assert_allclose(entmax(x, 1.0001), softmax(x), atol=1e-4)
+    for alpha, peer in {1: softmax, 1.5: entmax15, 2: sparsemax}.items():
+        f = lambda x: entmax(x, alpha)  # noqa: B023, E731
+        np.testing.assert_allclose(f(x), peer(x), atol=3e-7)
+        (_, got), (_, want) = (
+            jax.jvp(lambda x: jax.jvp(g, (x,), (X[::-1],))[1], (x,), (X[:, ::-1],))  # noqa: B023
+            for g in (f, peer)
+        )
+        np.testing.assert_allclose(got, want, atol=1e-5)
+    zeros = [(entmax(x, alpha) == 0).sum() for alpha in (1.1, 1.5, 2.0, 3.0, 10.0)]
+    assert zeros == sorted(zeros)
+    for alpha in (1.05, 2.5, 4.0):
+        y, gradient = jax.value_and_grad(lambda x: jnp.sum(jnp.sin(entmax(x, alpha))))(X[0])  # noqa: B023
+        assert jnp.isfinite(y)
+        np.testing.assert_allclose(gradient.sum(-1), np.zeros(3), atol=1e-6)  # a shift changes nothing
+        np.testing.assert_allclose(entmax(X, alpha).sum(-1), np.ones((2, 3)), rtol=1e-6)
+    for alpha in (0.99, float("nan")):
+        with pytest.raises(ValueError, match=r"entmax was called with alpha = .*; expected a number of at least 1"):
+            entmax(x, alpha)
 
 
 def test_sparse_probabilities_of_examples_from_the_papers() -> None:
@@ -461,16 +504,21 @@ def test_losses_are_those_of_torch(given: dict[str, Any]) -> None:
 
 
 def test_binary_cross_entropy_with_a_weight_of_the_first_class() -> None:
+    def f(*args: Any) -> jax.Array:
+        x, y, w = args
+        return binary_cross_entropy_from_logits(x, y, pos_weight=w)
+
+    def total(*args: Any) -> jax.Array:
+        return f(*args).sum()
+
     x, y = LOGITS, PROBABILITIES
     for w in (WEIGHT, WEIGHT[:1], np.full((6, 5), 3, "float32"), 2.0):
-        f = lambda x, y, w: binary_cross_entropy_from_logits(x, y, pos_weight=w)  # noqa: E731
         want = w * y * np.log1p(np.exp(-x)) + (1 - y) * np.log1p(np.exp(x))
         np.testing.assert_allclose(f(x, y, w), want, rtol=1e-5)
-        d = jnp.float32(1e-2)
-        args = [jnp.asarray(v, "float32") for v in (x, y, w)]
-        for n, gradient in enumerate(jax.grad(lambda *args: f(*args).sum(), (0, 1, 2))(*args)):
-            moved = [f(*args[:n], args[n] + side, *args[n + 1 :]).sum() for side in (d, -d)]
-            np.testing.assert_allclose(gradient.sum(), (moved[0] - moved[1]) / 2 / d, rtol=5e-3, atol=1e-2)
+        step, args = 1e-2, [jnp.asarray(v, "float32") for v in (x, y, w)]
+        for n, gradient in enumerate(jax.grad(total, (0, 1, 2))(*args)):
+            above, below = (total(*args[:n], args[n] + d, *args[n + 1 :]) for d in (step, -step))
+            np.testing.assert_allclose(gradient.sum(), (above - below) / 2 / step, rtol=5e-3, atol=1e-2)
     np.testing.assert_array_equal(
         binary_cross_entropy_from_logits(jnp.asarray([jnp.inf, -jnp.inf]), jnp.asarray([1.0, 0.0]), pos_weight=5.0), 0
     )
