@@ -150,9 +150,9 @@ def cross_entropy_from_logits(
 ) -> Array:
     """cross_entropy_from_logits(logits, labels) = -dot(labels, log_softmax(logits))
 
-    One loss for each row, with the derivative softmax(logits) - labels. The mean of PyTorch, for classes, is
-    losses.sum() / (labels != -100).sum(), and losses.sum() / jnp.where(labels == -100, 0, weight[labels]).sum() with
-    weights.
+    One loss for each row, with the derivative softmax(logits) - labels. PyTorch's mean is losses.sum() divided by
+    (labels != -100).sum() for classes, or by jnp.where(labels == -100, 0, weight[labels]).sum() with weights. In
+    float32 a loss below 6e-8 and its derivative by the logit of the label are 0; to keep them would take twice as long.
 
     Args:
         labels: integers, the class of each row, in the shape of logits without `axis`; or floats, the probability of
@@ -242,7 +242,8 @@ def binary_cross_entropy_from_logits(
     wrong = predicted * negative + (1 - predicted) * positive
     linear = wrong * jnp.minimum(jnp.abs(x), largest(x))  # 0 * inf would be NaN
     linear = linear * jnp.where(jnp.abs(x) <= largest(x), 1, 1e38)
-    loss = linear + (positive + negative) * jnp.log1p(jnp.exp(-jnp.abs(x)))
+    rest = jnp.log1p(jnp.exp(-jnp.abs(x)))
+    loss = linear + (rest if pos_weight is None else (positive + negative) * rest)
     return masked("binary_cross_entropy_from_logits", loss, where, 0)
 
 

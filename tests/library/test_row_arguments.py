@@ -295,6 +295,8 @@ def test_confident_rows_are_within_the_bounds() -> None:
     tail, x, bound = 2.0611536e-09, jnp.asarray([20.0, 0.0]), 8 * 2.0**-24
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(0)), tail, atol=bound)
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(1)), 20, atol=16 * bound)
+    losses = cross_entropy_from_logits(jnp.asarray([[17.0, 0.0], [16.0, 0.0]]), np.zeros(2, int))
+    assert losses[0] == 0 < losses[1]  # 4e-8 and 1e-7: the docstring says below 6e-8
     np.testing.assert_allclose(jax.grad(cross_entropy_from_logits)(x, 0), [-tail, tail], atol=bound)
     np.testing.assert_allclose(logsumexp(jnp.asarray([0.0, -20.0])), tail, atol=bound)
     np.testing.assert_allclose(entropy_from_logits(x), tail * 21, atol=bound)

@@ -145,8 +145,8 @@ def _root(f: Callable[[Any], Any]) -> Series:
 
 
 def _exp_alpha(v: Series, alpha: Any) -> Any:
-    base = max(0, 1 + (alpha - 1) * v)
-    return Series._wrap((base.value.log() * (1 / (alpha - 1)).value).exp()) if base > 0 else 0
+    base = 1 + (alpha - 1) * v
+    return _NAMES["exp"](_NAMES["log"](base) / (alpha - 1)) if base > 0 else 0
 
 
 _NAMES = {name: _analytic(name) for name in ("exp", "log", "sqrt", "sin", "cos", "atan", "erf")} | {
