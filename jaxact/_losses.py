@@ -89,6 +89,7 @@ def _of_classes(weight: ArrayLike, x: Array, axis: int) -> Array:
             f"cross_entropy_from_logits was called with weight of shape {jnp.shape(weight)}; "
             f"expected {(x.shape[axis],)}, one number for each class."
         )
+    weight = jnp.asarray(weight, at_least_float32(x).dtype)
     return jnp.expand_dims(weight, [a for a in range(x.ndim) if a != axis])
 
 
@@ -112,15 +113,16 @@ def _cross_entropy_by_logits(
 def _cross_entropy_by_labels(
     dp: Array, y: Array, logits: Array, labels: Any, axis: int, where: Any, smoothing: float, weight: Any, ignored: int
 ) -> Array:
-    log_q = log_softmax(at_least_float32(logits), axis, where)
-    weights = 1 if weight is None else _of_classes(weight, log_q, axis_of("", log_q, axis))
+    axis, log_q = axis_of("cross_entropy_from_logits", logits, axis), log_softmax(at_least_float32(logits), axis, where)
+    weights = 1 if weight is None else _of_classes(weight, log_q, axis)
     return -(1 - smoothing) * jnp.sum(jnp.where(log_q > -inf, log_q, 0) * weights * dp, axis)
 
 
 def _cross_entropy_by_weight(
     dw: Array, y: Array, logits: Array, labels: Any, axis: int, where: Any, smoothing: float, weight: Any, ignored: int
 ) -> Array:
-    x, axis = masked("cross_entropy_from_logits", logits, where), axis_of("", logits, axis)
+    name = "cross_entropy_from_logits"
+    axis, x = axis_of(name, logits, axis), masked(name, logits, where)
     log_q = log_softmax(at_least_float32(x), axis)
     targets, factor = _targets(x, jnp.asarray(labels), axis, smoothing, None, ignored)
     present = (factor > 0) & (log_q > -inf) & ~jnp.isnan(targets)
@@ -185,12 +187,13 @@ def cross_entropy_from_logits(
 
 def _binary_arguments(logits: ArrayLike, labels: ArrayLike, where: Any, pos_weight: Any) -> tuple[Array, Array, Array]:
     """The logits, and the weights of the two classes: pos_weight * labels and 1 - labels."""
-    name, x = "binary_cross_entropy_from_logits", masked("binary_cross_entropy_from_logits", logits, where, 0)
+    name = "binary_cross_entropy_from_logits"
+    x = masked(name, logits, where, 0)
     y = masked(name, broadcast_parameter(name, "labels", labels, x.shape), where, 0)
     if pos_weight is None:
         return x, y, 1 - y
     check_array(name, "pos_weight", pos_weight)
-    return x, y * broadcast_to(name, "pos_weight", pos_weight, x.shape), 1 - y
+    return x, y * broadcast_to(name, "pos_weight", jnp.asarray(pos_weight, y.dtype), x.shape), 1 - y
 
 
 def _binary_cross_entropy_by_logits(

@@ -537,6 +537,17 @@ def test_smoothing_leaves_out_masked_classes() -> None:
     np.testing.assert_allclose(got, cross_entropy_from_logits(x[where], 1, label_smoothing=0.3), rtol=1e-6)
 
 
+def test_the_label_of_a_masked_class_costs_infinity_and_weights_may_be_integers() -> None:
+    x, where = jnp.ones((1, 3)), jnp.asarray([[False, True, True]])
+    options: list[dict[str, Any]] = [{"label_smoothing": 0.1}, {"weight": np.ones(3, int)}]
+    for given in options:
+        assert cross_entropy_from_logits(x, np.zeros(1, int), where=where, **given) == jnp.inf
+        gradient = jax.grad(lambda x: cross_entropy_from_logits(x, np.zeros(1, int), where=where, **given).sum())(x)  # noqa: B023
+        assert jnp.isfinite(gradient).all()
+    binary = binary_cross_entropy_from_logits(x, 1, pos_weight=np.asarray([1, 2, 3]))
+    np.testing.assert_allclose(binary, np.log1p(np.exp(-1)) * np.asarray([[1, 2, 3]]), rtol=1e-6)
+
+
 def test_wrong_options_of_losses_are_refused() -> None:
     x, labels = jnp.ones((2, 3)), jnp.zeros(2, int)
     with pytest.raises(ValueError, match=r"called with weight of shape \(2,\); expected \(3,\), one number for each"):
