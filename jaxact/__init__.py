@@ -127,6 +127,7 @@ from ._softplus import log_sigmoid as log_sigmoid
 from ._softplus import logcosh as logcosh
 from ._softplus import softplus as softplus
 from ._softplus import squareplus as squareplus
+from ._sparse import entmax as entmax
 from ._sparse import entmax15 as entmax15
 from ._sparse import sparsemax as sparsemax
 from ._tanh_gates import lisht as lisht

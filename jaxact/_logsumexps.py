@@ -1,25 +1,29 @@
 """Sums and means of numbers that are given by their logarithms."""
 
+import functools
+from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import jvp
+from ._arguments import check_array
 from ._facts import activation
 from ._numerics import largest
 from ._rows import (
     Axis,
     at_least_float32,
     axes_of,
-    broadcast_parameter,
     masked,
     row_max_for_sum,
     shift_by_max,
     softmax_of_sum,
 )
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _log_sum_exp(x: Array, axes: tuple[int, ...], keepdims: bool, divisor: ArrayLike = 1.0) -> Array:
@@ -34,11 +38,16 @@ def _logsumexp_arguments(
     a: ArrayLike, axis: Axis, b: ArrayLike | None, where: Any
 ) -> tuple[Array, Any, tuple[int, ...]]:
     """The logarithms, -inf where they are masked or their factor is 0; the factors; the axes."""
-    axes, a = axes_of("logsumexp", a, axis), masked("logsumexp", a, where)
+    a = masked("logsumexp", a, where)
     if b is None:
-        return a, None, axes
-    factors = broadcast_parameter("logsumexp", "b", b, a.shape).astype(at_least_float32(a).dtype)
-    return jnp.where(factors == 0, -jnp.inf, at_least_float32(a)), factors, axes
+        return a, None, axes_of("logsumexp", a, axis)
+    check_array("logsumexp", "b", b)
+    try:
+        a, factors = jnp.broadcast_arrays(at_least_float32(a), jnp.asarray(b, at_least_float32(a).dtype))
+    except ValueError:
+        shapes = f"b of shape {jnp.shape(b)}; expected one that broadcasts with a's, {a.shape}"
+        raise ValueError(f"logsumexp was called with {shapes}.") from None
+    return jnp.where(factors == 0, -inf, a), factors, axes_of("logsumexp", a, axis)
 
 
 def _logsumexp_by_a(
@@ -46,11 +55,8 @@ def _logsumexp_by_a(
 ) -> Array:
     a, factors, axes = _logsumexp_arguments(a, axis, b, where)
     p, d = softmax_of_sum(a, axes), masked("logsumexp", da, where, 0)
-    if factors is None:
-        return jnp.sum(p * d, axes, keepdims=keepdims)
-    weights = factors * p
-    total = jnp.sum(weights, axes, keepdims=True)
-    return jnp.sum(weights / jnp.where(total == 0, 1, total) * d, axes, keepdims=keepdims)
+    dy = jnp.sum(_shares(p, factors, axes) * jnp.broadcast_to(d, p.shape), axes, keepdims=keepdims)
+    return jnp.stack([dy, jnp.zeros_like(dy)]) if return_sign else dy
 
 
 def _logsumexp_by_b(
@@ -59,10 +65,31 @@ def _logsumexp_by_b(
     a, factors, axes = _logsumexp_arguments(a, axis, b, where)
     p = softmax_of_sum(a, axes)
     total = jnp.sum(factors * p, axes, keepdims=True)
-    return jnp.sum(p / jnp.where(total == 0, 1, total) * db, axes, keepdims=keepdims)
+    dy = jnp.sum(p / jnp.where(total == 0, 1, total) * jnp.broadcast_to(db, p.shape), axes, keepdims=keepdims)
+    return jnp.stack([dy, jnp.zeros_like(dy)]) if return_sign else dy
+
+
+def _shares(p: Array, factors: Any, axes: tuple[int, ...]) -> Array:
+    """The share of each element in the sum."""
+    if factors is None:
+        return p
+    total = jnp.sum(factors * p, axes, keepdims=True)
+    return factors * p / jnp.where(total == 0, 1, total)
+
+
+def _pair_if_return_sign(function: F) -> F:
+    """Return the result and its sign as a pair, which `jvp` has as one array."""
+
+    @functools.wraps(function)
+    def logsumexp(*args: Any, **kwargs: Any) -> Any:
+        y = function(*args, **kwargs)
+        return tuple(y) if kwargs.get("return_sign") or any(args[4:5]) else y
+
+    return cast(F, logsumexp)
 
 
 @activation(bounds=(-inf, inf), source="https://doi.org/10.1093/imanum/draa038")
+@_pair_if_return_sign
 @jvp(widened=False, a=_logsumexp_by_a, b=_logsumexp_by_b)
 def logsumexp(
     a: ArrayLike,
@@ -79,20 +106,19 @@ def logsumexp(
 
     Args:
         axis: the axis or axes to sum over; None for all.
-        b: factors of the exponentials, a single number or an array with as many axes as a: log(sum(b * exp(a))).
-            Elements with factor 0 are masked. NaN where the sum is negative.
+        b: factors of the exponentials, which broadcast with a: log(sum(b * exp(a))). Elements with factor 0 are masked.
+            NaN where the sum is negative.
         keepdims: whether to keep the axes, with size 1.
-        return_sign: False; the parameter exists because jax.nn.logsumexp has it.
-        where: the mask.
+        return_sign: whether to return a pair, the logarithm of the sum's absolute value and the sign of the sum.
+        where: the mask, which broadcasts to a.
     """
-    if return_sign:
-        raise ValueError("logsumexp was called with return_sign = True; expected False (jax.nn.logsumexp gives signs).")
-    a, factors, axes = _logsumexp_arguments(a, axis, b, where)
+    a, factors, axes = _logsumexp_arguments(a, axis, 1.0 if b is None and return_sign else b, where)
     y = _log_sum_exp(a, axes, keepdims)
     if factors is None:
         return y
-    weighted = jnp.sum(factors * softmax_of_sum(a, axes), axes, keepdims=keepdims)
-    return y + jnp.log(jnp.where(y == -jnp.inf, 1, weighted))
+    total = jnp.sum(factors * softmax_of_sum(a, axes), axes, keepdims=keepdims)
+    y = y + jnp.log(jnp.where(y == -inf, 1, jnp.abs(total) if return_sign else total))
+    return jnp.stack([y, jnp.sign(total)]) if return_sign else y
 
 
 def _logmeanexp_by_x(dx: Array, y: Array, x: Array, axis: Axis, where: Any, keepdims: bool) -> Array:

@@ -12,15 +12,16 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import jvp
-from ._arguments import KeepsIntegers
+from ._arguments import KeepsIntegers, check_array
 from ._facts import activation
-from ._numerics import largest
+from ._numerics import largest, softplus_value
 from ._rows import (
     Axis,
     at_least_float32,
     axes_of,
     axis_of,
     broadcast_parameter,
+    broadcast_to,
     infinity_factor,
     masked,
     one_or_nan,
@@ -33,8 +34,11 @@ from ._sigmoids import sigmoid
 from ._softmaxes import log_softmax, softmax
 
 
-def _classes(x: Array, labels: Array, axis: int) -> tuple[Array, Array]:
-    """The label of each row, with an axis of size 1 for the classes; and 1 where it is a class, else NaN."""
+def _classes(x: Array, labels: Array, axis: int, ignore_index: int) -> tuple[Array, Array]:
+    """The label of each row, with an axis of size 1 for the classes; and the factor of its loss.
+
+    The factor is 1 for a class, 0 for `ignore_index` and NaN for other labels: jit cannot raise an error for them.
+    """
     batch = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.shape != batch:
         raise ValueError(
@@ -43,7 +47,10 @@ def _classes(x: Array, labels: Array, axis: int) -> tuple[Array, Array]:
         )
     labels = jnp.expand_dims(labels, axis)
     labels = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels  # int8 has no class 200
-    return labels, one_or_nan((labels >= 0) & (labels < x.shape[axis])).astype(at_least_float32(x).dtype)
+    in_type = jnp.iinfo(labels.dtype).min <= ignore_index <= jnp.iinfo(labels.dtype).max  # uint32 has no -100
+    ignored = labels == ignore_index if in_type else jnp.zeros_like(labels, bool)
+    factor = one_or_nan(ignored | (labels >= 0) & (labels < x.shape[axis])).astype(at_least_float32(x).dtype)
+    return labels, jnp.where(ignored, 0, factor)
 
 
 def _is_label(x: Array, labels: Array, axis: int) -> Array:
@@ -57,76 +64,190 @@ def _at_label(x: Array, labels: Array, axis: int) -> Array:
     return jnp.take_along_axis(x, labels, axis, mode="clip")
 
 
-def _cross_entropy_by_logits(dx: Array, y: Array, logits: Array, labels: ArrayLike, axis: int, where: Any) -> Array:
-    name, labels = "cross_entropy_from_logits", jnp.asarray(labels)
+def _targets(
+    x: Array, labels: Array, axis: int, label_smoothing: float, weight: Any, ignore_index: int
+) -> tuple[Array, Array]:
+    """The smoothed probability of each class times its weight, and the factor of each row's loss."""
+    name, dtype = "cross_entropy_from_logits", at_least_float32(x).dtype
+    factor = jnp.ones((), dtype)
+    if jnp.issubdtype(labels.dtype, jnp.integer):
+        labels, factor = _classes(x, labels, axis, ignore_index)
+        labels = _is_label(x, labels, axis)
+    targets = broadcast_parameter(name, "labels", labels.astype(dtype), x.shape)
+    if label_smoothing:
+        possible = (x > -inf).astype(dtype)
+        classes = jnp.maximum(jnp.sum(possible, axis, keepdims=True), 1)
+        targets = (1 - label_smoothing) * targets + label_smoothing / classes * possible
+    return targets if weight is None else targets * _of_classes(weight, x, axis), factor
+
+
+def _of_classes(weight: ArrayLike, x: Array, axis: int) -> Array:
+    """The weights of the classes, with as many axes as x."""
+    check_array("cross_entropy_from_logits", "weight", weight)
+    if jnp.shape(weight) != (x.shape[axis],):
+        raise ValueError(
+            f"cross_entropy_from_logits was called with weight of shape {jnp.shape(weight)}; "
+            f"expected {(x.shape[axis],)}, one number for each class."
+        )
+    weight = jnp.asarray(weight, at_least_float32(x).dtype)
+    return jnp.expand_dims(weight, [a for a in range(x.ndim) if a != axis])
+
+
+def _cross_entropy_by_logits(
+    dx: Array, y: Array, logits: Array, labels: Any, axis: int, where: Any, smoothing: float, weight: Any, ignored: int
+) -> Array:
+    name = "cross_entropy_from_logits"
     axis, x, dx = axis_of(name, logits, axis), masked(name, logits, where), masked(name, dx, where, 0)
     p = softmax_of_sum(x, (axis,))
-    if jnp.issubdtype(labels.dtype, jnp.integer):
-        labels, valid = _classes(x, labels, axis)
+    if _plain_classes(labels := jnp.asarray(labels), smoothing, weight):
+        labels, factor = _classes(x, labels, axis, ignored)
         possible = _at_label(x, labels, axis) > -inf
-        dy = jnp.sum((p - (_is_label(x, labels, axis) & possible).astype(p.dtype)) * dx, axis)
-        return jnp.squeeze(valid, axis) * dy
-    weights = jnp.where(x > -inf, labels.astype(p.dtype), 0)
-    return jnp.sum((p * jnp.sum(weights, axis, keepdims=True) - weights) * dx, axis)
+        slope = p - (_is_label(x, labels, axis) & possible).astype(p.dtype)
+        return jnp.sum(jnp.where(factor > 0, slope, 0) * dx, axis)
+    targets, factor = _targets(x, labels, axis, smoothing, weight, ignored)
+    targets = jnp.where((x > -inf) & ~jnp.isnan(targets), targets, 0)
+    slope = p * jnp.sum(targets, axis, keepdims=True) - targets
+    return jnp.sum(jnp.where(factor > 0, slope, 0) * dx, axis)
 
 
-def _cross_entropy_by_labels(dp: Array, y: Array, logits: Array, labels: Array, axis: int, where: Any) -> Array:
-    log_q = log_softmax(at_least_float32(logits), axis, where)
-    return -jnp.sum(jnp.where(log_q > -jnp.inf, log_q, 0) * dp, axis)
+def _cross_entropy_by_labels(
+    dp: Array, y: Array, logits: Array, labels: Any, axis: int, where: Any, smoothing: float, weight: Any, ignored: int
+) -> Array:
+    axis, log_q = axis_of("cross_entropy_from_logits", logits, axis), log_softmax(at_least_float32(logits), axis, where)
+    weights = 1 if weight is None else _of_classes(weight, log_q, axis)
+    return -(1 - smoothing) * jnp.sum(jnp.where(log_q > -inf, log_q, 0) * weights * dp, axis)
+
+
+def _cross_entropy_by_weight(
+    dw: Array, y: Array, logits: Array, labels: Any, axis: int, where: Any, smoothing: float, weight: Any, ignored: int
+) -> Array:
+    name = "cross_entropy_from_logits"
+    axis, x = axis_of(name, logits, axis), masked(name, logits, where)
+    log_q = log_softmax(at_least_float32(x), axis)
+    targets, factor = _targets(x, jnp.asarray(labels), axis, smoothing, None, ignored)
+    present = (factor > 0) & (log_q > -inf) & ~jnp.isnan(targets)
+    return -jnp.sum(jnp.where(present, targets * log_q, 0) * _of_classes(dw, x, axis), axis)
+
+
+def _plain_classes(labels: Array, label_smoothing: float, weight: Any) -> bool:
+    """Whether the loss is minus the log-probability of one class, which needs no array of targets."""
+    return jnp.issubdtype(labels.dtype, jnp.integer) and not label_smoothing and weight is None
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")
-@jvp(widened=False, logits=_cross_entropy_by_logits, labels=_cross_entropy_by_labels)
+@jvp(
+    widened=False,
+    logits=_cross_entropy_by_logits,
+    labels=_cross_entropy_by_labels,
+    weight=_cross_entropy_by_weight,
+)
 def cross_entropy_from_logits(
-    logits: ArrayLike, labels: KeepsIntegers, axis: int = -1, where: ArrayLike | None = None
+    logits: ArrayLike,
+    labels: KeepsIntegers,
+    axis: int = -1,
+    where: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
 ) -> Array:
     """cross_entropy_from_logits(logits, labels) = -dot(labels, log_softmax(logits))
 
-    One loss for each row, with the derivative softmax(logits) - labels.
+    One loss for each row, with the derivative softmax(logits) - labels. PyTorch's mean is losses.sum() divided by
+    (labels != -100).sum() for classes, or by jnp.where(labels == -100, 0, weight[labels]).sum() with weights. In
+    float32 a loss below 6e-8 and its derivative by the logit of the label are 0; to keep them would take twice as long.
 
     Args:
         labels: integers, the class of each row, in the shape of logits without `axis`; or floats, the probability of
             each class (not checked to add up to 1), a single number or an array with as many axes as logits. Only float
-            labels have a gradient. An integer that is not a class gives NaN, since jit cannot raise an error for it.
+            labels have a gradient. A label of NaN or an integer that is not a class gives the loss NaN, since jit
+            cannot raise an error for it, but adds nothing to the gradient.
         axis: the axis of the classes.
         where: the mask of the classes. The label of a masked class costs inf, unless the row is empty.
+        label_smoothing: from 0 to 1, the part of the labels that is spread evenly over the classes that are not masked.
+        weight: the factor of each class, an array of as many numbers as there are classes: sum(weight * labels *
+            -log_softmax(logits)).
+        ignore_index: the integer label of padding, whose loss and gradient are 0.
     """
     name = "cross_entropy_from_logits"
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name} was called with label_smoothing = {label_smoothing!r}; expected one from 0 to 1.")
     axis, x, labels = axis_of(name, logits, axis), masked(name, logits, where), jnp.asarray(labels)
     maximum = row_max_for_sum(x, (axis,))
     total = jnp.sum(jnp.exp(shift_by_max(x, maximum)), axis, keepdims=True)
-    if jnp.issubdtype(labels.dtype, jnp.integer):
-        labels, valid = _classes(x, labels, axis)
+    if _plain_classes(labels, label_smoothing, weight):
+        labels, factor = _classes(x, labels, axis, ignore_index)
         shift = shift_by_max(_at_label(x, labels, axis), maximum)
-        loss = valid * (jnp.log(jnp.maximum(total, 1)) - shift * infinity_factor(maximum))
+        loss = jnp.log(jnp.maximum(total, 1)) - shift * infinity_factor(maximum)
     else:
-        p = broadcast_parameter(name, "labels", labels.astype(total.dtype), x.shape)
-        loss = -jnp.sum(p * jnp.where(p == 0, 0, log_softmax(at_least_float32(x), axis)), axis, keepdims=True)
-    return jnp.squeeze(jnp.where(total == 0, 0, loss), axis)
+        targets, factor = _targets(x, labels, axis, label_smoothing, weight, ignore_index)
+        log_q = log_softmax(at_least_float32(x), axis)
+        loss = -jnp.sum(jnp.where(targets == 0, 0, targets * log_q), axis, keepdims=True)
+    return jnp.squeeze(jnp.where((total == 0) | (factor == 0), 0, factor * loss), axis)
 
 
-def _binary_cross_entropy_by_logits(dx: Array, loss: Array, logits: Array, labels: Array) -> Array:
-    y = broadcast_parameter("binary_cross_entropy_from_logits", "labels", labels, logits.shape)
-    return ((1 - y) * sigmoid(logits) - y * sigmoid(-logits)) * dx  # sigmoid(x) - y is 0 for a confident right answer
+def _binary_arguments(logits: ArrayLike, labels: ArrayLike, where: Any, pos_weight: Any) -> tuple[Array, Array, Array]:
+    """The logits, and the weights of the two classes: pos_weight * labels and 1 - labels."""
+    name = "binary_cross_entropy_from_logits"
+    x = masked(name, logits, where, 0)
+    y = masked(name, broadcast_parameter(name, "labels", labels, x.shape), where, 0)
+    if pos_weight is None:
+        return x, y, 1 - y
+    check_array(name, "pos_weight", pos_weight)
+    return x, y * broadcast_to(name, "pos_weight", jnp.asarray(pos_weight, y.dtype), x.shape), 1 - y
+
+
+def _binary_cross_entropy_by_logits(
+    dx: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+) -> Array:
+    x, positive, negative = _binary_arguments(logits, labels, where, pos_weight)
+    slope = negative * sigmoid(x) - positive * sigmoid(-x)  # sigmoid(x) - labels is 0 for a confident right answer
+    return jnp.where(jnp.isnan(labels), 0, slope) * masked("binary_cross_entropy_from_logits", dx, where, 0)
+
+
+def _binary_cross_entropy_by_labels(
+    dy: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+) -> Array:
+    x, positive, _ = _binary_arguments(logits, 1.0, where, pos_weight)
+    slope = -x if pos_weight is None else positive * softplus_value(-x) - softplus_value(x)
+    return masked("binary_cross_entropy_from_logits", slope, where, 0) * dy
+
+
+def _binary_cross_entropy_by_pos_weight(
+    dw: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+) -> Array:
+    x, y, _ = _binary_arguments(logits, labels, where, None)
+    return jnp.where(y > 0, y * softplus_value(-x), 0) * jnp.broadcast_to(dw, x.shape)
 
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Cross-entropy")
-@jvp(logits=_binary_cross_entropy_by_logits, labels=lambda dy, loss, logits, labels: -logits * dy)
-def binary_cross_entropy_from_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
+@jvp(
+    logits=_binary_cross_entropy_by_logits,
+    labels=_binary_cross_entropy_by_labels,
+    pos_weight=_binary_cross_entropy_by_pos_weight,
+)
+def binary_cross_entropy_from_logits(
+    logits: ArrayLike, labels: ArrayLike, where: ArrayLike | None = None, pos_weight: ArrayLike | None = None
+) -> Array:
     """binary_cross_entropy_from_logits(logits, labels)[i] = cross_entropy([logits[i], 0], [labels[i], 1 - labels[i]])
 
     The cross entropy of two classes, where sigmoid(logits) is the probability of the first: one loss for each element.
 
     Args:
         labels: the probability of the first class, from 0 to 1: floats, which have a gradient, integers or bools; a
-            single number or an array with as many axes as logits.
+            single number or an array with as many axes as logits. A label of NaN gives the loss NaN, but adds nothing
+            to the gradient. Labels smoothed by s are labels * (1 - s) + s / 2.
+        where: the mask; masked elements have loss 0.
+        pos_weight: the factor of the first class, which broadcasts to logits: one number, or one for each element of
+            the last axis.
     """
-    x = jnp.asarray(logits)
-    y = broadcast_parameter("binary_cross_entropy_from_logits", "labels", labels, x.shape)
+    x, positive, negative = _binary_arguments(logits, labels, where, pos_weight)
     predicted = (x > 0).astype(x.dtype)
-    wrong = predicted * (1 - y) + (1 - predicted) * y
+    wrong = predicted * negative + (1 - predicted) * positive
     linear = wrong * jnp.minimum(jnp.abs(x), largest(x))  # 0 * inf would be NaN
-    return linear * jnp.where(jnp.abs(x) <= largest(x), 1, 1e38) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    linear = linear * jnp.where(jnp.abs(x) <= largest(x), 1, 1e38)
+    rest = jnp.log1p(jnp.exp(-jnp.abs(x)))
+    loss = linear + (rest if pos_weight is None else (positive + negative) * rest)
+    return masked("binary_cross_entropy_from_logits", loss, where, 0)
 
 
 def _entropy_by_logits(dx: Array, y: Array, logits: Array, axis: Axis, where: Any) -> Array:
@@ -170,8 +291,8 @@ def _kl_by_p(dx: Array, divergence: Array, p_logits: Array, q_logits: Array, axi
 
 def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
     p, _, y, _, axes = _kl_arguments(p_logits, q_logits, axis, where)
-    nonempty = jnp.max(p, axes, keepdims=True, initial=0) > 0
-    return jnp.sum((jnp.where(nonempty, softmax(y, axes), 0) - p) * masked("kl_from_logits", dy, where, 0), axes)
+    nonempty = jnp.max(p, axes, keepdims=True, initial=0) > 0  # False for NaN too, which may be masked after the call
+    return jnp.sum(jnp.where(nonempty, softmax(y, axes) - p, 0) * masked("kl_from_logits", dy, where, 0), axes)
 
 
 @activation(bounds=(0, inf), source="https://doi.org/10.1214/aoms/1177729694")

@@ -49,11 +49,17 @@ def masked(name: str, x: ArrayLike, where: ArrayLike | None, fill: float = -jnp.
     mask = jnp.asarray(where)
     if mask.dtype != jnp.bool_:
         raise TypeError(f"{name} was called with where of type {mask.dtype}; expected an array of bools.")
+    return jnp.where(broadcast_to(name, "where", mask, x.shape), at_least_float32(x), fill)
+
+
+def broadcast_to(name: str, parameter: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """The value broadcast to the shape of x, or an error that has both shapes."""
     try:
-        return jnp.where(jnp.broadcast_to(mask, x.shape), at_least_float32(x), fill)
+        return jnp.broadcast_to(value, shape)
     except ValueError:
         raise ValueError(
-            f"{name} was called with where of shape {mask.shape}; expected one that broadcasts to x's, {x.shape}."
+            f"{name} was called with {parameter} of shape {jnp.shape(value)}; "
+            f"expected one that broadcasts to x's, {shape}."
         ) from None
 
 

@@ -157,33 +157,38 @@ def softmax1(
     return e / (sum_of_exponentials(e, axes) + jnp.exp(shift_by_max(sink, maximum, temperature)))
 
 
-def _noisy_logits(key: Any, logits: ArrayLike, axis: int) -> Array:
+def _noisy_logits(key: Any, logits: ArrayLike, axis: int, where: Any) -> Array:
     """logits - max(logits) + Gumbel noise: the shift keeps the digits of the noise."""
-    dtype = getattr(key, "dtype", None)
+    name, dtype = "gumbel_softmax", getattr(key, "dtype", None)
     if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == jnp.uint32):
-        raise TypeError(f"gumbel_softmax was called with key = {key!r:.60} of type {dtype}; expected a PRNG key.")
-    x = jnp.asarray(logits)
-    return shift_by_max(x, row_max(x, (axis_of("gumbel_softmax", x, axis),))) + jax.random.gumbel(key, x.shape, x.dtype)
+        raise TypeError(f"{name} was called with key = {key!r:.60} of type {dtype}; expected a PRNG key.")
+    x = masked(name, logits, where)
+    return shift_by_max(x, row_max(x, (axis_of(name, x, axis),))) + jax.random.gumbel(key, x.shape, x.dtype)
 
 
 def _gumbel_softmax_by_logits(
-    dx: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int
+    dx: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int, where: Any
 ) -> Array:
-    p = softmax(_noisy_logits(key, logits, axis), axis, None, tau)
+    p, dx = softmax(_noisy_logits(key, logits, axis, where), axis, None, tau), masked("gumbel_softmax", dx, where, 0)
     return divide_by_temperature(softmax_jvp(dx, p, (axis_of("gumbel_softmax", logits, axis),)), tau)
 
 
 def _gumbel_softmax_by_tau(
-    dt: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int
+    dt: Array, y: Array, key: Any, logits: Array, tau: ArrayLike, hard: bool, axis: int, where: Any
 ) -> Array:
-    z = _noisy_logits(key, logits, axis)
+    z = _noisy_logits(key, logits, axis, where)
     return jax.jvp(lambda tau: softmax(z, axis, None, tau), (tau,), (dt,))[1]
 
 
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1611.01144")
 @jvp(logits=_gumbel_softmax_by_logits, tau=_gumbel_softmax_by_tau)
 def gumbel_softmax(
-    key: ArrayLike | None, logits: ArrayLike, tau: Positive = 1.0, hard: bool = False, axis: int = -1
+    key: ArrayLike | None,
+    logits: ArrayLike,
+    tau: Positive = 1.0,
+    hard: bool = False,
+    axis: int = -1,
+    where: ArrayLike | None = None,
 ) -> Array:
     """gumbel_softmax(key, logits, tau)[i] = softmax(logits + noise, tau)[i]
 
@@ -197,8 +202,9 @@ def gumbel_softmax(
         hard: whether the value is the one-hot vector of the largest probability, with the gradient of the soft sample
             (the straight-through estimator).
         axis: the axis of the categories.
+        where: the mask; masked elements are never drawn and become 0.
     """
-    z, axis = _noisy_logits(key, logits, axis), axis_of("gumbel_softmax", logits, axis)
+    z, axis = _noisy_logits(key, logits, axis, where), axis_of("gumbel_softmax", logits, axis)
     soft = softmax(z, axis, None, per_row("gumbel_softmax", "tau", tau, z, (axis,)))
     if not hard:
         return soft

@@ -12,8 +12,10 @@ from helpers import FLOATS
 from jaxact import (
     binary_cross_entropy_from_logits,
     cross_entropy_from_logits,
+    entmax,
     entmax15,
     entropy_from_logits,
+    gumbel_softmax,
     kl_from_logits,
     log_softmax,
     logmeanexp,
@@ -34,6 +36,7 @@ MASKED: dict[Callable[..., jax.Array], float] = {
     softmax1: 0.0,
     sparsemax: 0.0,
     entmax15: 0.0,
+    entmax: 0.0,
 }
 """What a masked element becomes."""
 
@@ -197,6 +200,85 @@ def test_only_a_label_that_is_not_a_class_gives_nan(dtype: str) -> None:
     np.testing.assert_allclose(value, 3 * np.log(120), rtol=1e-6)
     losses, pull = jax.vjp(lambda x: cross_entropy_from_logits(x, labels), x)
     assert jnp.isnan(losses).tolist() == [False, False, True, False]
-    assert jnp.isnan(pull(jnp.ones(4))[0]).all(-1).tolist() == [False, False, True, False]
+    assert pull(jnp.ones(4))[0].any(-1).tolist() == [True, True, False, True]
     assert jnp.isfinite(gradient[jnp.asarray([0, 1, 3])]).all()
     assert jnp.isnan(cross_entropy_from_logits(jnp.zeros(3), -1))
+
+
+PADDED = np.asarray([1, -100, 5, 2])
+"""A class, the default of ignore_index, a label that is not a class, and another class."""
+OPTIONS: list[dict[str, Any]] = [{}, {"label_smoothing": 0.1}, {"weight": jnp.asarray([1.0, 2.0, 3.0])}]
+
+
+@pytest.mark.parametrize("given", OPTIONS, ids=lambda given: next(iter(given), "plain"))
+def test_labels_of_padding_have_loss_and_gradient_0_even_where_logits_are_nan(given: dict[str, Any]) -> None:
+    x = jnp.asarray([[1.0, 2.0, 3.0], [NAN, 0.0, INF], [0.0, 1.0, 2.0], [1.0, 0.0, 0.0]])
+    loss = lambda x: cross_entropy_from_logits(x, PADDED, **given)  # noqa: E731
+    np.testing.assert_array_equal(loss(x)[1], 0)
+    assert jnp.isnan(loss(x)).tolist() == [False, False, True, False]
+    want = cross_entropy_from_logits(x[::3], PADDED[::3], **given)
+    np.testing.assert_allclose(loss(x)[::3], want, rtol=1e-6)
+    for jacobian in derivatives(loss, x):
+        assert jnp.isfinite(jacobian).all()
+        assert not jacobian[1:3].any()
+    masked = jax.grad(lambda x: jnp.where(PADDED >= 0, loss(x), 0)[jnp.asarray([0, 1, 3])].sum())(x)
+    np.testing.assert_array_equal(masked, jax.grad(lambda x: loss(x)[jnp.asarray([0, 1, 3])].sum())(x))
+    np.testing.assert_array_equal(cross_entropy_from_logits(x[:1], jnp.asarray([0]), **given, ignore_index=0), [0])
+    if "weight" in given:
+        by_weight = jax.grad(lambda w: cross_entropy_from_logits(x, PADDED, weight=w)[jnp.asarray([0, 1, 3])].sum())
+        assert jnp.isfinite(by_weight(given["weight"])).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "int32"])
+def test_an_ignored_label_of_any_type(dtype: str) -> None:
+    labels = np.asarray([0, 255]).astype(dtype)
+    np.testing.assert_allclose(cross_entropy_from_logits(jnp.zeros((2, 3)), labels, ignore_index=255), [np.log(3), 0])
+    assert jnp.isnan(cross_entropy_from_logits(jnp.zeros((2, 3)), labels)).tolist() == [False, True]
+
+
+def test_rows_that_are_masked_after_the_call_have_gradient_0() -> None:
+    """0 * NaN would be NaN: labels of NaN, losses of inf, divergences from a row of NaN."""
+    y = jnp.asarray([1.0, NAN, 0.0])
+    known = ~jnp.isnan(y)
+    binary = jax.grad(lambda x: jnp.where(known, binary_cross_entropy_from_logits(x, y), 0).sum())(jnp.ones(3))
+    np.testing.assert_allclose(binary, [-1 / (1 + np.e), 0, np.e / (1 + np.e)], rtol=1e-6)
+    assert jnp.isnan(binary_cross_entropy_from_logits(jnp.ones(3), y)).tolist() == [False, True, False]
+
+    rows, first = jnp.asarray([[1.0, 0.0], [NAN, NAN], [0.0, INF]]), jnp.asarray([True, False, False])
+    x = jnp.asarray([[1.0, 2.0], [3.0, 4.0], [-INF, -INF]])
+    for f in (
+        lambda x: cross_entropy_from_logits(x, rows),
+        lambda x: kl_from_logits(rows, x),
+        lambda x: cross_entropy_from_logits(x, rows, label_smoothing=0.1),
+    ):
+        gradient = jax.grad(lambda x: jnp.where(first, f(x), 0).sum())(x)  # noqa: B023
+        np.testing.assert_allclose(gradient[0], jax.grad(lambda x: f(x)[0])(x)[0], rtol=1e-6)  # noqa: B023
+        assert not gradient[1:].any()
+    for f in (entropy_from_logits, lambda x: kl_from_logits(x, jnp.zeros_like(x))):
+        assert not jax.grad(lambda x: jnp.where(first, f(x), 0).sum())(x)[1:].any()  # noqa: B023
+
+
+def test_masked_elements_of_binary_cross_entropy_have_no_influence() -> None:
+    x, y = jnp.asarray([1.0, NAN, 2.0, INF]), jnp.asarray([1.0, 0.0, NAN, 0.0])
+    where = jnp.asarray([True, False, False, False])
+    f = lambda x, y, w: binary_cross_entropy_from_logits(x, y, where, w)  # noqa: E731
+    np.testing.assert_allclose(f(x, y, 2.0), [2 * np.log1p(np.exp(-1)), 0, 0, 0], rtol=1e-6)
+    slopes = jax.grad(lambda *args: f(*args).sum(), (0, 1, 2))(x, y, jnp.full(4, 2.0))
+    for slope in slopes:
+        assert jnp.isfinite(slope).all()
+        assert not slope[1:].any()
+
+
+def test_masked_categories_are_never_drawn() -> None:
+    x, where = (
+        jnp.asarray([[NAN, 1.0, 2.0], [INF, NAN, 0.0]]),
+        jnp.asarray([[False, True, True], [False, False, False]]),
+    )
+    for key in jax.random.split(jax.random.key(0), 20):
+        for hard in (False, True):
+            f = lambda x: gumbel_softmax(key, x, 0.5, hard, where=where)  # noqa: B023, E731
+            np.testing.assert_array_equal(f(x), f(jnp.where(where, x, -INF)))
+            np.testing.assert_allclose(f(x).sum(-1), [1, 0], rtol=1e-6)
+    for jacobian in derivatives(lambda x: gumbel_softmax(jax.random.key(0), x, where=where), x):
+        assert jnp.isfinite(jacobian).all()
+        assert not jacobian[..., ~where].any()

@@ -13,6 +13,7 @@ from jaxact import (
     binary_cross_entropy_from_logits,
     crelu,
     cross_entropy_from_logits,
+    entmax,
     entmax15,
     entropy_from_logits,
     geglu,
@@ -154,10 +155,10 @@ def test_softmin_is_softmax_of_the_negative() -> None:
     np.testing.assert_array_equal(softmin(X, 1), softmax(-X, 1))
 
 
-@pytest.mark.parametrize("function", [sparsemax, entmax15], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [sparsemax, entmax15, entmax], ids=lambda f: f.__name__)
 def test_sparse_probabilities_add_up_to_one_with_exact_zeros_row_by_row(function: Callable[..., jax.Array]) -> None:
     for axis in (0, -1):
-        y = function(3 * X, axis)
+        y = function(3 * X, axis=axis)
         np.testing.assert_allclose(y.sum(axis), np.ones(y.sum(axis).shape), rtol=3e-7)
         np.testing.assert_allclose(y, jnp.moveaxis(function(jnp.moveaxis(3 * X, axis, -1)), -1, axis), atol=1e-7)
     x = jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
@@ -171,6 +172,48 @@ def test_sparse_probabilities_add_up_to_one_with_exact_zeros_row_by_row(function
     assert jnp.isnan(function(jnp.asarray([[jnp.nan, 0.0], [0.0, 0.0]]))).tolist() == [[True, True], [False, False]]
     forward, reverse = jax.jacfwd(function)(X[0]), jax.jacrev(function)(X[0])
     np.testing.assert_allclose(forward, reverse, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [sparsemax, entmax15, entmax], ids=lambda f: f.__name__)
+def test_sparse_probabilities_over_several_axes(function: Callable[..., jax.Array]) -> None:
+    along = jnp.asarray(np.random.default_rng(3).normal(size=X.shape).astype("float32"))
+    for axis in ((0, 2), (-1, 1), (2, 0), None):
+        axes = range(3) if axis is None else sorted(a % 3 for a in axis)
+        rest = [a for a in range(3) if a not in axes]
+        order = [*rest, *axes]
+        back = [order.index(a) for a in range(3)]
+
+        def flat(x: jax.Array, order: list[int] = order, rest: list[int] = rest) -> jax.Array:
+            rows = jnp.transpose(x, order)
+            return jnp.reshape(function(rows.reshape(*(x.shape[a] for a in rest), -1)), rows.shape)
+
+        (y, dy), (want, dwant) = (jax.jvp(f, (X,), (along,)) for f in (lambda x: function(x, axis=axis), flat))  # noqa: B023
+        np.testing.assert_allclose(y, jnp.transpose(want, back), atol=1e-7)
+        np.testing.assert_allclose(dy, jnp.transpose(dwant, back), atol=1e-6)
+
+
+def test_entmax_runs_from_softmax_to_sparsemax_and_beyond() -> None:
+    x = 2 * X
+    np.testing.assert_array_equal(entmax(x, 1), softmax(x))
+    np.testing.assert_allclose(entmax(x, 1.0001), softmax(x), atol=1e-4)
+    for alpha, peer in {1: softmax, 1.5: entmax15, 2: sparsemax}.items():
+        f = lambda x: entmax(x, alpha)  # noqa: B023, E731
+        np.testing.assert_allclose(f(x), peer(x), atol=3e-7)
+        (_, got), (_, want) = (
+            jax.jvp(lambda x: jax.jvp(g, (x,), (X[::-1],))[1], (x,), (X[:, ::-1],))  # noqa: B023
+            for g in (f, peer)
+        )
+        np.testing.assert_allclose(got, want, atol=1e-5)
+    zeros = [(entmax(x, alpha) == 0).sum() for alpha in (1.1, 1.5, 2.0, 3.0, 10.0)]
+    assert zeros == sorted(zeros)
+    for alpha in (1.05, 2.5, 4.0):
+        y, gradient = jax.value_and_grad(lambda x: jnp.sum(jnp.sin(entmax(x, alpha))))(X[0])  # noqa: B023
+        assert jnp.isfinite(y)
+        np.testing.assert_allclose(gradient.sum(-1), np.zeros(3), atol=1e-6)  # a shift changes nothing
+        np.testing.assert_allclose(entmax(X, alpha).sum(-1), np.ones((2, 3)), rtol=1e-6)
+    for alpha in (0.99, float("nan")):
+        with pytest.raises(ValueError, match=r"entmax was called with alpha = .*; expected a number of at least 1"):
+            entmax(x, alpha)
 
 
 def test_sparse_probabilities_of_examples_from_the_papers() -> None:
@@ -204,8 +247,38 @@ def test_sums_of_logarithms_agree_with_jax() -> None:
     assert jnp.isnan(logsumexp(jnp.zeros(2), b=jnp.asarray([1.0, -2.0])))
     assert logsumexp(jnp.asarray([5.0, jnp.inf]), b=jnp.asarray([1.0, 0.0])) == 5
     assert logsumexp(jnp.asarray([5.0, 6.0]), b=0.0) == -jnp.inf
-    with pytest.raises(ValueError, match="logsumexp was called with return_sign = True; expected False"):
-        logsumexp(X, return_sign=True)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 1), (1, 3, 4), (5, 1, 1, 4)], ids=str)
+def test_factors_broadcast_and_signs_are_returned_as_in_jax(shape: tuple[int, ...]) -> None:
+    b = jnp.asarray(np.random.default_rng(1).normal(size=shape).astype("float32"))
+    with jax.numpy_rank_promotion("allow"):
+        for axis in (None, -1, (0, 2)):
+            for keepdims in (False, True):
+                ours, theirs = (f(X, axis, b, keepdims, True) for f in (logsumexp, jax.nn.logsumexp))
+                assert isinstance(ours, tuple)
+                for got, want in zip(ours, theirs, strict=True):
+                    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+                values = logsumexp(X, axis, b, keepdims=keepdims)
+                np.testing.assert_allclose(values, jnp.where(ours[1] < 0, jnp.nan, ours[0]), rtol=1e-6)
+            got, want = (
+                jax.grad(lambda a, b: jnp.sum(f(a, axis, b, return_sign=True)[0]), (0, 1))(X, b)  # noqa: B023
+                for f in (logsumexp, jax.nn.logsumexp)
+            )
+            for ours, theirs in zip(got, want, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-4)
+
+
+def test_signs_of_sums() -> None:
+    a = jnp.asarray([[0.0, 1.0], [-jnp.inf, -jnp.inf], [jnp.nan, 0.0]])
+    for b in (None, 2.0):
+        assert np.array_equal(logsumexp(a, -1, b, return_sign=True)[1], [1, 0, jnp.nan], equal_nan=True)
+    y, sign = jax.vmap(lambda a: logsumexp(a, b=-1.0, return_sign=True))(a[:1])
+    assert (y.shape, sign.tolist()) == ((1,), [-1])
+    y, sign = logsumexp(a.astype("bfloat16"), None, None, False, True)
+    assert y.dtype == sign.dtype == "bfloat16"
+    with pytest.raises(ValueError, match=r"logsumexp was called with b of shape \(3,\); expected .* a's, \(3, 2\)"):
+        logsumexp(a, b=jnp.ones(3))
 
 
 def test_sums_of_wide_16_bit_rows() -> None:
@@ -222,6 +295,8 @@ def test_confident_rows_are_within_the_bounds() -> None:
     tail, x, bound = 2.0611536e-09, jnp.asarray([20.0, 0.0]), 8 * 2.0**-24
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(0)), tail, atol=bound)
     np.testing.assert_allclose(cross_entropy_from_logits(x, jnp.asarray(1)), 20, atol=16 * bound)
+    losses = cross_entropy_from_logits(jnp.asarray([[17.0, 0.0], [16.0, 0.0]]), np.zeros(2, int))
+    assert losses[0] == 0 < losses[1]  # 4e-8 and 1e-7: the docstring says below 6e-8
     np.testing.assert_allclose(jax.grad(cross_entropy_from_logits)(x, 0), [-tail, tail], atol=bound)
     np.testing.assert_allclose(logsumexp(jnp.asarray([0.0, -20.0])), tail, atol=bound)
     np.testing.assert_allclose(entropy_from_logits(x), tail * 21, atol=bound)
@@ -362,3 +437,128 @@ def test_cross_entropy_of_classes_has_the_digits_of_float32(spread: float) -> No
     mean = np.sum(p * v, -1, keepdims=True)
     terms = p * (np.abs(v) + np.sum(p * np.abs(v), -1, keepdims=True))
     assert (np.abs(curvatures - p * (v - mean)) / terms.max(-1, keepdims=True)).max() < 8 * eps
+
+
+def in_numpy(
+    x: np.ndarray, targets: np.ndarray, weight: np.ndarray | None = None, label_smoothing: float = 0.0
+) -> np.ndarray:
+    """The cross entropy of probabilities by its formula, in float64."""
+    log_q = x - np.log(np.exp(x).sum(-1, keepdims=True))
+    smoothed = (1 - label_smoothing) * targets + label_smoothing / x.shape[-1]
+    return -np.sum((1 if weight is None else weight) * smoothed * log_q, -1)
+
+
+LOGITS = np.random.default_rng(2).normal(0, 2, (6, 5)).astype("float32")
+CLASSES = np.asarray([0, 4, 2, -100, 1, 2])
+PROBABILITIES = np.asarray(softmax(jnp.asarray(LOGITS[::-1])))
+WEIGHT = np.asarray([0.5, 2.0, 1.0, 0.0, 3.0], "float32")
+options = pytest.mark.parametrize(
+    "given",
+    [{}, {"weight": WEIGHT}, {"label_smoothing": 0.1}, {"weight": WEIGHT, "label_smoothing": 0.3}],
+    ids=lambda given: "-".join(given) or "plain",
+)
+
+
+@options
+def test_smoothed_and_weighted_cross_entropy_is_its_formula(given: dict[str, Any]) -> None:
+    one_hot = np.where(CLASSES < 0, 0, 1)[:, None] * np.eye(5)[CLASSES % 5]
+    present = CLASSES >= 0
+    want = np.where(present, in_numpy(LOGITS.astype("float64"), one_hot, **given), 0)
+    np.testing.assert_allclose(cross_entropy_from_logits(LOGITS, CLASSES, **given), want, rtol=1e-5)
+    by_axis_0 = cross_entropy_from_logits(LOGITS.T, CLASSES, 0, **given)
+    np.testing.assert_allclose(by_axis_0, want, rtol=1e-5)
+    want = in_numpy(LOGITS.astype("float64"), PROBABILITIES, **given)
+    np.testing.assert_allclose(cross_entropy_from_logits(LOGITS, PROBABILITIES, **given), want, rtol=1e-5)
+
+    arguments = {"logits": LOGITS, "labels": PROBABILITIES} | {k: v for k, v in given.items() if k == "weight"}
+    constants = {k: v for k, v in given.items() if k != "weight"}
+
+    def loss(arguments: dict[str, Any]) -> jax.Array:
+        return jnp.sum(jnp.sin(cross_entropy_from_logits(**arguments, **constants)))
+
+    def plain(arguments: dict[str, Any]) -> jax.Array:
+        smoothing = given.get("label_smoothing", 0.0)
+        smoothed = (1 - smoothing) * arguments["labels"] + smoothing / 5
+        terms = arguments.get("weight", jnp.ones(5)) * smoothed * jax.nn.log_softmax(arguments["logits"])
+        return jnp.sum(jnp.sin(-jnp.sum(terms, -1)))
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        got, want = jax.grad(loss)(arguments), jax.grad(plain)(arguments)
+    for name in arguments:
+        np.testing.assert_allclose(got[name], want[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@options
+def test_losses_are_those_of_torch(given: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    in_torch = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+    for labels in (CLASSES, PROBABILITIES):
+        logits, theirs = torch.tensor(LOGITS, requires_grad=True), torch.tensor(labels)
+        want = torch.nn.functional.cross_entropy(logits, theirs, reduction="none", **in_torch)
+        want.sum().backward()
+        got = cross_entropy_from_logits(LOGITS, labels, **given)
+        np.testing.assert_allclose(got, want.detach(), rtol=1e-5, atol=1e-6)
+        gradient = jax.grad(lambda x: cross_entropy_from_logits(x, labels, **given).sum())(jnp.asarray(LOGITS))  # noqa: B023
+        np.testing.assert_allclose(gradient, logits.grad, rtol=1e-4, atol=1e-6)
+    mean = torch.nn.functional.cross_entropy(torch.tensor(LOGITS), torch.tensor(CLASSES), **in_torch)
+    losses, weight = cross_entropy_from_logits(LOGITS, CLASSES, **given), jnp.asarray(given.get("weight", np.ones(5)))
+    np.testing.assert_allclose(losses.sum() / jnp.where(CLASSES == -100, 0, weight[CLASSES]).sum(), mean, rtol=1e-5)
+
+
+def test_binary_cross_entropy_with_a_weight_of_the_first_class() -> None:
+    def f(*args: Any) -> jax.Array:
+        x, y, w = args
+        return binary_cross_entropy_from_logits(x, y, pos_weight=w)
+
+    def total(*args: Any) -> jax.Array:
+        return f(*args).sum()
+
+    x, y = LOGITS, PROBABILITIES
+    for w in (WEIGHT, WEIGHT[:1], np.full((6, 5), 3, "float32"), 2.0):
+        want = w * y * np.log1p(np.exp(-x)) + (1 - y) * np.log1p(np.exp(x))
+        np.testing.assert_allclose(f(x, y, w), want, rtol=1e-5)
+        step, args = 1e-2, [jnp.asarray(v, "float32") for v in (x, y, w)]
+        for n, gradient in enumerate(jax.grad(total, (0, 1, 2))(*args)):
+            above, below = (total(*args[:n], args[n] + d, *args[n + 1 :]) for d in (step, -step))
+            np.testing.assert_allclose(gradient.sum(), (above - below) / 2 / step, rtol=5e-3, atol=1e-2)
+    np.testing.assert_array_equal(
+        binary_cross_entropy_from_logits(jnp.asarray([jnp.inf, -jnp.inf]), jnp.asarray([1.0, 0.0]), pos_weight=5.0), 0
+    )
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(x), torch.tensor(y), pos_weight=torch.tensor(WEIGHT), reduction="none"
+    )
+    np.testing.assert_allclose(binary_cross_entropy_from_logits(x, y, pos_weight=WEIGHT), theirs, rtol=1e-5)
+
+
+def test_smoothing_leaves_out_masked_classes() -> None:
+    x, where = jnp.asarray([1.0, 2.0, 50.0, 0.0]), jnp.asarray([True, True, False, True])
+    got = cross_entropy_from_logits(x, 1, where=where, label_smoothing=0.3)
+    np.testing.assert_allclose(got, cross_entropy_from_logits(x[where], 1, label_smoothing=0.3), rtol=1e-6)
+
+
+def test_the_label_of_a_masked_class_costs_infinity_and_weights_may_be_integers() -> None:
+    x, where = jnp.ones((1, 3)), jnp.asarray([[False, True, True]])
+    options: list[dict[str, Any]] = [{"label_smoothing": 0.1}, {"weight": np.ones(3, int)}]
+    for given in options:
+        assert cross_entropy_from_logits(x, np.zeros(1, int), where=where, **given) == jnp.inf
+        gradient = jax.grad(lambda x: cross_entropy_from_logits(x, np.zeros(1, int), where=where, **given).sum())(x)  # noqa: B023
+        assert jnp.isfinite(gradient).all()
+    binary = binary_cross_entropy_from_logits(x, 1, pos_weight=np.asarray([1, 2, 3]))
+    np.testing.assert_allclose(binary, np.log1p(np.exp(-1)) * np.asarray([[1, 2, 3]]), rtol=1e-6)
+
+
+def test_wrong_options_of_losses_are_refused() -> None:
+    x, labels = jnp.ones((2, 3)), jnp.zeros(2, int)
+    with pytest.raises(ValueError, match=r"called with weight of shape \(2,\); expected \(3,\), one number for each"):
+        cross_entropy_from_logits(x, labels, weight=jnp.ones(2))
+    bad: Any
+    for bad in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=r"called with label_smoothing = .*; expected one from 0 to 1"):
+            cross_entropy_from_logits(x, labels, label_smoothing=bad)
+    with pytest.raises(TypeError, match="was called with weight of type complex64; expected real numbers"):
+        cross_entropy_from_logits(x, labels, weight=jnp.ones(3, "complex64"))
+    with pytest.raises(TypeError, match="was called with pos_weight of type complex64; expected real numbers"):
+        binary_cross_entropy_from_logits(x, x, pos_weight=jnp.ones(3, "complex64"))
+    with pytest.raises(ValueError, match=r"pos_weight of shape \(2,\); expected one that broadcasts to x's, \(2, 3\)"):
+        binary_cross_entropy_from_logits(x, x, pos_weight=jnp.ones(2))

@@ -121,7 +121,7 @@ def _dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
 
 
 def _root(f: Callable[[Any], Any]) -> Series:
-    """Where a decreasing function, made of pieces that are at most quadratic, is 0: bisection, then Newton's method."""
+    """Where a decreasing function, made of smooth pieces, is 0: bisection, then Newton's method."""
 
     def sign(t: float) -> bool:
         y = f(arb(t))
@@ -144,6 +144,11 @@ def _root(f: Callable[[Any], Any]) -> Series:
     return t
 
 
+def _exp_alpha(v: Series, alpha: Any) -> Any:
+    base = 1 + (alpha - 1) * v
+    return _NAMES["exp"](_NAMES["log"](base) / (alpha - 1)) if base > 0 else 0
+
+
 _NAMES = {name: _analytic(name) for name in ("exp", "log", "sqrt", "sin", "cos", "atan", "erf")} | {
     "tanh": _tanh,
     "dot": _dot,
@@ -151,6 +156,7 @@ _NAMES = {name: _analytic(name) for name in ("exp", "log", "sqrt", "sin", "cos",
     "log_softmax": _log_softmax,
     "cross_entropy": lambda logits, labels: -_dot(labels, _log_softmax(logits)),
     "root": _root,
+    "exp_alpha": _exp_alpha,
 }
 
 

@@ -67,7 +67,7 @@ def operands(facts: Facts, size: int) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     one_hot, q_logits = np.eye(size, dtype="float32")[size // 3], rng.normal(0, 3, size).astype("float32")
     known: dict[str, Any] = {"labels": one_hot, "q_logits": q_logits, "temperature": 0.75, "tau": 0.75, "sink": 0.5}
-    known |= {"key": jax.random.PRNGKey(3), "pieces": 2}
+    known |= {"key": jax.random.PRNGKey(3), "pieces": 2, "alpha": 1.25}
     return {name: known[name] for name in inspect.signature(facts.function).parameters if name in known}
 
 
