@@ -41,11 +41,14 @@ constants, or not in the signature; ValueError for an axis, a shape or a number 
 was called, with what, and what was expected.
 
 `CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
-library, and `config` is its inverse. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.
+library, and `config` is its inverse. What else jax.nn has, such as `one_hot`, is passed through, so that
+`import jaxact as nn` is enough. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.
 """
 
 import importlib as _importlib
 import typing as _typing
+
+import jax.nn as _jax_nn
 
 # The order of imports is that of the CATALOGUE. Importing _axiswise imports the rectifiers, which come first.
 from ._axiswise import crelu as crelu
@@ -144,6 +147,13 @@ __version__ = "0.1.0"
 _report_public_module(globals())
 
 if _typing.TYPE_CHECKING:
+    from jax.nn import dot_product_attention as dot_product_attention
+    from jax.nn import initializers as initializers
+    from jax.nn import one_hot as one_hot
+    from jax.nn import scaled_dot_general as scaled_dot_general
+    from jax.nn import scaled_matmul as scaled_matmul
+    from jax.nn import standardize as standardize
+
     from . import init as init
     from . import nn as nn
 else:  # init and nn are imported on first use: together they take as long to import as all functions
@@ -151,7 +161,10 @@ else:  # init and nn are imported on first use: together they take as long to im
     def __getattr__(name):
         if name in ("init", "nn"):
             return _importlib.import_module(f".{name}", __name__)
+        if name in __dir__():  # what else jax.nn has, such as one_hot
+            return getattr(_jax_nn, name)
         raise AttributeError(f"module 'jaxact' has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), "init", "nn"})
+        of_jax_nn = (name for name in dir(_jax_nn) if not name.startswith("_"))
+        return sorted({*globals(), "init", "nn", *of_jax_nn})

@@ -12,24 +12,28 @@ from ._activation import Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Number = int | float  # beartype does not take an int where a float is annotated
+Pair = tuple[Number, Number]
+Triple = tuple[Number, Number, Number]
+
 
 @dataclass(frozen=True)
 class Facts:
     """What is known of an activation. Only what cannot be computed is declared, and each declaration is tested."""
 
     function: Callable[..., Array]
-    bounds: tuple[float, float]
+    bounds: Pair
     """Infimum and supremum of the values, at the default parameters."""
-    slopes_at_inf: tuple[float, float] | None
+    slopes_at_inf: Pair | None
     """Slopes at -inf and +inf, at the default parameters; None where there are none."""
-    _kinks: tuple[float, ...] | Callable[..., tuple[float, ...]]
+    _kinks: tuple[Number, ...] | Callable[..., tuple[Number, ...]]
     source: str
     """The paper, or the first known use."""
-    domain: tuple[float, float] = (-inf, inf)
+    domain: Pair = (-inf, inf)
     """Where it is defined; NaN elsewhere."""
-    accurate_for: float = inf
+    accurate_for: Number = inf
     """The largest |x| for which the error bounds hold."""
-    ulps: tuple[float, float, float] | None = None
+    ulps: Triple | None = None
     """Float32 error bounds of value, slope and curvature, where they differ from those of all activations."""
     crossing: bool = False
     """Whether the value crosses zero away from x = 0, where its error is relative to the values nearby."""
@@ -68,12 +72,12 @@ class Facts:
         return {name: signature.parameters[name].default for name in self.rules.parameters.arrays[1:]}
 
     @property
-    def kinks(self) -> tuple[float, ...]:
+    def kinks(self) -> tuple[Number, ...]:
         """Where the slope jumps, at the default parameters; the formula says which side a kink belongs to."""
         depends = inspect.signature(self._kinks).parameters if callable(self._kinks) else ()
         return () if any(self.parameters[name] is inspect.Parameter.empty for name in depends) else self.kinks_at()
 
-    def kinks_at(self, **given: float) -> tuple[float, ...]:
+    def kinks_at(self, **given: Number) -> tuple[Number, ...]:
         """Where the slope jumps, at these parameters."""
         if not callable(self._kinks):
             return self._kinks
@@ -87,13 +91,13 @@ CATALOGUE: dict[str, Facts] = {}
 
 def activation(
     *,
-    bounds: tuple[float, float],
-    slopes_at_inf: tuple[float, float] | None = None,
-    kinks: tuple[float, ...] | Callable[..., tuple[float, ...]] = (),
+    bounds: Pair,
+    slopes_at_inf: Pair | None = None,
+    kinks: tuple[Number, ...] | Callable[..., tuple[Number, ...]] = (),
     source: str,
-    domain: tuple[float, float] = (-inf, inf),
-    accurate_for: float = inf,
-    ulps: tuple[float, float, float] | None = None,
+    domain: Pair = (-inf, inf),
+    accurate_for: Number = inf,
+    ulps: Triple | None = None,
     crossing: bool = False,
 ) -> Callable[[F], F]:
     """Enter a function made by `derivative`, `jvp` or `autodiff` in the CATALOGUE, with its facts.

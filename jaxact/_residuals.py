@@ -39,7 +39,7 @@ def from_output(slope: Callable[..., Array], min_bits: int = 8, when: Callable[.
     return Residual(lambda y, slope_by_x: y, slope, min_bits, when)
 
 
-def two_slopes(low: float | str, high: float) -> Residual:
+def two_slopes(low: int | float | str, high: int | float) -> Residual:
     """A byte as residual: 0 for slope `low`, 1 for `high`, -1 for NaN. `low` may be the name of a parameter."""
 
     def code(y: Array, slope_by_x: Callable[[], Array]) -> Array:

@@ -90,6 +90,19 @@ def test_nothing_else_is_public() -> None:
         getattr(jaxact, "relux")  # noqa: B009
 
 
+def test_every_name_of_jax_nn_is_here() -> None:
+    names = {name for name in dir(jax.nn) if not name.startswith("_")}
+    assert names <= {*dir(jaxact)}
+    assert {"one_hot", "standardize", "initializers", "dot_product_attention"} <= names
+    for name in names - {*vars(jaxact)}:
+        assert getattr(jaxact, name) is getattr(jax.nn, name)
+    from jaxact import one_hot
+
+    assert one_hot is jax.nn.one_hot
+    hidden = {name for name in dir(jax.nn) if name.startswith("_") and not name.startswith("__")}
+    assert not hidden & {*dir(jaxact)}
+
+
 def test_dir_lists_the_packages_that_are_imported_on_first_use() -> None:
     code = "import sys, jaxact; print({'init', 'nn'} - {*dir(jaxact)}, {'jaxact.init', 'jaxact.nn'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -21,8 +21,9 @@ def peers() -> str:
     cells: dict[str, dict[str, list[str]]] = {}
     for library in LIBRARIES:
         for peer in PEERS[library]:
-            theirs = cells.setdefault(peer.instead or _call(peer.ours, peer.at), {}).setdefault(library, [])
-            theirs.append(f"`{_call(peer.theirs, peer.given)}`")
+            ours = peer.instead.removeprefix("jaxact.") or _call(peer.ours, _quoted(peer.at))
+            theirs = _call(peer.theirs, _quoted(peer.given) | peer.renamed)
+            cells.setdefault(ours, {}).setdefault(library, []).append(f"`{theirs}`")
     order = list(CATALOGUE)
     rows = sorted(cells.items(), key=lambda row: order.index(row[0].partition("(")[0]))
     columns = ([f"`{ours}`", *(", ".join(theirs.get(library, [])) for library in LIBRARIES)] for ours, theirs in rows)
@@ -39,6 +40,10 @@ def _row(facts: Facts) -> list[str]:
     return [f"`{facts.formula}`{defaults}", f"{low:g} to {high:g}", tails, kinks, source]
 
 
-def _call(name: str, arguments: dict[str, Any]) -> str:
-    given = ", ".join(f"{key}={value!r}" for key, value in arguments.items()).replace("'", '"')
+def _quoted(arguments: dict[str, Any]) -> dict[str, str]:
+    return {key: repr(value).replace("'", '"') for key, value in arguments.items()}
+
+
+def _call(name: str, arguments: dict[str, str]) -> str:
+    given = ", ".join(f"{key}={value}" for key, value in arguments.items())
     return f"{name}({given})" if given else name
