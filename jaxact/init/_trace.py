@@ -6,13 +6,21 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import Jaxpr, Literal
 
-PRODUCTS = ("dot_general", "conv_general_dilated")
-CALLS = ("jit", "pjit", "closed_call", "remat", "checkpoint", "custom_jvp_call", "custom_vjp_call")
-BEFORE_ACTIVATION = ("reshape", "transpose", "squeeze", "expand_dims", "broadcast_in_dim", "reduce_window_max")
+from ._gauss import value_and_slope
+from ._inline import PRODUCTS, callee, unrolled
+
+POINTS = np.linspace(-3, 3, 99)  # on which functions are compared
+RESHAPES = frozenset(("reshape", "transpose", "squeeze", "expand_dims", "broadcast_in_dim", "concatenate"))
+BEFORE_ACTIVATION = RESHAPES | {"reduce_window_max"}
 """What may come between a product and its activation, apart from a bias: changes of shape, and max pooling."""
+SELECTIONS = RESHAPES | {"slice", "dynamic_slice", "gather", "rev"}
+"""What selects elements of a weight, such as one member of an ensemble."""
+DRAWS = 200
+"""Uniform numbers for the mean of a random activation: any dropout rate that is a multiple of 0.5 % is exact."""
 ELEMENTWISE = frozenset(
     """abs acos acosh add and asin asinh atan atan2 atanh bitcast_convert_type cbrt ceil clamp convert_element_type copy
     copy_p cos cosh div eq erf erf_inv erfc exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p logistic lt
@@ -33,8 +41,8 @@ class Step(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the function that is called, else of the operation."""
-        body = next((value.jaxpr for value in self.params.values() if isinstance(value, ClosedJaxpr)), None)
-        inner = [str(eqn.params["name"]) for eqn in body.eqns if "name" in eqn.params] if body else []
+        body = callee(self)
+        inner = [str(eqn.params["name"]) for eqn in body.jaxpr.eqns if "name" in eqn.params] if body else []
         return str(self.params.get("name") or (inner[0] if len(inner) == 1 else self.primitive.name))
 
     def evaluate(self, values: dict[int, Any]) -> None:
@@ -56,19 +64,34 @@ class Program(NamedTuple):
     outputs: list[int]
 
 
+Members = int | np.ndarray
+"""The member of an ensemble that each element of an array belongs to; 0 for a layer that is no ensemble."""
+
+
 class LayerUse(NamedTuple):
-    """A product with the weight of a layer, and the activation of its result."""
+    """A product with the weight of a layer."""
 
     layer: int
     step: int
     """The index of the product among the steps of the program."""
-    name: str
-    """The name of the activation; empty if there is none."""
-    activation: Callable[[Array], Array] | None
+    operand: int
+    """The position of the weight among the inputs of the step."""
+    members: Members
+    """The member of each element of this operand."""
 
 
-def program_of(function: Callable[..., Any], *examples: Any) -> Program:
-    """The program of function(*examples)."""
+class Uses(NamedTuple):
+    """The uses of layers in a program, and the values that do not depend on its input."""
+
+    layers: list[LayerUse]
+    known: dict[int, Any]
+    """Values computed from parameters and constants alone."""
+    drawn: set[int]
+    """Values computed from random numbers too."""
+
+
+def program_of(function: Callable[..., Any], *examples: Any, exactly: bool) -> Program:
+    """The program of function(*examples), with loops unrolled `exactly` or far enough to see what follows a product."""
     closed = jax.make_jaxpr(function)(*examples)
     program = Program([], {}, {}, [], [])
     numbers = iter(range(2**62))
@@ -85,55 +108,112 @@ def program_of(function: Callable[..., Any], *examples: Any) -> Program:
             return [variable if isinstance(variable, Literal) else number[variable] for variable in variables]
 
         for eqn in jaxpr.eqns:
-            callee, elementwise = _callee(eqn), _is_elementwise(eqn)
-            if callee is None or elementwise:
+            if eqn.primitive.name == "optimization_barrier":  # also between the weights and the input of a vmapped cond
+                number |= zip(eqn.outvars, numbered(eqn.invars), strict=True)
+                continue
+            elementwise = _is_elementwise(eqn)
+            body = None if elementwise else callee(eqn) or unrolled(eqn, exactly)
+            if body is None:
                 number |= {variable: next(numbers) for variable in eqn.outvars}
                 step = Step(eqn.primitive, eqn.params, numbered(eqn.invars), numbered(eqn.outvars), elementwise)
                 program.steps.append(step)
                 program.types.update(zip(step.outputs, (variable.aval for variable in eqn.outvars), strict=True))
             else:
-                body, constants = (callee.jaxpr, callee.consts) if isinstance(callee, ClosedJaxpr) else (callee, ())
-                number |= zip(eqn.outvars, inline(body, constants, numbered(eqn.invars)), strict=True)
+                number |= zip(eqn.outvars, inline(body.jaxpr, body.consts, numbered(eqn.invars)), strict=True)
         return numbered(jaxpr.outvars)
 
     program.outputs.extend(inline(closed.jaxpr, closed.consts, None))
     return program
 
 
-def layer_uses(program: Program, weights: dict[int, int], parameters: dict[int, Any]) -> list[LayerUse]:
+def layer_uses(program: Program, weights: dict[int, tuple[int, Members]], parameters: dict[int, Any]) -> Uses:
     """The uses of layers in the order of the program.
 
-    `weights` has the layer of each weight, `parameters` the value of every input that is a parameter of the model.
-    Values computed from parameters alone are known; one computed from the weight of one layer is a weight of the layer.
+    `weights` has the layer and the members of each weight, `parameters` the value of every input that is a parameter of
+    the model. A value computed from the weight of one layer is a weight of the layer.
     """
-    known, layer_of = program.constants | parameters, dict(weights)
-    products: list[tuple[int, int]] = []
+    uses, weight_of = Uses([], program.constants | parameters, set()), dict(weights)
+    same: dict[int, int] = {}  # the known value that another one is a copy of
     for index, step in enumerate(program.steps):
-        layers = {layer_of.get(value) for value in _values(step.inputs)}
-        if known.keys() >= _values(step.inputs):
-            step.evaluate(known)
+        inputs = _values(step.inputs)
+        original = _copied(step, same)
+        if original in uses.known:
+            same[step.outputs[0]] = original
+            uses.known[step.outputs[0]] = uses.known[original]
+            weight_of |= {step.outputs[0]: weight_of[original]} if original in weight_of else {}
+            continue
+        layers = {weight_of[value][0] for value in inputs & weight_of.keys()}
+        if step.primitive.name == "random_bits":
+            uses.drawn.update(step.outputs)
+        elif inputs <= uses.known.keys() | uses.drawn:
+            if inputs & uses.drawn:
+                uses.drawn.update(step.outputs)
+            else:
+                step.evaluate(uses.known)
             if len(layers) == 1:
-                layer_of |= {output: layer for output in step.outputs for layer in layers if layer is not None}
+                members = _members_after(step, {v: weight_of[v][1] for v in inputs & weight_of.keys()}, program, uses)
+                weight_of |= {} if members is None else dict.fromkeys(step.outputs, (layers.pop(), members))
         elif step.primitive.name in PRODUCTS:
-            products += [(layer, index) for layer in layers if layer is not None]
-    return [LayerUse(layer, index, *_activation_after(program, known, index)) for layer, index in products]
+            for operand, value in enumerate(step.inputs):
+                if not isinstance(value, Literal) and value in weight_of:
+                    layer, members = weight_of[value]
+                    uses.layers.append(LayerUse(layer, index, operand, members))
+    return uses
 
 
-def _activation_after(
-    program: Program, known: dict[int, Any], product: int
-) -> tuple[str, Callable[[Array], Array] | None]:
+def _copied(step: Step, same: dict[int, int]) -> int | None:
+    """The value that a step copies: a vmapped `cond` selects between a weight and its stop_gradient."""
+    cases = {"stop_gradient": step.inputs, "select_n": step.inputs[1:]}.get(step.primitive.name, [])
+    values = {None if isinstance(case, Literal) else same.get(case, case) for case in cases}
+    return values.pop() if len(values) == 1 else None
+
+
+def _members_after(step: Step, members: dict[int, Members], program: Program, uses: Uses) -> Members | None:
+    """The members of the outputs of a step whose inputs have these; None if they are mixed."""
+    shape = program.types[step.outputs[0]].shape
+    if len(found := {int(m) for of_input in members.values() for m in np.unique(of_input)}) == 1:
+        return found.pop() if all(isinstance(m, int) for m in members.values()) else np.full(shape, found.pop())
+    if step.elementwise:
+        return np.maximum.reduce([np.broadcast_to(m, shape) for m in members.values()])
+    if step.primitive.name.startswith("reduce_") and "axes" in step.params:
+        (of_input,) = members.values()
+        highest, lowest = (of(of_input, axis=tuple(step.params["axes"])) for of in (np.max, np.min))
+        return highest if np.array_equal(highest, lowest) else None
+    if step.primitive.name in SELECTIONS and members.keys() | uses.known.keys() >= _values(step.inputs):
+        with jax.ensure_compile_time_eval():
+            values = uses.known | {value: jnp.asarray(of_input) for value, of_input in members.items()}
+            step.evaluate(values)
+            return np.asarray(values[step.outputs[0]])
+    return None
+
+
+def members_of_product(program: Program, use: LayerUse, values: dict[int, Any]) -> Members:
+    """The member that each element of the product belongs to: the mean of the members in its sum."""
+    if isinstance(use.members, int):
+        return use.members
+    step = program.steps[use.step]
+    ones = [jnp.ones(values[value].shape) for value in step.inputs if isinstance(value, int)]
+    weighted = [*ones]
+    weighted[use.operand] = jnp.asarray(use.members, jnp.float32)
+    params = step.params | {"preferred_element_type": jnp.dtype("float32"), "precision": jax.lax.Precision.HIGHEST}
+    bind = step.primitive.bind
+    return np.rint(np.asarray(bind(*weighted, **params) / jnp.maximum(bind(*ones, **params), 1))).astype(int)
+
+
+def activation_after(program: Program, uses: Uses, product: int) -> tuple[str, Callable[[Array], Array] | None]:
     """The name and the function of what is applied, elementwise, to the product with its bias.
 
-    The chain has the elementwise steps whose inputs are the start, outputs of the chain, or known. It is an activation
-    if the rest of the program uses one value of it only, which is not the start.
+    The chain has the elementwise steps whose inputs are the start, outputs of the chain, known, or drawn. It is an
+    activation if the rest of the program uses one value of it only, which is not the start.
     """
-    start = _with_bias(program, known, program.steps[product].outputs[0])
+    start = _with_bias(program, uses.known, program.steps[product].outputs[0])
     outputs, shape = _values(program.outputs), program.types[start].shape
+    fixed = uses.known.keys() | uses.drawn
     chain_values, chain, used = {start}, [], {start} & outputs
     for step in program.steps:
         inputs = _values(step.inputs)
         shapes = {program.types[value].shape for value in (inputs & chain_values) | set(step.outputs)}
-        if step.elementwise and shapes == {shape} and inputs & chain_values and inputs - chain_values <= known.keys():
+        if step.elementwise and shapes == {shape} and inputs & chain_values and inputs - chain_values <= fixed:
             chain_values |= set(step.outputs)
             chain.append(step)
         else:
@@ -143,7 +223,17 @@ def _activation_after(
         return "", None  # a norm, a residual sum, another layer or the result of the model uses the product itself
     (end,) = used
     chain = _steps_to(end, chain)
-    return ", ".join(dict.fromkeys(step.name for step in chain)), _function(program, chain, known, start, end)
+    function = _function(program, uses, chain, start, end)
+    first_random = next((i for i, step in enumerate(chain) if _values(step.inputs) & uses.drawn), len(chain))
+    if first_random < len(chain):  # dropout: its mean is what it is applied to
+        for i in range(first_random, -1, -1):
+            before = chain[i - 1].outputs[0] if i else start
+            steps = _steps_to(before, chain[:i])
+            plain = _function(program, uses, steps, start, before)
+            if np.allclose(value_and_slope(plain, POINTS)[0], value_and_slope(function, POINTS)[0], 0.02, 0.02):
+                chain, function = steps, plain
+                break
+    return ", ".join(dict.fromkeys(step.name for step in chain)), function if chain else None
 
 
 def _with_bias(program: Program, known: dict[int, Any], value: int) -> int:
@@ -171,24 +261,47 @@ def _steps_to(end: int, chain: list[Step]) -> list[Step]:
     return steps[::-1]
 
 
-def _function(
-    program: Program, chain: list[Step], known: dict[int, Any], start: int, end: int
-) -> Callable[[Array], Array]:
-    """The chain as a function of an array of any shape, which is cut into pieces of the traced shape."""
-    others = {value: _median(known[value]) for step in chain for value in _values(step.inputs) if value in known}
+def _function(program: Program, uses: Uses, chain: list[Step], start: int, end: int) -> Callable[[Array], Array]:
+    """The chain as a function of an array of any shape, which is cut into pieces of the traced shape.
+
+    Random numbers are averaged over: with dropout it is what the chain is at inference.
+    """
+    inputs = {value for step in chain for value in _values(step.inputs)}
+    random = [step for step in program.steps if uses.drawn.intersection(step.outputs)]
+    random = [step for value in inputs & uses.drawn for step in _steps_to(value, random)]
+    sources = [step for step in program.steps if step.primitive.name == "random_bits" and step in random]
+    rest = [step for step in program.steps if step in random and step not in sources] + chain
+    others = {value: _median(uses.known[value]) for step in chain for value in _values(step.inputs) & uses.known.keys()}
+    others = uses.known | others if random else others
     shape, dtype = program.types[start].shape, program.types[start].dtype
 
-    def of_piece(x: Array) -> Array:
+    def of_piece(x: Array, draw: Any = None) -> Array:
         values = others | {start: x}
-        for step in chain:
+        for source, step in enumerate(sources):
+            values[step.outputs[0]] = _bits(program.types[step.outputs[0]], source, draw)
+        for step in rest:
             step.evaluate(values)
         return values[end]
 
+    def mean_of_piece(x: Array) -> Array:
+        step = lambda total, draw: (total + of_piece(x, draw), None)  # noqa: E731
+        return jax.lax.scan(step, jnp.zeros_like(x), jnp.arange(DRAWS))[0] / DRAWS
+
     def function(x: Array) -> Array:
         pieces = jnp.pad(x.ravel(), (0, -x.size % prod(shape))).reshape(-1, *shape).astype(dtype)
-        return jax.vmap(of_piece)(pieces).ravel()[: x.size].reshape(x.shape).astype(x.dtype)
+        return (
+            jax.vmap(mean_of_piece if random else of_piece)(pieces).ravel()[: x.size].reshape(x.shape).astype(x.dtype)
+        )
 
     return function
+
+
+def _bits(kind: Any, source: int, draw: Any) -> Array:
+    """Bits of one of DRAWS evenly spaced uniform numbers, in another order for each source (a rank-1 lattice)."""
+    stride = (1, 77, 33, 129, 51, 179)[source % 6]  # coprime with DRAWS
+    width = jnp.iinfo(kind.dtype).bits
+    table = [int((k * stride % DRAWS + 0.5) / DRAWS * 2**width) for k in range(DRAWS)]
+    return jnp.full(kind.shape, jnp.asarray(np.asarray(table, kind.dtype))[draw])
 
 
 def _median(parameter: Any) -> Any:
@@ -201,20 +314,13 @@ def _values(numbers_and_literals: Sequence[Any]) -> set[int]:
     return {value for value in numbers_and_literals if not isinstance(value, Literal)}
 
 
-def _callee(eqn: Any) -> Any:
-    """The jaxpr that an equation calls, if it does nothing else."""
-    bodies = [value for value in eqn.params.values() if isinstance(value, Jaxpr | ClosedJaxpr)]
-    return bodies[0] if eqn.primitive.name in CALLS and bodies else None
-
-
 def _is_elementwise(eqn: Any) -> bool:
     """Whether each element of the result depends only on the elements at its place, or on ones broadcast to it."""
     shapes = [variable.aval.shape for variable in (*eqn.invars, *eqn.outvars)]
     if any(shape and not _broadcasts(shape, shapes[-1]) for shape in shapes):
         return False
-    if (callee := _callee(eqn)) is not None:
-        jaxpr = callee.jaxpr if isinstance(callee, ClosedJaxpr) else callee
-        return all(_is_elementwise(inner) or _is_broadcast(inner) for inner in jaxpr.eqns)
+    if (body := callee(eqn)) is not None:
+        return all(_is_elementwise(inner) or _is_broadcast(inner) for inner in body.jaxpr.eqns)
     return eqn.primitive.name in ELEMENTWISE
 
 
