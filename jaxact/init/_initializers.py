@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ._gauss import Quadrature, name_of, quadrature
-from ._maps import Elementwise
+from ._gauss import ActivationLike, Quadrature, function_of, name_of, quadrature
 
 Mode = Literal["forward", "backward", "compromise"]
 FANS: dict[str, Mode] = {"fan_in": "forward", "fan_out": "backward", "fan_avg": "compromise"}
@@ -19,7 +18,7 @@ Initializer = Callable[..., Array]
 """A function of a key, a shape and a dtype, like those of jax.nn.initializers."""
 
 
-def gain(fn: Elementwise, mode: Mode = "forward") -> float:
+def gain(fn: ActivationLike, mode: Mode = "forward") -> float:
     """gain(fn) = 1 / sqrt(E fn(z)^2), or 1 / sqrt(E fn'(z)^2) backward, z standard normal
 
     With weights of standard deviation gain / sqrt(fan-in), a layer preserves the second moment of standard normal
@@ -29,24 +28,26 @@ def gain(fn: Elementwise, mode: Mode = "forward") -> float:
 
     Args:
         fn: the activation, an elementwise function of one array, of jaxact, of jax.nn or your own; bind its parameters
-            with functools.partial.
+            with functools.partial. Or its name, as for `jaxact.get`.
         mode: "forward", "backward" or "compromise".
 
     Raises:
-        ValueError: for another mode; for a function that is not elementwise or not finite; and for one whose values
-            (forward), slopes (backward) or both (compromise) are 0 everywhere.
+        ValueError: for another mode or name; for a function that is not elementwise or not finite; and for one whose
+            values (forward), slopes (backward) or both (compromise) are 0 everywhere or have no finite mean square.
+        TypeError: for anything but a function or a name.
 
     References: https://proceedings.mlr.press/v9/glorot10a.html, https://arxiv.org/abs/1502.01852
     """
     if mode not in FANS.values():
         raise ValueError(f"gain was called with mode = {mode!r}; expected {', '.join(map(repr, FANS.values()))}.")
+    fn = function_of("gain", fn)
     return gain_from(quadrature(fn), name_of(fn), mode)
 
 
 def gain_from(nodes: Quadrature, name: str, mode: Mode) -> float:
     """The gain of a function from its values at the nodes of a quadrature rule."""
-    forward, backward = nodes.mean(nodes.value**2), nodes.mean(nodes.slope**2)
-    moment = {"forward": forward, "backward": backward, "compromise": (forward + backward) / 2}[mode]
+    squares = {"forward": [nodes.value], "backward": [nodes.slope], "compromise": [nodes.value, nodes.slope]}[mode]
+    moment = sum(nodes.mean(of**2) for of in squares) / len(squares)
     if moment < 1e-30:
         zero = {"forward": "values", "backward": "slopes", "compromise": "values and slopes"}[mode]
         raise ValueError(
@@ -56,7 +57,7 @@ def gain_from(nodes: Quadrature, name: str, mode: Mode) -> float:
 
 
 def initializer(
-    fn: Elementwise,
+    fn: ActivationLike,
     distribution: str = "truncated_normal",
     mode: str = "fan_in",
     *,
@@ -94,7 +95,7 @@ def check_mode_and_distribution(function: str, mode: str, modes: Iterable[str], 
         )
 
 
-def orthogonal(fn: Elementwise, *, out_axis: int = -1, dtype: Any = None) -> Initializer:
+def orthogonal(fn: ActivationLike, *, out_axis: int = -1, dtype: Any = None) -> Initializer:
     """orthogonal(fn)(key, shape, dtype) = gain(fn) * a random orthogonal matrix, rescaled if it is not square
 
     All axes but `out_axis` are inputs. A matrix with more outputs than inputs is multiplied by sqrt(outputs / inputs),

@@ -365,6 +365,12 @@ def test_initial_coefficients_of_rational_are_a_minimum(init: Any) -> None:
         assert best < error(near) + 1e-9
 
 
+def test_rational_takes_a_name() -> None:
+    assert eqx.tree_equal(Rational(init="tanh"), Rational(init=jaxact.tanh))
+    with pytest.raises(TypeError, match=r"Rational was called with init = 0.1; expected a function or its name"):
+        Rational(init=0.1)  # pyright: ignore[reportArgumentType]
+
+
 def test_rational_can_be_made_under_transformations() -> None:
     made = eqx.filter_vmap(lambda key: Rational(3))(jax.random.split(KEY, 2))
     assert made.numerator.shape == (2, 6, 3)
@@ -585,7 +591,9 @@ def test_activations_are_equal_and_hash_alike_for_equal_functions_and_parameters
     assert one == same
     assert hash(one) == hash(same)
     assert len({one, same, Activation(jaxact.leaky_relu), Activation(jaxact.relu)}) == 3
-    assert one == Activation(jaxact.get("leaky_relu", negative_slope=0.1))
+    assert (
+        one == Activation(jaxact.get("leaky_relu", negative_slope=0.1)) == Activation("LeakyReLU", negative_slope=0.1)
+    )
     assert one != Activation(jaxact.leaky_relu, negative_slope=0.2)
     assert jax.tree.leaves(one) == []
     assert "leaky_relu" in repr(one)
@@ -610,7 +618,7 @@ def test_activations_are_equal_and_hash_alike_for_equal_functions_and_parameters
         (lambda: Activation(jaxact.elu, alpha=np.ones(())), r"alpha = an array of shape \(\); expected a hashable"),
         (lambda: Activation(jaxact.elu, alpha=[1.0]), r"alpha = \[1.0\]; expected a hashable constant"),
         (lambda: Activation(PReLU()), "fn = PReLU.*; expected a function without arrays"),
-        (lambda: Activation("relu"), "fn = 'relu'; expected a function without arrays"),  # type: ignore[arg-type]
+        (lambda: Activation(3), "fn = 3; expected a function without arrays"),  # type: ignore[arg-type]
     ],
 )
 def test_an_activation_refuses_wrong_arguments(call: Any, said: str) -> None:
