@@ -1,6 +1,7 @@
 """The gain of any activation, and initial weights that have it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from math import prod
 from typing import Any, Literal
 
@@ -83,8 +84,13 @@ def initializer(
         ValueError: for another distribution or mode, and as for `gain`.
     """
     check_mode_and_distribution("initializer", mode, FANS, distribution)
-    scaling: Any = jax.nn.initializers.variance_scaling  # Any, since its Literal parameters are checked here
-    return scaling(gain(fn, FANS[mode]) ** 2, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+    options = (gain(fn, FANS[mode]) ** 2, mode, distribution, in_axis, out_axis, batch_axis)
+    return partial(_draw_scaled, options, dtype)
+
+
+def _draw_scaled(options: tuple[Any, ...], default: Any, key: Array, shape: Sequence[int], dtype: Any = None) -> Array:
+    """An initialiser of jax.nn.initializers; a `functools.partial` of a function with a name can be pickled."""
+    return jax.nn.initializers.variance_scaling(*options)(key, shape, default if dtype is None else dtype)
 
 
 def check_mode_and_distribution(function: str, mode: str, modes: Iterable[str], distribution: str) -> None:
@@ -116,14 +122,16 @@ def orthogonal(fn: ActivationLike, *, out_axis: int = -1, dtype: Any = None) -> 
 
 def orthogonal_with_gain(gain: float, out_axis: int, dtype: Any = None) -> Initializer:
     """`orthogonal` for a known gain."""
+    return partial(_draw_orthogonal, gain, out_axis, dtype)
 
-    def init(key: Array, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        if len(shape) < 2:
-            raise ValueError(f"orthogonal was called with shape = {tuple(shape)}; expected at least two axes.")
-        outputs = shape[out_axis]
-        scale = gain * max(1.0, outputs**2 / prod(shape)) ** 0.5
-        dtype = jnp.zeros((), dtype).dtype
-        at_least_float32 = jnp.float32 if dtype.itemsize < 4 else dtype  # QR decomposition has no 16-bit version
-        return jax.nn.initializers.orthogonal(scale, out_axis)(key, shape, at_least_float32).astype(dtype)
 
-    return init
+def _draw_orthogonal(
+    gain: float, out_axis: int, default: Any, key: Array, shape: Sequence[int], dtype: Any = None
+) -> Array:
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal was called with shape = {tuple(shape)}; expected at least two axes.")
+    outputs = shape[out_axis]
+    scale = gain * max(1.0, outputs**2 / prod(shape)) ** 0.5
+    dtype = jnp.zeros((), default if dtype is None else dtype).dtype
+    at_least_float32 = jnp.float32 if dtype.itemsize < 4 else dtype  # QR decomposition has no 16-bit version
+    return jax.nn.initializers.orthogonal(scale, out_axis)(key, shape, at_least_float32).astype(dtype)

@@ -14,6 +14,10 @@ from jax.tree_util import GetAttrKey
 from ._trace import Members, Program, Uses, layer_uses, program_of
 
 M = TypeVar("M")
+EXPECTED = {
+    "reinitialise": "an example, or a tuple of all arguments of the model, without a batch axis",
+    "lsuv": "a batch of examples along the first axis, or a tuple of such",
+}
 LAYERS = (eqx.nn.Linear, eqx.nn.Conv, eqx.nn.ConvTranspose)
 
 
@@ -69,7 +73,7 @@ def _path(keys: Any) -> str:
 
 
 def trace_model(
-    model: Any, layers: dict[str, Any], example: Any, apply: Callable[..., Any], *, exactly: bool
+    caller: str, model: Any, layers: dict[str, Any], example: Any, apply: Callable[..., Any], *, exactly: bool
 ) -> tuple[Program, dict[int, Any], Uses]:
     """The program of apply(model, *example), the values of its constants and inputs, and where it uses the layers."""
     arrays, rest = eqx.partition(model, eqx.is_array)
@@ -78,7 +82,14 @@ def trace_model(
     def run(arrays: Any, *example: Any) -> Any:
         return apply(eqx.combine(arrays, rest), *example)
 
-    program = program_of(run, arrays, *examples, exactly=exactly)
+    try:
+        program = program_of(run, arrays, *examples, exactly=exactly)
+    except (TypeError, ValueError, IndexError) as error:
+        given = ", ".join(str(getattr(leaf, "shape", repr(leaf))) for leaf in jax.tree.leaves(examples))
+        raise ValueError(
+            f"{caller} was called with arrays of shape {given}, for which the model failed "
+            f"({type(error).__name__}: {str(error).partition(chr(10))[0]:.200}); expected {EXPECTED[caller]}."
+        ) from error
     leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
     layer_of = {f"{path}.weight": index for index, path in enumerate(layers)}
     numbers = program.inputs[: len(leaves)]

@@ -45,7 +45,7 @@ def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_m
         The new model, and a `Report` as of `reinitialise`.
 
     Raises:
-        ValueError: for a layer whose outputs are all equal, or not finite.
+        ValueError: for a layer whose outputs are all equal, or not finite; for a batch with which the model fails.
 
     Reference: https://arxiv.org/abs/1511.06422
     """
@@ -54,7 +54,7 @@ def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_m
     def over_batch(model: M, *batch: Any) -> Any:
         return jax.vmap(lambda *example: apply(model, *example))(*batch)
 
-    trace = partial(trace_model, layers=layers, example=batch, apply=over_batch, exactly=True)
+    trace = partial(trace_model, "lsuv", layers=layers, example=batch, apply=over_batch, exactly=True)
     paths = list(layers)
     used = {paths[use.layer] for use in trace(model)[2].layers}
     keys = jax.random.split(key, max(1, len(layers)))

@@ -70,8 +70,8 @@ def reinitialise(
         The new model, and a `Report` of what each layer got and of what is unchanged.
 
     Raises:
-        ValueError: if neither activation nor example is given; for a path without a layer; for another mode or
-            distribution; and as for `gain`.
+        ValueError: if neither activation nor example is given; for an example with which the model fails; for a path
+            without a layer; for another mode or distribution; and as for `gain`.
     """
     check_mode_and_distribution("reinitialise", mode, (*FANS, "critical"), distribution)
     if activation is None and example is None:
@@ -117,7 +117,7 @@ def _traced(model: Any, layers: dict[str, Any], example: Any, apply: Callable[..
     """The activation after the first use of each layer. A linear function is not an activation."""
     traced: Activations = {}
     functions: dict[Any, Elementwise | None] = {}  # one for each jaxpr, so that one quadrature serves many layers
-    program, _, uses = trace_model(model, layers, example, apply, exactly=False)
+    program, _, uses = trace_model("reinitialise", model, layers, example, apply, exactly=False)
     paths = list(layers)
     for use in uses.layers:
         if paths[use.layer] in traced:

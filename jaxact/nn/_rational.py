@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import autodiff
 from .._names import get
@@ -79,7 +79,7 @@ class Rational(Parametric):
         degrees: tuple[int, int] = (5, 4),
         init: Callable[[Array], ArrayLike] | str = leaky_relu,
         interval: tuple[float, float] = (-3.0, 3.0),
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
         if len(degrees) != 2 or not all(map(is_size, degrees)):
@@ -95,8 +95,8 @@ class Rational(Parametric):
         if y.shape != x.shape or not np.isfinite(y).all():
             raise ValueError(f"Rational was called with init = {init!r:.60}; expected finite values on {interval!r}.")
         numerator, denominator = rational_fit(x, y, degrees)
-        self.numerator = jnp.stack([self.full(coefficient, dtype) for coefficient in numerator])
-        self.denominator = jnp.stack([self.full(coefficient, dtype) for coefficient in denominator])
+        self.numerator = jnp.stack([self.full("init", coefficient, dtype) for coefficient in numerator])
+        self.denominator = jnp.stack([self.full("init", coefficient, dtype) for coefficient in denominator])
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         return _rational(x, self.aligned(x, self.numerator), self.aligned(x, self.denominator))

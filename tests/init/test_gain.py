@@ -1,5 +1,6 @@
 """Gains, moments and maps, against closed forms to 1e-10 or against random numbers."""
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from math import asin, erf, exp, inf, pi, sqrt
@@ -230,6 +231,15 @@ def test_initialisers_with_a_name_are_those_of_jax(ours: Any, theirs: Any) -> No
     half = ours(jax.random.key(1), (3, 4, 30, 20), jnp.bfloat16)
     assert half.dtype == jnp.bfloat16
     np.testing.assert_allclose(jnp.std(half.astype(jnp.float32)), jnp.std(want), rtol=0.05)
+
+
+@pytest.mark.parametrize("make", [init.initializer, init.orthogonal])
+def test_initialisers_can_be_pickled(make: Any) -> None:
+    ours = make(lambda x: 2 * x, dtype=jnp.bfloat16)
+    again = pickle.loads(pickle.dumps(ours))(KEY, (3, 4))
+    assert again.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(again, ours(KEY, (3, 4)))
+    assert ours(KEY, (3, 4), jnp.float32).dtype == jnp.float32
 
 
 def test_orthogonal_weights_have_their_second_moment_also_with_more_outputs_than_inputs() -> None:

@@ -433,6 +433,23 @@ MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)
             lambda: init.reinitialise(MLP, KEY, jaxact.relu, mode="in"),
             "mode = 'in' and .*; expected 'fan_in', .*'critical'",
         ),
+        (
+            lambda: init.reinitialise(MLP, KEY, example=jnp.ones(9)),
+            r"reinitialise was called with arrays of shape \(9,\), for which the model failed .*; expected an exam",
+        ),
+        (
+            lambda: init.reinitialise(MLP, KEY, example=(jnp.ones(4), jnp.ones(2), 3)),
+            r"with arrays of shape \(4,\), \(2,\), 3, for which the model failed \(TypeError: .*without a batch axis",
+        ),
+        (
+            lambda: init.lsuv(MLP, KEY, jnp.ones((3, 9))),
+            r"lsuv was called with arrays of shape \(3, 9\), for .* failed .*; expected a batch of examples",
+        ),
+        (
+            lambda: init.lsuv(MLP, KEY, jnp.ones(4)),
+            r"lsuv was called with arrays of shape \(4,\), .*; expected a b",
+        ),
+        (lambda: init.lsuv(MLP, KEY, 1.0), r"lsuv was called with arrays of shape 1.0, .*; expected a batch"),
         (lambda: init.reinitialise(MLP, KEY, "rleu"), "'rleu'; expected the name of an activation .* relu"),
         (lambda: init.reinitialise(MLP, KEY, jaxact.step, mode="fan_out"), "step, whose slopes are 0 everywhere"),
         (
