@@ -11,7 +11,8 @@ import numpy as np
 from jax import Array
 from jax.tree_util import GetAttrKey
 
-from ._trace import Members, Program, Uses, layer_uses, program_of
+from ._program import Program, program_of
+from ._uses import Members, Uses, layer_uses
 
 M = TypeVar("M")
 EXPECTED = {

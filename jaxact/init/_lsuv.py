@@ -24,7 +24,7 @@ from ._layers import (
     trace_model,
     with_parameters,
 )
-from ._trace import Members, members_of_product
+from ._uses import Members, members_of_product
 
 
 def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_model) -> tuple[M, Report]:
@@ -50,6 +50,8 @@ def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_m
     Reference: https://arxiv.org/abs/1511.06422
     """
     layers = linear_layers(model)
+    if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(batch)):
+        raise ValueError("lsuv was called with a jax.ShapeDtypeStruct; expected arrays, whose outputs it measures.")
 
     def over_batch(model: M, *batch: Any) -> Any:
         return jax.vmap(lambda *example: apply(model, *example))(*batch)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from ._chain import POINTS, activation_after
 from ._gauss import ActivationLike, function_of, name_of, quadrature, value_and_slope
 from ._initializers import FANS, check_mode_and_distribution, gain_from
 from ._layers import (
@@ -26,7 +27,6 @@ from ._layers import (
     with_parameters,
 )
 from ._maps import Elementwise, critical_point_from
-from ._trace import POINTS, activation_after
 
 FLOAT32_TOLERANCE = 1e-7  # a traced activation computes in the model's type, which is mostly float32
 Activations = dict[str, tuple[str, Elementwise | None]]

@@ -449,6 +449,10 @@ MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)
             lambda: init.lsuv(MLP, KEY, jnp.ones(4)),
             r"lsuv was called with arrays of shape \(4,\), .*; expected a b",
         ),
+        (
+            lambda: init.lsuv(MLP, KEY, jax.ShapeDtypeStruct((3, 4), jnp.float32)),
+            r"lsuv was called with a jax.ShapeDtypeStruct; expected arrays",
+        ),
         (lambda: init.lsuv(MLP, KEY, 1.0), r"lsuv was called with arrays of shape 1.0, .*; expected a batch"),
         (lambda: init.reinitialise(MLP, KEY, "rleu"), "'rleu'; expected the name of an activation .* relu"),
         (lambda: init.reinitialise(MLP, KEY, jaxact.step, mode="fan_out"), "step, whose slopes are 0 everywhere"),
