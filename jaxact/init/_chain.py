@@ -93,10 +93,7 @@ def _function(program: Program, uses: Uses, chain: list[Step], start: int, end: 
     random = _steps_to(inputs & uses.drawn, random)
     sources = [step.outputs[0] for step in random if step.primitive.name == "random_bits"]
     rest = [step for step in random if step.outputs[0] not in sources] + chain
-    others = {
-        value: _median(uses.known[value]) for step in chain for value in values_of(step.inputs) & uses.known.keys()
-    }
-    others = uses.known | others if random else others
+    others = (uses.known if random else {}) | {v: _median(uses.known[v]) for v in inputs & uses.known.keys()}
     shape, dtype = program.types[start].shape, program.types[start].dtype
 
     def of_piece(x: Array, draw: Any = None) -> Array:

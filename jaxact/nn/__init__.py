@@ -8,7 +8,8 @@ the shape. Equinox calls a module without a batch axis, so that an image of shap
 channel_axis 0, the default. `dtype` is the type of the parameters, a type of floats or None for JAX's default one. It
 never changes the type of the result, which is that of x. Initial values are numbers or arrays that broadcast to the
 parameters, and may be traced, as in a jax.vmap over them. A parameter that has to be positive is the softplus of an
-array `raw_...`, which is what is learnt and has this type. `jaxact.nn.decay_mask` keeps weight decay off the parameters of activations.
+array `raw_...`, which is what is learnt and has this type. `jaxact.nn.decay_mask` keeps weight decay off the parameters
+of activations.
 
 Layers with an activation inside (Maxout, ConvMaxout, SwiGLU, GEGLU, ReGLU, Bilinear) take one example; use jax.vmap for
 a batch. They compute in the type of x.
