@@ -14,7 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._names import get
+
 CUTOFF = 16.0  # standard deviations; the probability beyond is 1e-57
+LARGEST_TAIL = 1e-9  # the fraction of a mean that may come from the last standard deviation before the cutoff
 NODES_PER_PANEL = 16
 FIRST_EDGES = np.linspace(-CUTOFF, CUTOFF, 65) + 0.0123  # no edge on a simple number, where it would hide a kink
 NARROWEST = 2.0**-42  # width of a panel; the error within is below 1e-13
@@ -22,6 +25,10 @@ KINK_WIDTH = 2.0**-30  # panels become as narrow as this only at a kink or a jum
 HALVED_AT_ONCE = 256  # the worst panels of a round: a bound on the work for a function with rounding errors of 1e-7
 TOLERANCE = 1e-14  # relative to the whole integral
 FEW, MANY = 2 * HALVED_AT_ONCE * NODES_PER_PANEL, 2**16  # points evaluated at once: two sizes, so two compilations
+
+
+ActivationLike = Callable[..., Any] | str
+"""An elementwise function, or its name as for `jaxact.get`."""
 
 
 class Quadrature(NamedTuple):
@@ -33,8 +40,17 @@ class Quadrature(NamedTuple):
     weight: np.ndarray
     value: np.ndarray
     slope: np.ndarray
+    name: str
+    deviation: float
 
     def mean(self, of: np.ndarray) -> float:
+        """The mean of a function of value, slope and z, given at the nodes."""
+        far, terms = np.abs(self.z) > CUTOFF - 1, np.abs(self.weight * of)
+        if terms[far].sum() > LARGEST_TAIL * terms.sum():
+            raise ValueError(
+                f"{self.name} grows too fast for normal inputs of variance {self.deviation**2:.4g}: a mean is infinite "
+                f"or depends on inputs beyond {CUTOFF:g} standard deviations; expected a slower function."
+            )
         return float(self.weight @ of)
 
 
@@ -43,6 +59,18 @@ def quadrature(function: Callable[..., Any], deviation: float = 1.0, tolerance: 
     name = name_of(function)
     _check_elementwise(function, name)
     return _adaptive(lambda z: value_and_slope(function, deviation * z), deviation, tolerance, name)
+
+
+def function_of(caller: str, fn: ActivationLike) -> Callable[..., Any]:
+    """The function itself, or the one that `jaxact.get` finds by this name."""
+    if isinstance(fn, str):
+        return get(fn)
+    if not callable(fn):
+        raise TypeError(
+            f"{caller} was called with {fn!r:.60} of type {type(fn).__name__}; expected an elementwise function, "
+            f"or its name as for jaxact.get."
+        )
+    return fn
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -99,11 +127,14 @@ def _adaptive(function: ValueAndSlope, deviation: float, tolerance: float, name:
         middle = (left + right) / 2
         halves = _integrals(function, np.concatenate([left, middle]), np.concatenate([middle, right]))
         left_half, right_half = np.split(halves, 2, axis=1)
-        error = np.abs(whole - left_half - right_half).max(0)
+        with np.errstate(invalid="ignore"):
+            error = np.abs(whole - left_half - right_half).max(0)
         if not np.isfinite(error).all():
+            at = middle[~np.isfinite(error)][0]
+            squared_too = np.isfinite(function(at + (right - left)[:1] * [0, 0.5, -0.5])).all()
             raise ValueError(
-                f"{name} is not finite near {deviation * middle[~np.isfinite(error)][0]:.4g}; expected a finite "
-                f"value and slope everywhere."
+                f"{name} is {'too large to be squared' if squared_too else 'not finite'} near {deviation * at:.4g}; "
+                f"expected a finite value and slope everywhere."
             )
         worst = np.argsort(-error)[:HALVED_AT_ONCE]
         halved = worst[(error[worst] > tolerance * scale) & ((right - left)[worst] > NARROWEST)]
@@ -117,7 +148,7 @@ def _adaptive(function: ValueAndSlope, deviation: float, tolerance: float, name:
     z, weight = legendre_rule(edges)
     value, slope = function(z)
     _check_square_integrable(edges, weight * density(z) * value**2, deviation, name)
-    return Quadrature(_kinks(edges), z, weight * density(z), value, slope)
+    return Quadrature(_kinks(edges), z, weight * density(z), value, slope, name, deviation)
 
 
 def _check_square_integrable(edges: np.ndarray, terms: np.ndarray, deviation: float, name: str) -> None:
@@ -143,7 +174,8 @@ def _integrals(function: ValueAndSlope, left: np.ndarray, right: np.ndarray) -> 
     half_width, (nodes, weights) = (right - left)[:, None] / 2, _legendre_nodes()
     z = left[:, None] + half_width * (nodes + 1)
     value, slope = function(z)
-    return (np.stack([value, slope, value * value]) * (half_width * weights * density(z))).sum(-1)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are reported by the caller
+        return (np.stack([value, slope, value * value]) * (half_width * weights * density(z))).sum(-1)
 
 
 def legendre_rule(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

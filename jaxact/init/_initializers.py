@@ -1,6 +1,7 @@
 """The gain of any activation, and initial weights that have it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from math import prod
 from typing import Any, Literal
 
@@ -8,8 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ._gauss import Quadrature, name_of, quadrature
-from ._maps import Elementwise
+from ._gauss import ActivationLike, Quadrature, function_of, name_of, quadrature
 
 Mode = Literal["forward", "backward", "compromise"]
 FANS: dict[str, Mode] = {"fan_in": "forward", "fan_out": "backward", "fan_avg": "compromise"}
@@ -19,7 +19,7 @@ Initializer = Callable[..., Array]
 """A function of a key, a shape and a dtype, like those of jax.nn.initializers."""
 
 
-def gain(fn: Elementwise, mode: Mode = "forward") -> float:
+def gain(fn: ActivationLike, mode: Mode = "forward") -> float:
     """gain(fn) = 1 / sqrt(E fn(z)^2), or 1 / sqrt(E fn'(z)^2) backward, z standard normal
 
     With weights of standard deviation gain / sqrt(fan-in), a layer preserves the second moment of standard normal
@@ -29,24 +29,26 @@ def gain(fn: Elementwise, mode: Mode = "forward") -> float:
 
     Args:
         fn: the activation, an elementwise function of one array, of jaxact, of jax.nn or your own; bind its parameters
-            with functools.partial.
+            with functools.partial. Or its name, as for `jaxact.get`.
         mode: "forward", "backward" or "compromise".
 
     Raises:
-        ValueError: for another mode; for a function that is not elementwise or not finite; and for one whose values
-            (forward), slopes (backward) or both (compromise) are 0 everywhere.
+        ValueError: for another mode or name; for a function that is not elementwise or not finite; and for one whose
+            values (forward), slopes (backward) or both (compromise) are 0 everywhere or have no finite mean square.
+        TypeError: for anything but a function or a name.
 
     References: https://proceedings.mlr.press/v9/glorot10a.html, https://arxiv.org/abs/1502.01852
     """
     if mode not in FANS.values():
         raise ValueError(f"gain was called with mode = {mode!r}; expected {', '.join(map(repr, FANS.values()))}.")
+    fn = function_of("gain", fn)
     return gain_from(quadrature(fn), name_of(fn), mode)
 
 
 def gain_from(nodes: Quadrature, name: str, mode: Mode) -> float:
     """The gain of a function from its values at the nodes of a quadrature rule."""
-    forward, backward = nodes.mean(nodes.value**2), nodes.mean(nodes.slope**2)
-    moment = {"forward": forward, "backward": backward, "compromise": (forward + backward) / 2}[mode]
+    squares = {"forward": [nodes.value], "backward": [nodes.slope], "compromise": [nodes.value, nodes.slope]}[mode]
+    moment = sum(nodes.mean(of**2) for of in squares) / len(squares)
     if moment < 1e-30:
         zero = {"forward": "values", "backward": "slopes", "compromise": "values and slopes"}[mode]
         raise ValueError(
@@ -56,7 +58,7 @@ def gain_from(nodes: Quadrature, name: str, mode: Mode) -> float:
 
 
 def initializer(
-    fn: Elementwise,
+    fn: ActivationLike,
     distribution: str = "truncated_normal",
     mode: str = "fan_in",
     *,
@@ -82,8 +84,13 @@ def initializer(
         ValueError: for another distribution or mode, and as for `gain`.
     """
     check_mode_and_distribution("initializer", mode, FANS, distribution)
-    scaling: Any = jax.nn.initializers.variance_scaling  # Any, since its Literal parameters are checked here
-    return scaling(gain(fn, FANS[mode]) ** 2, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+    options = (gain(fn, FANS[mode]) ** 2, mode, distribution, in_axis, out_axis, batch_axis)
+    return partial(_draw_scaled, options, dtype)
+
+
+def _draw_scaled(options: tuple[Any, ...], default: Any, key: Array, shape: Sequence[int], dtype: Any = None) -> Array:
+    """An initialiser of jax.nn.initializers; a `functools.partial` of a function with a name can be pickled."""
+    return jax.nn.initializers.variance_scaling(*options)(key, shape, default if dtype is None else dtype)
 
 
 def check_mode_and_distribution(function: str, mode: str, modes: Iterable[str], distribution: str) -> None:
@@ -94,7 +101,7 @@ def check_mode_and_distribution(function: str, mode: str, modes: Iterable[str], 
         )
 
 
-def orthogonal(fn: Elementwise, *, out_axis: int = -1, dtype: Any = None) -> Initializer:
+def orthogonal(fn: ActivationLike, *, out_axis: int = -1, dtype: Any = None) -> Initializer:
     """orthogonal(fn)(key, shape, dtype) = gain(fn) * a random orthogonal matrix, rescaled if it is not square
 
     All axes but `out_axis` are inputs. A matrix with more outputs than inputs is multiplied by sqrt(outputs / inputs),
@@ -115,14 +122,16 @@ def orthogonal(fn: Elementwise, *, out_axis: int = -1, dtype: Any = None) -> Ini
 
 def orthogonal_with_gain(gain: float, out_axis: int, dtype: Any = None) -> Initializer:
     """`orthogonal` for a known gain."""
+    return partial(_draw_orthogonal, gain, out_axis, dtype)
 
-    def init(key: Array, shape: Sequence[int], dtype: Any = dtype) -> Array:
-        if len(shape) < 2:
-            raise ValueError(f"orthogonal was called with shape = {tuple(shape)}; expected at least two axes.")
-        outputs = shape[out_axis]
-        scale = gain * max(1.0, outputs**2 / prod(shape)) ** 0.5
-        dtype = jnp.zeros((), dtype).dtype
-        at_least_float32 = jnp.float32 if dtype.itemsize < 4 else dtype  # QR decomposition has no 16-bit version
-        return jax.nn.initializers.orthogonal(scale, out_axis)(key, shape, at_least_float32).astype(dtype)
 
-    return init
+def _draw_orthogonal(
+    gain: float, out_axis: int, default: Any, key: Array, shape: Sequence[int], dtype: Any = None
+) -> Array:
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal was called with shape = {tuple(shape)}; expected at least two axes.")
+    outputs = shape[out_axis]
+    scale = gain * max(1.0, outputs**2 / prod(shape)) ** 0.5
+    dtype = jnp.zeros((), default if dtype is None else dtype).dtype
+    at_least_float32 = jnp.float32 if dtype.itemsize < 4 else dtype  # QR decomposition has no 16-bit version
+    return jax.nn.initializers.orthogonal(scale, out_axis)(key, shape, at_least_float32).astype(dtype)

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
+import numpy as np
 from jax import Array
 from jax.tree_util import GetAttrKey
 
-from ._trace import LayerUse, Program, layer_uses, program_of
+from ._program import Program, program_of
+from ._uses import Members, Uses, layer_uses
 
 M = TypeVar("M")
+EXPECTED = {
+    "reinitialise": "an example, or a tuple of all arguments of the model, without a batch axis",
+    "lsuv": "a batch of examples along the first axis, or a tuple of such",
+}
 LAYERS = (eqx.nn.Linear, eqx.nn.Conv, eqx.nn.ConvTranspose)
 
 
@@ -22,7 +29,7 @@ class LayerReport:
     path: str
     kind: str
     shape: tuple[int, ...]
-    """The shape of the weight."""
+    """The shape of the weight, which starts with the members of an ensemble."""
     activation: str = ""
     """The activation after the layer; empty if there is none."""
     weight: str = ""
@@ -67,20 +74,48 @@ def _path(keys: Any) -> str:
 
 
 def trace_model(
-    model: Any, layers: dict[str, Any], example: Any, apply: Callable[..., Any]
-) -> tuple[tuple[Program, dict[int, Any]], list[LayerUse]]:
+    caller: str, model: Any, layers: dict[str, Any], example: Any, apply: Callable[..., Any], *, exactly: bool
+) -> tuple[Program, dict[int, Any], Uses]:
     """The program of apply(model, *example), the values of its constants and inputs, and where it uses the layers."""
     arrays, rest = eqx.partition(model, eqx.is_array)
     examples = example if isinstance(example, tuple) else (example,)
-    program = program_of(lambda arrays, *example: apply(eqx.combine(arrays, rest), *example), arrays, *examples)
+
+    def run(arrays: Any, *example: Any) -> Any:
+        return apply(eqx.combine(arrays, rest), *example)
+
+    try:
+        program = program_of(run, arrays, *examples, exactly=exactly)
+    except (TypeError, ValueError, IndexError) as error:
+        given = ", ".join(str(getattr(leaf, "shape", repr(leaf))) for leaf in jax.tree.leaves(examples))
+        raise ValueError(
+            f"{caller} was called with arrays of shape {given}, for which the model failed "
+            f"({type(error).__name__}: {str(error).partition(chr(10))[0]:.200}); expected {EXPECTED[caller]}."
+        ) from error
     leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
     layer_of = {f"{path}.weight": index for index, path in enumerate(layers)}
     numbers = program.inputs[: len(leaves)]
     paths = {number: _path(keys) for number, (keys, _) in zip(numbers, leaves, strict=True)}
-    weights = {number: layer_of[path] for number, path in paths.items() if path in layer_of}
+    each = list(layers.values())
+    weights = {
+        number: (layer_of[path], _members(each[layer_of[path]])) for number, path in paths.items() if path in layer_of
+    }
     parameters = {number: leaf for number, (_, leaf) in zip(numbers, leaves, strict=True)}
     inputs = dict(zip(program.inputs[len(leaves) :], jax.tree.leaves(examples), strict=True))
-    return (program, program.constants | parameters | inputs), layer_uses(program, weights, parameters)
+    return program, program.constants | parameters | inputs, layer_uses(program, weights, parameters)
+
+
+def _members(layer: Any) -> Members:
+    """The member of an ensemble that each weight belongs to."""
+    axes, shape = ensemble_axes(layer), layer.weight.shape
+    if not axes:
+        return 0
+    members = np.arange(prod(shape[:axes])).reshape(*shape[:axes], *(1,) * (len(shape) - axes))
+    return np.broadcast_to(members, shape)
+
+
+def ensemble_axes(layer: Any) -> int:
+    """The number of leading axes that a layer made by eqx.filter_vmap has, one member of the ensemble per index."""
+    return layer.weight.ndim - 2 - getattr(layer, "num_spatial_dims", 0)
 
 
 def replace_layers(model: M, new: dict[str, Any]) -> M:
@@ -95,7 +130,9 @@ def with_parameters(layer: Any, weight: Array, bias: Array | None) -> Any:
 
 def report_layer(path: str, layer: Any, activation: str, deviation: float, bias: str) -> LayerReport:
     bias = bias if layer.bias is not None else ""
-    return LayerReport(path, type(layer).__name__, layer.weight.shape, activation, f"{deviation:.4g}", bias)
+    members = [str(size) for size in layer.weight.shape[: ensemble_axes(layer)]]
+    kind = " x ".join([*members, type(layer).__name__])
+    return LayerReport(path, kind, layer.weight.shape, activation, f"{deviation:.4g}", bias)
 
 
 def report_model(model: Any, layers: dict[str, Any], reports: list[LayerReport]) -> Report:

@@ -1,10 +1,13 @@
 """Initial weights fitted to data: orthogonal, and scaled layer by layer to outputs of variance 1."""
 
 from collections.abc import Callable
+from functools import partial
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from ._initializers import orthogonal_with_gain
@@ -13,6 +16,7 @@ from ._layers import (
     M,
     Report,
     call_model,
+    ensemble_axes,
     linear_layers,
     replace_layers,
     report_layer,
@@ -20,6 +24,7 @@ from ._layers import (
     trace_model,
     with_parameters,
 )
+from ._uses import Members, members_of_product
 
 
 def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_model) -> tuple[M, Report]:
@@ -27,7 +32,8 @@ def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_m
 
     Layer-sequential unit variance: layers are scaled in the order in which the model uses them, each by the variance of
     its outputs on the batch, for any mix of activations, norms and residual connections. Biases become 0. One pass over
-    the batch is enough, since the outputs of a layer are proportional to its weights.
+    the batch is enough, since the outputs of a layer are proportional to its weights. Members of an ensemble, and
+    layers stacked for jax.lax.scan, are scaled one by one; a layer inside jax.lax.while_loop is unchanged.
 
     Args:
         model: any Equinox model.
@@ -39,32 +45,47 @@ def lsuv(model: M, key: Array, batch: Any, *, apply: Callable[..., Any] = call_m
         The new model, and a `Report` as of `reinitialise`.
 
     Raises:
-        ValueError: for a layer whose outputs are all equal, or not finite.
+        ValueError: for a layer whose outputs are all equal, or not finite; for a batch with which the model fails.
 
     Reference: https://arxiv.org/abs/1511.06422
     """
     layers = linear_layers(model)
-    keys = jax.random.split(key, max(1, len(layers)))
-    new = {path: _orthogonal(layer, k) for (path, layer), k in zip(layers.items(), keys, strict=False)}
+    if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(batch)):
+        raise ValueError("lsuv was called with a jax.ShapeDtypeStruct; expected arrays, whose outputs it measures.")
 
     def over_batch(model: M, *batch: Any) -> Any:
         return jax.vmap(lambda *example: apply(model, *example))(*batch)
 
-    (program, values), uses = trace_model(replace_layers(model, new), layers, batch, over_batch)
-    paths = {use.step: list(layers)[use.layer] for use in uses}
-    scales: dict[str, Array] = {}
-    reports: list[LayerReport] = []
+    trace = partial(trace_model, "lsuv", layers=layers, example=batch, apply=over_batch, exactly=True)
+    paths = list(layers)
+    used = {paths[use.layer] for use in trace(model)[2].layers}
+    keys = jax.random.split(key, max(1, len(layers)))
+    new = {path: _orthogonal(layers[path], k) for path, k in zip(paths, keys, strict=False) if path in used}
+    program, values, uses = trace(replace_layers(model, new))
+    uses_at = {use.step: use for use in uses.layers}
+    scales: dict[str, dict[int, Array]] = {path: {} for path in used}  # one for each member of an ensemble
     for index, step in enumerate(program.steps):
         step.evaluate(values)
-        if index not in paths:
-            continue
-        path, (output,) = paths[index], step.outputs
-        if path not in scales:
-            scales[path] = 1 / _deviation(values[output], path)
-            new[path] = _scaled(new[path], scales[path])
-            reports.append(report_layer(path, new[path], "", _root_mean_square(new[path].weight), "0"))
-        values[output] = values[output] * scales[path].astype(values[output].dtype)
-    return replace_layers(model, {path: new[path] for path in scales}), report_model(model, layers, reports)
+        if index in uses_at:
+            use, (output,) = uses_at[index], step.outputs
+            members = members_of_product(program, use, values)
+            values[output] = _to_unit_variance(values[output], members, scales[paths[use.layer]], paths[use.layer])
+    reports: list[LayerReport] = []
+    for path in dict.fromkeys(paths[use.layer] for use in uses.layers):
+        new[path] = _scaled(new[path], scales[path])
+        reports.append(report_layer(path, new[path], "", _root_mean_square(new[path].weight), "0"))
+    return replace_layers(model, new), report_model(model, layers, reports)
+
+
+def _to_unit_variance(output: Array, members: Members, scales: dict[int, Array], path: str) -> Array:
+    """The output with each member of the layer at its scale, which its first output determines."""
+    for member in np.unique(members).tolist():
+        here = members == member
+        if member not in scales:
+            scales[member] = 1 / _deviation(output if here is True else output[here], path)
+        scaled = output * scales[member].astype(output.dtype)
+        output = scaled if here is True else jnp.where(here, scaled, output)
+    return output
 
 
 def _deviation(output: Array, path: str) -> Array:
@@ -82,9 +103,18 @@ def _root_mean_square(weight: Array) -> float:
 
 
 def _orthogonal(layer: Any, key: Array) -> Any:
-    weight = orthogonal_with_gain(1.0, 0)(key, layer.weight.shape, layer.weight.dtype)
+    members, shape = layer.weight.shape[: ensemble_axes(layer)], layer.weight.shape[ensemble_axes(layer) :]
+    draw = orthogonal_with_gain(1.0, 0)
+    if members:
+        keys = jax.random.split(key, prod(members))
+        weight = jax.vmap(lambda k: draw(k, shape, layer.weight.dtype))(keys).reshape(layer.weight.shape)
+    else:
+        weight = draw(key, shape, layer.weight.dtype)
     return with_parameters(layer, weight, None if layer.bias is None else jnp.zeros_like(layer.bias))
 
 
-def _scaled(layer: Any, scale: Array) -> Any:
+def _scaled(layer: Any, scales: dict[int, Array]) -> Any:
+    axes, shape = ensemble_axes(layer), layer.weight.shape
+    scale = jnp.stack([scales.get(member, jnp.ones(())) for member in range(prod(shape[:axes]))])
+    scale = scale.reshape(*shape[:axes], *(1,) * (len(shape) - axes))
     return with_parameters(layer, layer.weight * scale.astype(layer.weight.dtype), layer.bias)

@@ -12,40 +12,51 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._gauss import Quadrature, density, legendre_rule, name_of, quadrature, value_and_slope
+from ._gauss import (
+    ActivationLike,
+    Quadrature,
+    density,
+    function_of,
+    legendre_rule,
+    name_of,
+    quadrature,
+    value_and_slope,
+)
 
 Elementwise = Callable[..., Any]
 LARGEST_VARIANCE = 2.0**40  # a variance above it counts as infinite, and one below its inverse as 0
 
 
-def mean(fn: Elementwise, variance: float = 1.0) -> float:
+def mean(fn: ActivationLike, variance: float = 1.0) -> float:
     """mean(fn, variance) = E fn(sqrt(variance) * z), z standard normal
 
     0 for an activation whose outputs are zero-centred. Kinks and jumps are found and cost no accuracy, which is about
     1e-13 for functions that compute in float64 when they are given float64.
 
     Args:
-        fn: the activation, an elementwise function of one array, of jaxact, of jax.nn or your own; bind its parameters
-            with functools.partial.
+        fn: the activation, as for `gain`.
         variance: the variance of the pre-activations.
 
     Raises:
-        ValueError: for a function that is not elementwise or not finite, and for a variance that is not above 0.
+        ValueError: for a function that is not elementwise, not finite, or without this mean; and for a variance that is
+            not above 0.
     """
+    fn = function_of("mean", fn)
     nodes = _quadrature(fn, variance)
     return nodes.mean(nodes.value)
 
 
-def second_moment(fn: Elementwise, variance: float = 1.0) -> float:
+def second_moment(fn: ActivationLike, variance: float = 1.0) -> float:
     """second_moment(fn, variance) = E fn(sqrt(variance) * z)^2, z standard normal
 
     Parameters and errors are those of `mean`.
     """
+    fn = function_of("second_moment", fn)
     nodes = _quadrature(fn, variance)
     return nodes.mean(nodes.value**2)
 
 
-def chi(fn: Elementwise, variance: float = 1.0, sigma_w: float = 1.0) -> float:
+def chi(fn: ActivationLike, variance: float = 1.0, sigma_w: float = 1.0) -> float:
     """chi(fn, variance, sigma_w) = sigma_w^2 * E fn'(sqrt(variance) * z)^2, z standard normal
 
     The factor by which a layer multiplies the squared norm of a gradient, and the squared distance of two similar
@@ -54,11 +65,12 @@ def chi(fn: Elementwise, variance: float = 1.0, sigma_w: float = 1.0) -> float:
 
     Reference: https://arxiv.org/abs/1611.01232
     """
+    fn = function_of("chi", fn)
     nodes = _quadrature(fn, variance)
     return sigma_w**2 * nodes.mean(nodes.slope**2)
 
 
-def variance_map(fn: Elementwise, variance: float, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
+def variance_map(fn: ActivationLike, variance: float, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
     """variance_map(fn, variance, sigma_w, sigma_b) = sigma_w^2 * E fn(sqrt(variance) * z)^2 + sigma_b^2
 
     The variance of the pre-activations of the next layer.
@@ -74,6 +86,7 @@ def variance_map(fn: Elementwise, variance: float, sigma_w: float = 1.0, sigma_b
 
     Reference: https://arxiv.org/abs/1606.05340
     """
+    fn = function_of("variance_map", fn)
     if variance == 0:
         value = value_and_slope(fn, np.zeros(1))[0][0]
         return float(sigma_w**2 * value**2 + sigma_b**2)
@@ -81,7 +94,7 @@ def variance_map(fn: Elementwise, variance: float, sigma_w: float = 1.0, sigma_b
 
 
 def correlation_map(
-    fn: Elementwise, correlation: float, variance: float = 1.0, sigma_w: float = 1.0, sigma_b: float = 0.0
+    fn: ActivationLike, correlation: float, variance: float = 1.0, sigma_w: float = 1.0, sigma_b: float = 0.0
 ) -> float:
     """correlation_map(fn, c, q, sigma_w, sigma_b) = (sigma_w^2 * E fn(u) fn(v) + sigma_b^2) / variance_map(fn, q, ...)
 
@@ -100,6 +113,7 @@ def correlation_map(
 
     Reference: https://arxiv.org/abs/1606.05340
     """
+    fn = function_of("correlation_map", fn)
     if not -1 <= correlation <= 1:
         raise ValueError(f"correlation_map was called with correlation = {correlation!r}; expected -1 to 1.")
     return _next_correlation(fn, _quadrature(fn, variance), sqrt(variance), correlation, sigma_w, sigma_b)
@@ -125,7 +139,7 @@ def _mean_of_product(fn: Elementwise, nodes: Quadrature, deviation: float, corre
     return nodes.mean(nodes.value * given_u)
 
 
-def variance_fixed_point(fn: Elementwise, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
+def variance_fixed_point(fn: ActivationLike, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
     """variance_fixed_point(fn, sigma_w, sigma_b) = the q that is variance_map(fn, q, sigma_w, sigma_b)
 
     The limit of the variance in a deep net that starts at 1: 0.0 if signals vanish with depth, inf if they grow without
@@ -133,6 +147,7 @@ def variance_fixed_point(fn: Elementwise, sigma_w: float = 1.0, sigma_b: float =
 
     Reference: https://arxiv.org/abs/1606.05340
     """
+    fn = function_of("variance_fixed_point", fn)
 
     def growth(variance: float) -> float:
         return variance_map(fn, variance, sigma_w, sigma_b) / variance - 1
@@ -148,7 +163,7 @@ def variance_fixed_point(fn: Elementwise, sigma_w: float = 1.0, sigma_b: float =
     return _root(lambda variance: growth(variance) * start, near, far)
 
 
-def correlation_fixed_point(fn: Elementwise, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
+def correlation_fixed_point(fn: ActivationLike, sigma_w: float = 1.0, sigma_b: float = 0.0) -> float:
     """correlation_fixed_point(fn, sigma_w, sigma_b) = the limit of the correlation of two inputs after many layers
 
     1.0 in the ordered phase, where chi at the fixed point of the variance is at most 1: a deep net maps all inputs to
@@ -159,6 +174,7 @@ def correlation_fixed_point(fn: Elementwise, sigma_w: float = 1.0, sigma_b: floa
 
     Reference: https://arxiv.org/abs/1606.05340
     """
+    fn = function_of("correlation_fixed_point", fn)
     variance = variance_fixed_point(fn, sigma_w, sigma_b)
     if not 0 < variance < inf:
         raise ValueError(
@@ -188,7 +204,7 @@ class CriticalPoint(NamedTuple):
     """The factor by which each layer multiplies a small deviation from this variance; above 1 it grows with depth."""
 
 
-def edge_of_chaos(fn: Elementwise, variance: float = 1.0) -> CriticalPoint:
+def edge_of_chaos(fn: ActivationLike, variance: float = 1.0) -> CriticalPoint:
     """edge_of_chaos(fn, q) = sigma_w = 1 / sqrt(E fn'^2), sigma_b = sqrt(q - sigma_w^2 * E fn^2), both at variance q
 
     The weights and biases with which neither signals nor gradients vanish or explode: every layer preserves the
@@ -206,6 +222,7 @@ def edge_of_chaos(fn: Elementwise, variance: float = 1.0) -> CriticalPoint:
 
     Reference: https://arxiv.org/abs/1611.01232
     """
+    fn = function_of("edge_of_chaos", fn)
     return critical_point_from(_quadrature(fn, variance), name_of(fn), variance)
 
 

@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ._gauss import name_of, quadrature, value_and_slope
+from ._chain import POINTS, activation_after
+from ._gauss import ActivationLike, function_of, name_of, quadrature, value_and_slope
 from ._initializers import FANS, check_mode_and_distribution, gain_from
 from ._layers import (
     LayerReport,
     M,
     Report,
     call_model,
+    ensemble_axes,
     linear_layers,
     replace_layers,
     report_layer,
@@ -34,7 +36,7 @@ Activations = dict[str, tuple[str, Elementwise | None]]
 def reinitialise(
     model: M,
     key: Array,
-    activation: Elementwise | Mapping[str, Elementwise] | None = None,
+    activation: ActivationLike | Mapping[str, ActivationLike] | None = None,
     *,
     example: Any = None,
     apply: Callable[..., Any] = call_model,
@@ -47,14 +49,15 @@ def reinitialise(
     Every eqx.nn.Linear, eqx.nn.Conv and eqx.nn.ConvTranspose gets new weights and biases for the activation after it;
     everything else is unchanged. Activations can be given, or found by tracing the model on `example`: the activation
     of a layer is all that is applied elementwise to its output, whether it is a function or written out. Parameters
-    that differ between channels are replaced by their median. A layer without an activation (before a norm, a residual
-    sum, an attention score, the result) has gain 1.
+    that differ between channels are replaced by their median; random numbers (dropout) are averaged over. A layer
+    without an activation (before a norm, a residual sum, an attention score, the result) has gain 1. Further leading
+    axes of weights are the members of an ensemble made by eqx.filter_vmap, or of a stack for jax.lax.scan.
 
     Args:
         model: any Equinox model; its layers may be nested.
         key: a PRNG key for the weights.
-        activation: a function for every layer, or functions by path ("layers[0]", as in the report), in which other
-            layers have no activation; None to find all of them by tracing.
+        activation: a function or a name, as for `gain`, for every layer; or such by path ("layers[0]", as in the
+            report), in which other layers have no activation; None to find all of them by tracing.
         example: an input of the model, or a tuple of all its arguments, without a batch axis: arrays or
             jax.ShapeDtypeStruct. Activations that are given take precedence over those that are traced.
         apply: a function that calls the model; model(*example) by default.
@@ -67,8 +70,8 @@ def reinitialise(
         The new model, and a `Report` of what each layer got and of what is unchanged.
 
     Raises:
-        ValueError: if neither activation nor example is given; for a path without a layer; for another mode or
-            distribution; and as for `gain`.
+        ValueError: if neither activation nor example is given; for an example with which the model fails; for a path
+            without a layer; for another mode or distribution; and as for `gain`.
     """
     check_mode_and_distribution("reinitialise", mode, (*FANS, "critical"), distribution)
     if activation is None and example is None:
@@ -93,18 +96,20 @@ def reinitialise(
 
 
 def _given(
-    activation: Elementwise | Mapping[str, Elementwise] | None, layers: dict[str, Any], others_are_traced: bool
+    activation: ActivationLike | Mapping[str, ActivationLike] | None, layers: dict[str, Any], others_are_traced: bool
 ) -> Activations:
     if activation is None:
         return {}
-    if callable(activation):
-        return dict.fromkeys(layers, (name_of(activation), activation))
+    if not isinstance(activation, Mapping):
+        function = function_of("reinitialise", activation)
+        return dict.fromkeys(layers, (name_of(function), function))
     if unknown := [path for path in activation if path not in layers]:
         raise ValueError(
             f"reinitialise was called with activation for {', '.join(map(repr, unknown))}; expected paths of layers: "
             f"{', '.join(map(repr, layers))}."
         )
-    given: Activations = {path: (name_of(fn), fn) for path, fn in activation.items()}
+    functions = {path: function_of("reinitialise", fn) for path, fn in activation.items()}
+    given: Activations = {path: (name_of(fn), fn) for path, fn in functions.items()}
     return given if others_are_traced else dict.fromkeys(layers, ("", None)) | given
 
 
@@ -112,16 +117,21 @@ def _traced(model: Any, layers: dict[str, Any], example: Any, apply: Callable[..
     """The activation after the first use of each layer. A linear function is not an activation."""
     traced: Activations = {}
     functions: dict[Any, Elementwise | None] = {}  # one for each jaxpr, so that one quadrature serves many layers
-    for use in trace_model(model, layers, example, apply)[1]:
-        jaxpr = None if use.activation is None else _jaxpr_of(use.activation)
+    program, _, uses = trace_model("reinitialise", model, layers, example, apply, exactly=False)
+    paths = list(layers)
+    for use in uses.layers:
+        if paths[use.layer] in traced:
+            continue
+        name, activation = activation_after(program, uses, use.step)
+        jaxpr = None if activation is None else _jaxpr_of(activation)
         if jaxpr not in functions:
-            functions[jaxpr] = use.activation if use.activation and not _is_linear(use.activation) else None
-        traced.setdefault(list(layers)[use.layer], (use.name if functions[jaxpr] else "", functions[jaxpr]))
+            functions[jaxpr] = activation if activation and not _is_linear(activation) else None
+        traced[paths[use.layer]] = name if functions[jaxpr] else "", functions[jaxpr]
     return traced
 
 
 def _is_linear(function: Elementwise) -> bool:
-    return np.ptp(value_and_slope(function, np.linspace(-3, 3, 99))[1]) == 0
+    return np.ptp(value_and_slope(function, POINTS)[1]) == 0
 
 
 def _jaxpr_of(function: Elementwise) -> tuple[str, tuple[bytes, ...]]:
@@ -141,7 +151,7 @@ def _sigmas(function: Elementwise, mode: str) -> tuple[float, float]:
 
 def _fan(layer: Any, mode: str) -> float:
     """The number of terms of an output (fan-in) or of the gradient of an input (fan-out), away from the borders."""
-    outputs, inputs, *kernel = layer.weight.shape  # the inputs of one group
+    outputs, inputs, *kernel = layer.weight.shape[ensemble_axes(layer) :]  # the inputs of one group
     strides = prod(getattr(layer, "stride", ()))  # skip outputs; in a transposed convolution, elements of the kernel
     fan_in, fan_out = prod(kernel) * inputs, prod(kernel) * outputs / getattr(layer, "groups", 1)
     if isinstance(layer, eqx.nn.ConvTranspose):

@@ -5,17 +5,20 @@ What the modules share is said here, once.
 Parameters. Modules that learn take `num_parameters`: None for one value of each parameter, shared by all of x; an int
 for one per channel; or a shape for one per unit. `channel_axis` is the axis of the channels in x, or the first axis of
 the shape. Equinox calls a module without a batch axis, so that an image of shape (channels, height, width) has
-channel_axis 0, the default. `dtype` is the type of the parameters, None for JAX's default float. It never changes the
-type of the result, which is that of x. A parameter that has to be positive is the softplus of an array `raw_...`, which
-is what is learnt and has this type. `jaxact.nn.decay_mask` keeps weight decay off the parameters of activations.
+channel_axis 0, the default. `dtype` is the type of the parameters, a type of floats or None for JAX's default one. It
+never changes the type of the result, which is that of x. Initial values are numbers or arrays that broadcast to the
+parameters, and may be traced, as in a jax.vmap over them. A parameter that has to be positive is the softplus of an
+array `raw_...`, which is what is learnt and has this type. `jaxact.nn.decay_mask` keeps weight decay off the parameters
+of activations.
 
 Layers with an activation inside (Maxout, ConvMaxout, SwiGLU, GEGLU, ReGLU, Bilinear) take one example; use jax.vmap for
 a batch. They compute in the type of x.
 
 Calls. Every module takes `key`, as Equinox's modules do; only RReLU uses it.
 
-Errors. ValueError for sizes below 1, for an initial value that has to be positive and is not, and for x whose shape
-does not match the parameters: nothing is broadcast silently.
+Errors. ValueError for sizes below 1, for an initial value that has to be positive and is not (unless it is traced), and
+for x whose shape does not match the parameters: nothing is broadcast silently. TypeError for parameters that would not
+be floats, for initial values that are not numbers, and for flags that are not bools.
 """
 
 from .._public import report_public_module as _report_public_module

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from .._names import get
 from ._module import Module
 
 
@@ -46,18 +47,21 @@ class Activation(Module):
     leaves; two with the same function and parameters are equal and have the same hash.
 
     Args:
-        fn: any function of an array, of jaxact, of jax.nn or your own; or a `functools.partial` of one.
+        fn: any function of an array, of jaxact, of jax.nn or your own; a `functools.partial` of one; or its name, as
+            for `jaxact.get`.
         **params: its parameters other than x: numbers, strings or tuples.
 
     Raises:
         TypeError: for a parameter that fn does not have, for a missing one, for an array, and for fn that is not
             callable or holds arrays.
+        ValueError: for a name that `jaxact.get` does not know.
     """
 
     fn: Callable[..., Array] = eqx.field(static=True)
     params: tuple[tuple[str, Any], ...] = eqx.field(static=True)
 
-    def __init__(self, fn: Callable[..., Array], **params: Any):
+    def __init__(self, fn: Callable[..., Array] | str, **params: Any):
+        fn = get(fn) if isinstance(fn, str) else fn
         if isinstance(fn, functools.partial) and not fn.args:
             fn, params = fn.func, fn.keywords | params
         if not callable(fn) or any(eqx.is_array_like(leaf) for leaf in jax.tree.leaves(fn)):

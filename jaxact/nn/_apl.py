@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import autodiff
 from .._rectifiers import relu
@@ -48,14 +48,14 @@ class APL(Parametric):
         hinges: int = 5,
         *,
         channel_axis: int = 0,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
         key: Array,
     ):
         super().__init__(num_parameters, channel_axis)
         if not is_size(hinges):
             raise ValueError(f"APL was called with hinges = {hinges!r}; expected an int >= 1.")
         a_key, b_key = jax.random.split(key)
-        shape, dtype = (hinges, *self.shape), float_type(dtype)
+        shape, dtype = (hinges, *self.shape), float_type(self, dtype)
         self.a = jax.random.uniform(a_key, shape, dtype, -0.2, 0.2)
         self.b = 0.5 * jax.random.normal(b_key, shape, dtype)
         self.hinges = hinges

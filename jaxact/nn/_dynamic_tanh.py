@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import autodiff
+from .._arguments import check_array
 from .._numerics import LARGE
 from .._sigmoids import tanh
 from ._parametric import Count, Parametric, float_type
@@ -42,13 +43,14 @@ class DynamicTanh(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 0.5,
-        dtype: jnp.dtype | None = None,
+        init: ArrayLike = 0.5,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.alpha = jnp.full((), init, float_type(dtype))
-        self.gamma = self.full(1, dtype)
-        self.beta = self.full(0, dtype)
+        check_array("DynamicTanh", "init", init)
+        self.alpha = jnp.full((), init, float_type(self, dtype))
+        self.gamma = self.full("gamma", 1, dtype)
+        self.beta = self.full("beta", 0, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         return _dynamic_tanh(x, self.alpha, self.aligned(x, self.gamma), self.aligned(x, self.beta))

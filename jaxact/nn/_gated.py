@@ -4,12 +4,13 @@ import abc
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
 from .._gated_linear import bilinear, geglu, reglu, swiglu
 from ._layer import as_example, cast_parameters, check_sizes
 from ._module import Module
+from ._parametric import check_flags, float_type
 
 
 class _Gated(Module):
@@ -27,7 +28,7 @@ class _Gated(Module):
         *,
         two_thirds: bool = False,
         use_bias: bool = False,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
         key: Array,
     ):
         """A block with three linear layers.
@@ -44,12 +45,14 @@ class _Gated(Module):
         """
         out_features = in_features if out_features is None else out_features
         check_sizes(self, in_features=in_features, hidden_features=hidden_features, out_features=out_features)
+        check_flags(self, two_thirds=two_thirds, use_bias=use_bias)
+        dtype = float_type(self, dtype)
         hidden = 2 * hidden_features // 3 if two_thirds else hidden_features
         check_sizes(self, **{"2 * hidden_features // 3": hidden})
         gate_key, up_key, down_key = jax.random.split(key, 3)
-        self.gate = eqx.nn.Linear(in_features, hidden, use_bias, dtype, key=gate_key)
-        self.up = eqx.nn.Linear(in_features, hidden, use_bias, dtype, key=up_key)
-        self.down = eqx.nn.Linear(hidden, out_features, use_bias, dtype, key=down_key)
+        self.gate = eqx.nn.Linear(in_features, hidden, bool(use_bias), dtype, key=gate_key)
+        self.up = eqx.nn.Linear(in_features, hidden, bool(use_bias), dtype, key=up_key)
+        self.down = eqx.nn.Linear(hidden, out_features, bool(use_bias), dtype, key=down_key)
 
     @abc.abstractmethod
     def gated(self, features: Array, gate: Array) -> Array:

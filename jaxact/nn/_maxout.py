@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
 from .._arguments import promote
 from .._axiswise import maxout
 from ._layer import as_example, cast_parameters, check_sizes
 from ._module import Module
-from ._parametric import float_type
+from ._parametric import check_flags, float_type
 
 
 class Maxout(Module):
@@ -44,14 +44,15 @@ class Maxout(Module):
         out_features: int,
         pieces: int = 2,
         use_bias: bool = True,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
         *,
         key: Array,
     ):
         check_sizes(self, in_features=in_features, out_features=out_features, pieces=pieces)
+        check_flags(self, use_bias=use_bias)
         weight_key, bias_key = jax.random.split(key)
         limit = in_features**-0.5
-        dtype = float_type(dtype)
+        dtype = float_type(self, dtype)
         self.weight = jax.random.uniform(weight_key, (pieces, out_features, in_features), dtype, -limit, limit)
         self.bias = jax.random.uniform(bias_key, (pieces, out_features), dtype, -limit, limit) if use_bias else None
         self.in_features = in_features
@@ -100,12 +101,13 @@ class ConvMaxout(Module):
         padding: str | int | Sequence[int] | Sequence[tuple[int, int]] = 0,
         dilation: int | Sequence[int] = 1,
         use_bias: bool = True,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
         *,
         key: Array,
     ):
         sizes = {"num_spatial_dims": num_spatial_dims, "in_channels": in_channels, "out_channels": out_channels}
         check_sizes(self, **sizes, pieces=pieces)
+        check_flags(self, use_bias=use_bias)
         self.conv = eqx.nn.Conv(
             num_spatial_dims,
             in_channels,
@@ -114,8 +116,8 @@ class ConvMaxout(Module):
             stride,
             padding,
             dilation,
-            use_bias=use_bias,
-            dtype=dtype,
+            use_bias=bool(use_bias),
+            dtype=float_type(self, dtype),
             key=key,
         )
         self.pieces = pieces

@@ -4,9 +4,11 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
+from .._arguments import check_array
 from ._module import Module
 
 Count = int | tuple[int, ...] | None
@@ -17,9 +19,23 @@ def is_size(size: object) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and size >= 1
 
 
-def float_type(dtype: Any) -> Any:
+def float_type(module: object, dtype: DTypeLike | None) -> Any:
     """The type, or JAX's default float if None: without a type, parameters would be weakly typed and compile twice."""
+    try:
+        floating = dtype is None or jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
+    except TypeError:
+        floating = False
+    if not floating:
+        raise TypeError(
+            f"{type(module).__name__} was called with dtype = {dtype!r}; expected a type of floats, or None."
+        )
     return jnp.zeros((), dtype).dtype
+
+
+def check_flags(module: object, **flags: Any) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, bool | np.bool_):
+            raise TypeError(f"{type(module).__name__} was called with {name} = {flag!r}; expected True or False.")
 
 
 class Parametric(Module):
@@ -48,9 +64,10 @@ class Parametric(Module):
         count = self.num_parameters
         return () if count is None else count if isinstance(count, tuple) else (count,)
 
-    def full(self, value: ArrayLike, dtype: jnp.dtype | None) -> Array:
-        """A parameter with the same initial value everywhere."""
-        return jnp.full(self.shape, value, float_type(dtype))
+    def full(self, name: str, value: ArrayLike, dtype: DTypeLike | None) -> Array:
+        """A parameter with the initial value of this name everywhere."""
+        check_array(type(self).__name__, name, value)
+        return jnp.full(self.shape, value, float_type(self, dtype))
 
     def aligned(self, x: ArrayLike, parameter: Array) -> Array:
         """The parameter with axes of size 1 for the other axes of x, so that it broadcasts to x.

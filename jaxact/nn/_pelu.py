@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import derivative
 from .._numerics import LARGE, exp_left, expm1_left
@@ -48,13 +48,13 @@ class PELU(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init_a: float = 1.0,
-        init_b: float = 1.0,
-        dtype: jnp.dtype | None = None,
+        init_a: ArrayLike = 1.0,
+        init_b: ArrayLike = 1.0,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_a = self.full(inverse_softplus(self, "init_a", init_a), dtype)
-        self.raw_b = self.full(inverse_softplus(self, "init_b", init_b), dtype)
+        self.raw_a = self.full("init_a", inverse_softplus(self, "init_a", init_a), dtype)
+        self.raw_b = self.full("init_b", inverse_softplus(self, "init_b", init_b), dtype)
 
     @property
     def a(self) -> Array:

@@ -1,9 +1,10 @@
 """Positive parameters: the softplus of an array of any numbers, which is what is learnt."""
 
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from .._arguments import cast, computation_dtype
+from .._arguments import cast, computation_dtype, promote
 from .._softplus import log1mexp, softplus
 
 
@@ -12,10 +13,11 @@ def positive(raw: Array) -> Array:
     return softplus(cast(raw, computation_dtype(raw.dtype)))
 
 
-def inverse_softplus(module: object, name: str, value: float) -> ArrayLike:
-    """The number whose softplus is this initial value of a parameter."""
-    if not value > 0:
+def inverse_softplus(module: object, name: str, value: ArrayLike) -> ArrayLike:
+    """The number whose softplus is this initial value of a parameter. A traced value is not checked."""
+    value, _ = promote(type(module).__name__, name, value)
+    if not isinstance(value, Tracer) and not (value > 0).all():
         raise ValueError(
-            f"{type(module).__name__} was called with {name} = {value!r}; expected a number greater than 0."
+            f"{type(module).__name__} was called with {name} = {value!s}; expected a number greater than 0."
         )
     return value + log1mexp(value)

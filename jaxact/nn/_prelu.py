@@ -1,7 +1,7 @@
 """PReLU: learns the slope for negative inputs."""
 
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
 from .._rectifiers import prelu
 from ._parametric import Count, Parametric
@@ -29,11 +29,11 @@ class PReLU(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 0.25,
-        dtype: jnp.dtype | None = None,
+        init: ArrayLike = 0.25,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.alpha = self.full(init, dtype)
+        self.alpha = self.full("init", init, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         return prelu(x, self.aligned(x, self.alpha))

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import autodiff
+from .._names import get
 from .._numerics import LARGE
 from .._rectifiers import leaky_relu
 from ._fit import POINTS, rational_fit
@@ -55,7 +56,8 @@ class Rational(Parametric):
         channel_axis: as for all modules that learn.
         degrees: of numerator and denominator, (5, 4) as in the paper; https://arxiv.org/abs/2004.01902 has (3, 2). If
             the first is larger by one, the function grows like x.
-        init: the initial function, fitted by least squares on `interval`; leaky ReLU as in the paper.
+        init: the initial function, or its name as for `jaxact.get`, fitted by least squares on `interval`; leaky ReLU
+            as in the paper.
         interval: of the fit; -3 to 3 as in the paper.
         dtype: as for all modules that learn.
 
@@ -75,23 +77,26 @@ class Rational(Parametric):
         *,
         channel_axis: int = 0,
         degrees: tuple[int, int] = (5, 4),
-        init: Callable[[Array], ArrayLike] = leaky_relu,
+        init: Callable[[Array], ArrayLike] | str = leaky_relu,
         interval: tuple[float, float] = (-3.0, 3.0),
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
         if len(degrees) != 2 or not all(map(is_size, degrees)):
             raise ValueError(f"Rational was called with degrees = {degrees!r}; expected two ints >= 1.")
         if not -np.inf < interval[0] < interval[1] < np.inf:
             raise ValueError(f"Rational was called with interval = {interval!r}; expected two increasing numbers.")
+        function = get(init) if isinstance(init, str) else init
+        if not callable(function):
+            raise TypeError(f"Rational was called with init = {init!r:.60}; expected a function or its name.")
         x = np.linspace(*interval, POINTS)
         with jax.ensure_compile_time_eval():  # also inside vmap, where an ensemble is made
-            y = np.asarray(init(jnp.asarray(x, jnp.result_type(float))), np.float64)
+            y = np.asarray(function(jnp.asarray(x, jnp.result_type(float))), np.float64)
         if y.shape != x.shape or not np.isfinite(y).all():
             raise ValueError(f"Rational was called with init = {init!r:.60}; expected finite values on {interval!r}.")
         numerator, denominator = rational_fit(x, y, degrees)
-        self.numerator = jnp.stack([self.full(coefficient, dtype) for coefficient in numerator])
-        self.denominator = jnp.stack([self.full(coefficient, dtype) for coefficient in denominator])
+        self.numerator = jnp.stack([self.full("init", coefficient, dtype) for coefficient in numerator])
+        self.denominator = jnp.stack([self.full("init", coefficient, dtype) for coefficient in denominator])
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         return _rational(x, self.aligned(x, self.numerator), self.aligned(x, self.denominator))

@@ -1,7 +1,7 @@
 """Snake: learns the frequency of its ripple."""
 
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
 from .._waves import snake
 from ._parametric import Count, Parametric
@@ -31,11 +31,11 @@ class Snake(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 1.0,
-        dtype: jnp.dtype | None = None,
+        init: ArrayLike = 1.0,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_alpha = self.full(inverse_softplus(self, "init", init), dtype)
+        self.raw_alpha = self.full("init", inverse_softplus(self, "init", init), dtype)
 
     @property
     def alpha(self) -> Array:

@@ -1,7 +1,7 @@
 """Softplus: learns how sharply it bends."""
 
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
 from .._softplus import softplus
 from ._parametric import Count, Parametric
@@ -29,11 +29,11 @@ class Softplus(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 1.0,
-        dtype: jnp.dtype | None = None,
+        init: ArrayLike = 1.0,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_beta = self.full(inverse_softplus(self, "init", init), dtype)
+        self.raw_beta = self.full("init", inverse_softplus(self, "init", init), dtype)
 
     @property
     def beta(self) -> Array:

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from .._activation import autodiff
 from ._parametric import Count, Parametric
@@ -49,17 +49,17 @@ class SReLU(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init_t_left: float = 0.0,
-        init_a_left: float = 0.01,
-        init_t_right: float = 1.0,
-        init_a_right: float = 1.0,
-        dtype: jnp.dtype | None = None,
+        init_t_left: ArrayLike = 0.0,
+        init_a_left: ArrayLike = 0.01,
+        init_t_right: ArrayLike = 1.0,
+        init_a_right: ArrayLike = 1.0,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.t_left = self.full(init_t_left, dtype)
-        self.a_left = self.full(init_a_left, dtype)
-        self.t_right = self.full(init_t_right, dtype)
-        self.a_right = self.full(init_a_right, dtype)
+        self.t_left = self.full("init_t_left", init_t_left, dtype)
+        self.a_left = self.full("init_a_left", init_a_left, dtype)
+        self.t_right = self.full("init_t_right", init_t_right, dtype)
+        self.a_right = self.full("init_a_right", init_a_right, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         parameters = (self.t_left, self.a_left, self.t_right, self.a_right)

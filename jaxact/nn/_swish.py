@@ -1,7 +1,7 @@
 """Swish: learns the steepness of its gate."""
 
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
 from .._gates import swish
 from ._parametric import Count, Parametric
@@ -28,11 +28,11 @@ class Swish(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 1.0,
-        dtype: jnp.dtype | None = None,
+        init: ArrayLike = 1.0,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.beta = self.full(init, dtype)
+        self.beta = self.full("init", init, dtype)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         return swish(x, self.aligned(x, self.beta))

@@ -1,8 +1,8 @@
 """TemperatureSoftmax: learns the temperature of a softmax."""
 
 import equinox as eqx
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
 from .._softmaxes import softmax
 from ._parametric import Count, Parametric
@@ -33,12 +33,12 @@ class TemperatureSoftmax(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init: float = 1.0,
+        init: ArrayLike = 1.0,
         axis: int = -1,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_temperature = self.full(inverse_softplus(self, "init", init), dtype)
+        self.raw_temperature = self.full("init", inverse_softplus(self, "init", init), dtype)
         self.axis = axis
 
     @property

@@ -1,9 +1,10 @@
 """XIELU: learns the curvature on both sides."""
 
 import equinox as eqx
-import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike, DTypeLike
 
+from .._arguments import check_array
 from .._exponentials import xielu
 from ._parametric import Count, Parametric
 from ._positive import inverse_softplus, positive
@@ -35,14 +36,18 @@ class XIELU(Parametric):
         num_parameters: Count = None,
         *,
         channel_axis: int = 0,
-        init_alpha_p: float = 0.8,
-        init_alpha_n: float = 0.8,
+        init_alpha_p: ArrayLike = 0.8,
+        init_alpha_n: ArrayLike = 0.8,
         beta: float = 0.5,
-        dtype: jnp.dtype | None = None,
+        dtype: DTypeLike | None = None,
     ):
         super().__init__(num_parameters, channel_axis)
-        self.raw_alpha_p = self.full(inverse_softplus(self, "init_alpha_p", init_alpha_p), dtype)
-        self.raw_alpha_n = self.full(inverse_softplus(self, "init_alpha_n - beta", init_alpha_n - beta), dtype)
+        if not isinstance(beta, int | float) or not beta > 0:
+            raise ValueError(f"XIELU was called with beta = {beta!r:.60}; expected a number greater than 0.")
+        self.raw_alpha_p = self.full("init_alpha_p", inverse_softplus(self, "init_alpha_p", init_alpha_p), dtype)
+        check_array("XIELU", "init_alpha_n", init_alpha_n)
+        above_beta = inverse_softplus(self, "init_alpha_n - beta", init_alpha_n - beta)
+        self.raw_alpha_n = self.full("init_alpha_n", above_beta, dtype)
         self.beta = beta
 
     @property

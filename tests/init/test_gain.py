@@ -1,5 +1,6 @@
 """Gains, moments and maps, against closed forms to 1e-10 or against random numbers."""
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from math import asin, erf, exp, inf, pi, sqrt
@@ -15,6 +16,7 @@ import jaxact
 from jaxact import Facts, init
 from jaxact.init._gauss import FEW, value_and_slope
 
+KEY = jax.random.key(0)
 SQUARES: dict[str, tuple[Callable[..., Any], float, float]] = {  # E f(z)^2 and E f'(z)^2 for z standard normal
     "identity": (jaxact.identity, 1, 1),
     "relu": (jaxact.relu, 1 / 2, 1 / 2),
@@ -120,6 +122,45 @@ def test_sigmoid_has_an_edge_of_chaos_from_variance_46_on() -> None:
     assert init.edge_of_chaos(jaxact.sigmoid, 46.0).sigma_w > 10
 
 
+MOMENTS: list[Callable[..., Any]] = [
+    *(init.gain, init.mean, init.second_moment, init.chi, init.variance_fixed_point, init.edge_of_chaos),
+    lambda fn: init.correlation_fixed_point(fn, 2.0),
+    *(lambda fn: init.variance_map(fn, 2.0), lambda fn: init.correlation_map(fn, 0.5)),
+    *(lambda fn: init.initializer(fn)(KEY, (3, 4)).tolist(), lambda fn: init.orthogonal(fn)(KEY, (3, 4)).tolist()),
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_functions_are_known_by_their_names(moment: Callable[..., Any]) -> None:
+    assert moment("Tanh") == moment(jaxact.tanh)
+    with pytest.raises(ValueError, match=r"'tahn'; expected the name of an activation .* tanh"):
+        moment("tahn")
+    with pytest.raises(TypeError, match="was called with 3 of type int; expected an elementwise function, or"):
+        moment(3)
+
+
+@pytest.mark.parametrize("power", [0.25, 0.2499, 0.5, 1.0])
+def test_a_function_without_a_second_moment_is_refused(power: float) -> None:
+    """E exp(power * z^2)^2 is infinite from power 1/4 on, and just below it depends on very large z."""
+    fast = lambda x: jnp.exp(power * x * x)  # noqa: E731
+    for mode in ("forward", "backward", "compromise"):
+        with pytest.raises(ValueError, match="<lambda> grows too fast for normal inputs of variance 1: a mean is"):
+            init.gain(fast, mode)
+    with pytest.raises(ValueError, match="grows too fast"):
+        init.variance_map(fast, 1.0)
+
+
+def test_only_the_moment_that_is_needed_has_to_exist() -> None:
+    half = lambda x: jnp.exp(0.25 * x * x)  # noqa: E731
+    np.testing.assert_allclose(init.mean(half), 2**0.5, rtol=1e-10)  # 1 / sqrt(1 - 2 * 0.25), while E f^2 is infinite
+    below = lambda x: jnp.exp(0.125 * x * x)  # noqa: E731
+    np.testing.assert_allclose(init.second_moment(below), 2**0.5, rtol=1e-10)
+    np.testing.assert_allclose(init.chi(below), 2**0.5 / 16 * 2, rtol=1e-10)  # E (z / 4)^2 exp(z^2 / 4)
+    np.testing.assert_allclose(init.second_moment(jaxact.exponential, 9.0), exp(18), rtol=1e-10)
+    with pytest.raises(ValueError, match="exponential grows too fast for normal inputs of variance 64"):
+        init.second_moment(jaxact.exponential, 64.0)  # half of its mean is beyond 16 standard deviations
+
+
 def test_gain_works_under_jit_and_in_both_precisions() -> None:
     plain = init.gain(jaxact.tanh)
     assert jax.jit(lambda x: x * init.gain(jaxact.tanh))(1.0) == np.float32(plain)
@@ -134,6 +175,12 @@ def test_gain_works_under_jit_and_in_both_precisions() -> None:
             lambda: init.gain(jaxact.softmax),
             "softmax returned different values .*; expected an elementwise function",
         ),
+        (
+            lambda: init.gain(lambda x: jnp.exp(1.5 * x * x)),
+            "<lambda> is too large to be squared near .*; expected",
+        ),
+        (lambda: init.gain(lambda x: jnp.inf * x), "<lambda> is not finite near .*; expected a finite value"),
+        (lambda: init.gain(jnp.log), "log is not finite near .*; expected a finite value"),
         (lambda: init.gain(jaxact.glu), "glu returned .* for 8192 floats; expected 8192 floats"),
         (lambda: init.gain(lambda x: 1 / x), "<lambda> is not square integrable near .*; expected a function whose"),
         (
@@ -184,6 +231,15 @@ def test_initialisers_with_a_name_are_those_of_jax(ours: Any, theirs: Any) -> No
     half = ours(jax.random.key(1), (3, 4, 30, 20), jnp.bfloat16)
     assert half.dtype == jnp.bfloat16
     np.testing.assert_allclose(jnp.std(half.astype(jnp.float32)), jnp.std(want), rtol=0.05)
+
+
+@pytest.mark.parametrize("make", [init.initializer, init.orthogonal])
+def test_initialisers_can_be_pickled(make: Any) -> None:
+    ours = make(lambda x: 2 * x, dtype=jnp.bfloat16)
+    again = pickle.loads(pickle.dumps(ours))(KEY, (3, 4))
+    assert again.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(again, ours(KEY, (3, 4)))
+    assert ours(KEY, (3, 4), jnp.float32).dtype == jnp.float32
 
 
 def test_orthogonal_weights_have_their_second_moment_also_with_more_outputs_than_inputs() -> None:

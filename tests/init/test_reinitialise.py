@@ -206,22 +206,212 @@ def test_an_ensemble_by_vmap_of_a_model_with_several_arguments() -> None:
     np.testing.assert_allclose(jnp.std(ensemble.layer.weight), sqrt(2 / 40), rtol=0.02)
 
 
-def test_activations_by_path_and_layers_that_the_trace_does_not_find() -> None:
-    class Stacked(eqx.Module):
-        layers: eqx.nn.Linear
-        last: eqx.nn.Linear
+def stack(make: Callable[[jax.Array], Any], members: int) -> Any:
+    return eqx.filter_vmap(make)(jax.random.split(KEY, members))
 
-        def __call__(self, x: jax.Array) -> jax.Array:
-            arrays, rest = eqx.partition(self.layers, eqx.is_array)
-            step = lambda x, layer: (jaxact.relu(eqx.combine(layer, rest)(x)), None)  # noqa: E731
-            return self.last(jax.lax.scan(step, x, arrays)[0])
 
-    layers = eqx.filter_vmap(lambda key: eqx.nn.Linear(8, 8, key=key))(jax.random.split(KEY, 3))
-    model = Stacked(layers, eqx.nn.Linear(8, 8, key=KEY))
-    new, report = init.reinitialise(model, KEY, example=jnp.ones(8))
-    assert report.untouched == {"layers": "Linear, not found in the program"}
-    assert eqx.tree_equal(new.layers, model.layers)
+def each(model: Any, x: jax.Array) -> jax.Array:
+    """Every member of an ensemble, on the same example."""
+    return eqx.filter_vmap(lambda member, x: member(x), in_axes=(eqx.if_array(0), None))(model, x)
+
+
+class Small(eqx.Module):
+    """A convolution, an activation and a linear layer; `run` puts a function of x into control flow."""
+
+    conv: eqx.nn.Conv1d
+    last: eqx.nn.Linear
+    run: Callable[..., Any] = eqx.field(static=True)
+
+    def __init__(self, key: jax.Array, run: Callable[..., Any] = lambda f, x: f(x)):
+        self.conv = eqx.nn.Conv1d(16, 32, 3, groups=2, padding=1, key=key)
+        self.last = eqx.nn.Linear(32, 32, key=key)
+        self.run = run
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.last(jaxact.mish(self.run(lambda x: self.conv(x), x)).mean(1))
+
+
+SIGNALS = jax.random.normal(KEY, (40, 16, 8))
+
+
+def test_members_of_an_ensemble_have_the_fan_of_their_own_layer() -> None:
+    alone, _ = init.reinitialise(Small(KEY), KEY, jaxact.relu, distribution="uniform")
+    for mode in ("fan_in", "fan_out", "fan_avg"):
+        one, many = (
+            init.reinitialise(model, KEY, example=SIGNALS[0], apply=apply, mode=mode)[1].layers
+            for model, apply in ((Small(KEY), lambda m, x: m(x)), (stack(Small, 5), each))
+        )
+        assert [(layer.weight, layer.activation) for layer in one] == [(m.weight, m.activation) for m in many]
+        assert [layer.activation for layer in many] == ["mish", ""]
+        assert [layer.kind for layer in many] == ["5 x Conv1d", "5 x Linear"]
+    twice = eqx.filter_vmap(lambda _: stack(Small, 3))(jnp.zeros(2))
+    new, report = init.reinitialise(twice, KEY, jaxact.relu, distribution="uniform")
+    assert report.layers[0].kind == "2 x 3 x Conv1d"
+    assert jnp.abs(new.conv.weight).max() <= jnp.abs(alone.conv.weight).max() * 1.01
+    np.testing.assert_allclose(jnp.std(new.last.weight), sqrt(2 / 32), rtol=0.02)
+    assert jnp.unique(new.last.weight).size > 6000  # a few of 6144 floats are equal by chance
+
+
+def test_lsuv_scales_each_member_of_an_ensemble() -> None:
+    new, _ = init.lsuv(stack(Small, 3), KEY, SIGNALS, apply=each)
+    np.testing.assert_allclose(jax.vmap(lambda x: each(new, x))(SIGNALS).var((0, 2)), 1, rtol=1e-4)
+    convs = jax.vmap(lambda x: each(new.conv, x))(SIGNALS)
+    np.testing.assert_allclose(convs.var((0, 2, 3)), 1, rtol=1e-4)
+    gram = jnp.einsum("mij,mkj->mik", new.last.weight, new.last.weight)
+    np.testing.assert_allclose(gram, gram[:, :1, :1] * np.eye(32)[None], atol=1e-5 * float(gram.max()))
+
+
+class Stacked(eqx.Module):
+    """A scan over layers, with the activation before or after each of them."""
+
+    layers: eqx.nn.Linear
+    last: eqx.nn.Linear
+    before: bool = eqx.field(static=True)
+
+    def __init__(self, before: bool):
+        self.layers = stack(lambda key: eqx.nn.Linear(32, 32, key=key), 4)
+        self.last = eqx.nn.Linear(32, 32, key=KEY)
+        self.before = before
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        arrays, rest = eqx.partition(self.layers, eqx.is_array)
+
+        def step(x: jax.Array, layer: Any) -> tuple[jax.Array, None]:
+            layer = eqx.combine(layer, rest)
+            return (layer(jaxact.tanh(x)) if self.before else jaxact.tanh(layer(x))), None
+
+        return self.last(jax.lax.scan(jax.checkpoint(step), x, arrays)[0])
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_layers_of_a_scan(before: bool) -> None:
+    x = jax.random.normal(KEY, (64, 32))
+    _, report = init.reinitialise(Stacked(before), KEY, example=x[0])
+    deviation = init.gain(jaxact.tanh) / sqrt(32)
+    assert [(layer.kind, layer.activation) for layer in report.layers] == [("4 x Linear", "tanh"), ("Linear", "")]
+    np.testing.assert_allclose(float(report.layers[0].weight), deviation, rtol=1e-3)
+    new, _ = init.lsuv(Stacked(before), KEY, x)
+    for weight in (*new.layers.weight, new.last.weight):
+        x = (jaxact.tanh(x) if before and weight is not new.last.weight else x) @ weight.T
+        np.testing.assert_allclose(x.var(), 1, rtol=1e-4)
+        x = x if before else jaxact.tanh(x)
+
+
+def while_loop(f: Callable[..., Any], x: jax.Array) -> jax.Array:
+    pad = lambda y: jnp.concatenate([y, y], -2)[..., :16, :]  # noqa: E731
+    return jax.lax.while_loop(lambda c: c[0] < x[0, 0], lambda c: (c[0] + 1, pad(jnp.tanh(f(c[1])))), (0.0, x))[1]
+
+
+def custom_jvp(f: Callable[..., Any]) -> Callable[..., Any]:
+    g = jax.custom_jvp(f)
+    g.defjvp(lambda primals, tangents: jax.jvp(f, primals, tangents))
+    return g
+
+
+CONTROL = {
+    "checkpoint": jax.checkpoint,
+    "custom_jvp": custom_jvp,
+    "jit": jax.jit,
+    "map": lambda f: lambda x: jax.lax.map(f, jnp.stack([x, x]))[0],
+    "cond": lambda f: lambda x: jax.lax.cond(x[0, 0] > 0, f, lambda x: jnp.concatenate([x, x]), x),
+    "switch": lambda f: lambda x: jax.lax.switch(x.astype("int32")[0, 0], [lambda x: 0 * f(x), f, f], x),
+    "fori_loop": lambda f: lambda x: jax.lax.fori_loop(0, 3, lambda i, y: f(x) + 0 * y, f(x)),
+}
+
+
+@pytest.mark.parametrize("wrap", CONTROL.values(), ids=CONTROL)
+def test_layers_inside_control_flow_are_found(wrap: Any) -> None:
+    model = Small(KEY, lambda f, x: wrap(f)(x))
+    _, report = init.reinitialise(model, KEY, example=SIGNALS[0])
+    assert [layer.path for layer in report.layers] == ["conv", "last"]
+    new, report = init.lsuv(model, KEY, SIGNALS)
+    assert [layer.path for layer in report.layers] == ["conv", "last"]
+    np.testing.assert_allclose(jax.vmap(new)(SIGNALS).var(), 1, rtol=1e-4)
+
+
+def test_layers_inside_a_while_loop_are_found_by_tracing_and_left_alone_by_lsuv() -> None:
+    model = Small(KEY, lambda f, x: jnp.concatenate([while_loop(f, x)] * 2))
+    _, report = init.reinitialise(model, KEY, example=SIGNALS[0])
+    assert [layer.activation for layer in report.layers] == ["tanh", ""]
+    new, report = init.lsuv(model, KEY, SIGNALS)
+    assert report.untouched == {"conv": "Conv1d, not found in the program"}
+    assert eqx.tree_equal(new.conv, model.conv)
+    np.testing.assert_allclose(jax.vmap(new)(SIGNALS).var(), 1, rtol=1e-4)
+
+
+class Random(eqx.Module):
+    """A random function between two layers."""
+
+    first: eqx.nn.Linear
+    last: eqx.nn.Linear
+    between: Callable[..., Any]
+
+    def __init__(self, between: Callable[..., Any]):
+        self.first, self.last = (eqx.nn.Linear(32, 32, key=KEY) for _ in range(2))
+        self.between = between
+
+    def __call__(self, x: jax.Array, key: jax.Array) -> jax.Array:
+        return self.last(self.between(self.first(x), key))
+
+
+def dropout(rate: float) -> Callable[..., Any]:
+    layer = eqx.nn.Dropout(rate)
+    return lambda x, key: layer(x, key=key)
+
+
+def by_mask(x: jax.Array, key: jax.Array) -> jax.Array:
+    return x * jax.random.bernoulli(key, 0.8, x.shape).astype(x.dtype) / 0.8
+
+
+@pytest.mark.parametrize(
+    ("between", "name", "function"),
+    [
+        (lambda x, key: dropout(0.5)(jaxact.relu(x), key), "relu", jaxact.relu),
+        (lambda x, key: dropout(0.1)(dropout(0.3)(jaxact.silu(x), key), key), "silu", jaxact.silu),
+        (lambda x, key: by_mask(jaxact.tanh(x), key), "tanh", jaxact.tanh),
+        (lambda x, key: jaxact.relu(dropout(0.5)(x, key)), "div, _where, relu", jaxact.relu),
+        (dropout(0.5), "", jaxact.identity),
+        (lambda x, key: jaxact.rrelu(x, key=key), None, jaxact.rrelu),
+        (lambda x, key: jaxact.relu(x + jax.random.normal(key, x.shape)), None, None),
+    ],
+)
+@pytest.mark.parametrize("key_is_given", [True, False])
+def test_random_numbers_are_averaged_over(between: Any, name: str | None, function: Any, key_is_given: bool) -> None:
+    model = Random(between)
+    example = (jnp.ones(32), KEY) if key_is_given else jnp.ones(32)
+    apply = lambda model, x, key=KEY: model(x, key)  # noqa: E731
+    first, last = init.reinitialise(model, KEY, example=example, apply=apply)[1].layers
+    assert name is None or first.activation == name
+    assert last.activation == ""
+    if function is None:  # E relu(x + z) = x cdf(x) + pdf(x)
+        function = lambda x: x * jax.scipy.stats.norm.cdf(x) + jax.scipy.stats.norm.pdf(x)  # noqa: E731
+    np.testing.assert_allclose(float(first.weight), init.gain(function) / sqrt(32), rtol=5e-3)
+
+
+def test_random_weights_are_those_of_their_layer() -> None:
+    class DropConnect(Random):
+        __init__ = Random.__init__
+
+        def __call__(self, x: jax.Array, key: jax.Array) -> jax.Array:
+            return self.last(jaxact.relu(by_mask(self.first.weight, key) @ x))
+
+    _, report = init.reinitialise(DropConnect(by_mask), KEY, example=(jnp.ones(32), KEY))
+    assert [layer.activation for layer in report.layers] == ["relu", ""]
+
+
+def test_an_activation_under_vmap_has_its_name() -> None:
+    mlp = eqx.nn.MLP(4, 4, 4, 1, activation=jaxact.mish, key=KEY)
+    batched = init.reinitialise(mlp, KEY, example=jnp.ones((3, 4)), apply=lambda m, x: jax.vmap(m)(x))[1]
+    reports = [batched]
+    jax.vmap(lambda x: (reports.append(init.reinitialise(mlp, KEY, example=x)[1]), x)[1])(jnp.ones((3, 4)))
+    assert [report.layers[0].activation for report in reports] == ["mish", "mish"]
+
+
+def test_activations_by_path() -> None:
     mlp = eqx.nn.MLP(4, 4, 4, 2, activation=jaxact.tanh, key=KEY)
+    for by_name, by_function in (("relu", jaxact.relu), ({"layers[1]": "hardswish"}, {"layers[1]": jaxact.hard_silu})):
+        (named, _), (same, _) = (init.reinitialise(mlp, KEY, activation) for activation in (by_name, by_function))
+        assert eqx.tree_equal(named, same)
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu})
     assert [layer.activation for layer in report.layers] == ["relu", "", ""]
     _, report = init.reinitialise(mlp, KEY, {"layers[0]": jaxact.relu}, example=jnp.ones(4))
@@ -243,6 +433,28 @@ MLP = eqx.nn.MLP(4, 4, 4, 1, key=KEY)
             lambda: init.reinitialise(MLP, KEY, jaxact.relu, mode="in"),
             "mode = 'in' and .*; expected 'fan_in', .*'critical'",
         ),
+        (
+            lambda: init.reinitialise(MLP, KEY, example=jnp.ones(9)),
+            r"reinitialise was called with arrays of shape \(9,\), for which the model failed .*; expected an exam",
+        ),
+        (
+            lambda: init.reinitialise(MLP, KEY, example=(jnp.ones(4), jnp.ones(2), 3)),
+            r"with arrays of shape \(4,\), \(2,\), 3, for which the model failed \(TypeError: .*without a batch axis",
+        ),
+        (
+            lambda: init.lsuv(MLP, KEY, jnp.ones((3, 9))),
+            r"lsuv was called with arrays of shape \(3, 9\), for .* failed .*; expected a batch of examples",
+        ),
+        (
+            lambda: init.lsuv(MLP, KEY, jnp.ones(4)),
+            r"lsuv was called with arrays of shape \(4,\), .*; expected a b",
+        ),
+        (
+            lambda: init.lsuv(MLP, KEY, jax.ShapeDtypeStruct((3, 4), jnp.float32)),
+            r"lsuv was called with a jax.ShapeDtypeStruct; expected arrays",
+        ),
+        (lambda: init.lsuv(MLP, KEY, 1.0), r"lsuv was called with arrays of shape 1.0, .*; expected a batch"),
+        (lambda: init.reinitialise(MLP, KEY, "rleu"), "'rleu'; expected the name of an activation .* relu"),
         (lambda: init.reinitialise(MLP, KEY, jaxact.step, mode="fan_out"), "step, whose slopes are 0 everywhere"),
         (
             lambda: init.lsuv(MLP, KEY, jnp.zeros((3, 4))),

@@ -145,6 +145,64 @@ def test_parameters_have_the_requested_type(make: Any) -> None:
     assert not any(leaf.weak_type for leaf in arrays(make()) + arrays(make(3)))
 
 
+ALL: dict[str, Any] = {
+    **{name: functools.partial(kind, 3) for name, kind in ELEMENTWISE.items()},
+    "TemperatureSoftmax": functools.partial(TemperatureSoftmax, 3),
+    "Maxout": functools.partial(Maxout, 5, 3, key=KEY),
+    "ConvMaxout": functools.partial(ConvMaxout, 1, 3, 4, 3, key=KEY),
+    **{kind.__name__: functools.partial(kind, 5, 6, key=KEY) for kind in (SwiGLU, GEGLU, ReGLU, Bilinear)},
+}
+
+
+@pytest.mark.parametrize(("name", "make"), ALL.items(), ids=ALL)
+def test_parameters_are_floats(name: str, make: Any) -> None:
+    assert {leaf.dtype for leaf in arrays(make(dtype=np.float16))} == {np.dtype("float16")}
+    for dtype in (int, "int32", bool, complex, "flaot32", 3):
+        with pytest.raises(TypeError, match=f"{name} was called with dtype = .*; expected a type of floats"):
+            make(dtype=dtype)
+
+
+INITIAL: list[tuple[Any, str]] = [
+    *((kind, "init") for kind in (PReLU, Swish, Softplus, Snake, DynamicTanh, TemperatureSoftmax)),
+    *((PELU, name) for name in ("init_a", "init_b")),
+    *((XIELU, name) for name in ("init_alpha_p", "init_alpha_n")),
+    *((SReLU, name) for name in ("init_t_left", "init_a_left", "init_t_right", "init_a_right")),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), INITIAL)
+def test_initial_values_may_be_traced_and_have_to_be_numbers(kind: Any, name: str) -> None:
+    values = jnp.asarray([0.7, 1.5])
+    make = lambda value: kind(3, **{name: value})  # noqa: E731
+    for ensemble in (eqx.filter_vmap(make)(values), eqx.filter_jit(eqx.filter_vmap(make))(values)):
+        for i, value in enumerate(values.tolist()):
+            for got, want in zip(arrays(ensemble), arrays(make(value)), strict=True):
+                np.testing.assert_allclose(got[i], want, rtol=1e-6)
+    assert all(jnp.all(leaf == other) for leaf, other in zip(arrays(make(1)), arrays(make(1.0)), strict=True))
+    for wrong in ("a", None, [0.5], 1j):
+        with pytest.raises(TypeError, match=f"{kind.__name__} was called with {name} .*; expected"):
+            make(wrong)
+
+
+@pytest.mark.parametrize(
+    ("make", "flag"),
+    [
+        *((make, "use_bias") for name, make in ALL.items() if "max" in name.lower() and name != "TemperatureSoftmax"),
+        *(
+            (ALL[name], flag)
+            for name in ("SwiGLU", "GEGLU", "ReGLU", "Bilinear")
+            for flag in ("use_bias", "two_thirds")
+        ),
+        (RReLU, "inference"),
+    ],
+)
+def test_flags_are_bools(make: Any, flag: str) -> None:
+    for wrong in ("no", 1, None, jnp.ones(2)):
+        with pytest.raises(TypeError, match=f"was called with {flag} = .*; expected True or False"):
+            make(**{flag: wrong})
+    assert eqx.tree_equal(make(**{flag: np.bool_(True)}), make(**{flag: True}))
+
+
 @modules
 def test_batches_stay_on_their_devices(make: Callable[[], Any], x: jax.Array) -> None:
     model = changed(make())
@@ -224,6 +282,8 @@ def test_shapes_that_do_not_match_are_refused(kind: Any) -> None:
         *((functools.partial(PELU, **{name: -1.0}), name) for name in ("init_a", "init_b")),
         (lambda: XIELU(init_alpha_p=float("nan")), "init_alpha_p"),
         (lambda: XIELU(init_alpha_n=0.5, beta=0.5), "init_alpha_n - beta"),
+        (lambda: XIELU(beta=0.0), "beta"),
+        (lambda: Snake(3, init=jnp.asarray([1.0, 0.0, 2.0])), "init"),
     ],
 )
 def test_initial_values_that_are_not_positive_are_refused(call: Any, name: str) -> None:
@@ -365,6 +425,12 @@ def test_initial_coefficients_of_rational_are_a_minimum(init: Any) -> None:
         assert best < error(near) + 1e-9
 
 
+def test_rational_takes_a_name() -> None:
+    assert eqx.tree_equal(Rational(init="tanh"), Rational(init=jaxact.tanh))
+    with pytest.raises(TypeError, match=r"Rational was called with init = 0.1; expected a function or its name"):
+        Rational(init=0.1)  # pyright: ignore[reportArgumentType]
+
+
 def test_rational_can_be_made_under_transformations() -> None:
     made = eqx.filter_vmap(lambda key: Rational(3))(jax.random.split(KEY, 2))
     assert made.numerator.shape == (2, 6, 3)
@@ -414,6 +480,23 @@ def test_rrelu_draws_with_a_key_and_takes_the_mean_at_inference() -> None:
     assert jnp.unique(eqx.filter_jit(net)(x, key=KEY)).size > 9_000
     batch = jax.vmap(lambda x, key: model(x, key=key))(x[:8].reshape(2, 4), jax.random.split(KEY))
     assert jnp.unique(batch).size == 8
+
+
+def test_rrelu_under_transformations_without_a_filter() -> None:
+    x = jnp.linspace(-2, 2, 5)
+    call = lambda model, x: jnp.sum(model(x, key=KEY))  # noqa: E731
+    for value in (False, True):
+        model = eqx.nn.inference_mode(eqx.nn.Sequential([RReLU(inference=not value), PReLU()]), value)
+        assert bool(model.layers[0].inference) == value
+        assert len(jax.tree.leaves(model)) == 1
+        np.testing.assert_allclose(jax.jit(call)(model, x), call(model, x), rtol=1e-6)
+        assert jax.tree.structure(jax.grad(call)(model, x)) == jax.tree.structure(model)
+        _, totals = jax.lax.scan(lambda model, x: (model, call(model, x)), model, x)
+        assert totals.shape == (5,)
+        for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert eqx.tree_equal(again, model)
+    assert jax.tree.structure(RReLU()) != jax.tree.structure(RReLU(inference=True))
+    assert repr(RReLU(inference=True).inference) == "True"
 
 
 def test_rrelu_refuses_wrong_arguments() -> None:
@@ -585,7 +668,9 @@ def test_activations_are_equal_and_hash_alike_for_equal_functions_and_parameters
     assert one == same
     assert hash(one) == hash(same)
     assert len({one, same, Activation(jaxact.leaky_relu), Activation(jaxact.relu)}) == 3
-    assert one == Activation(jaxact.get("leaky_relu", negative_slope=0.1))
+    assert (
+        one == Activation(jaxact.get("leaky_relu", negative_slope=0.1)) == Activation("LeakyReLU", negative_slope=0.1)
+    )
     assert one != Activation(jaxact.leaky_relu, negative_slope=0.2)
     assert jax.tree.leaves(one) == []
     assert "leaky_relu" in repr(one)
@@ -610,7 +695,7 @@ def test_activations_are_equal_and_hash_alike_for_equal_functions_and_parameters
         (lambda: Activation(jaxact.elu, alpha=np.ones(())), r"alpha = an array of shape \(\); expected a hashable"),
         (lambda: Activation(jaxact.elu, alpha=[1.0]), r"alpha = \[1.0\]; expected a hashable constant"),
         (lambda: Activation(PReLU()), "fn = PReLU.*; expected a function without arrays"),
-        (lambda: Activation("relu"), "fn = 'relu'; expected a function without arrays"),  # type: ignore[arg-type]
+        (lambda: Activation(3), "fn = 3; expected a function without arrays"),  # type: ignore[arg-type]
     ],
 )
 def test_an_activation_refuses_wrong_arguments(call: Any, said: str) -> None:
