@@ -50,7 +50,7 @@ from experiments.instruments.accuracy.ulps import (
     worst,
 )
 from experiments.instruments.peers import JAX_NN, TORCH
-from experiments.instruments.readmes.measured import lines
+from experiments.instruments.readmes.measured import largest_errors
 from jaxact import CATALOGUE
 
 pytestmark = pytest.mark.optimised
@@ -305,7 +305,7 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", stored["provenance"]["date"])
     table = (out / "accuracy.md").read_text("utf-8")
     reported = {
-        (line.library, line.function, line.dtype, line.order): (line.inputs, line.worst) for line in lines(table)
+        (line.library, line.function, line.dtype, line.order): (line.inputs, line.worst) for line in largest_errors(table)
     }
     assert reported == {key: (row["inputs"], float(f"{row['worst']:.3g}")) for key, row in rows.items()}
     assert "| negative_slope 0 |" in table
