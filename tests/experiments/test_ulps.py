@@ -305,7 +305,8 @@ def test_everything_measured_is_reported(measured: tuple[int, Path, str]) -> Non
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", stored["provenance"]["date"])
     table = (out / "accuracy.md").read_text("utf-8")
     reported = {
-        (line.library, line.function, line.dtype, line.order): (line.inputs, line.worst) for line in largest_errors(table)
+        (line.library, line.function, line.dtype, line.order): (line.inputs, line.worst)
+        for line in largest_errors(table)
     }
     assert reported == {key: (row["inputs"], float(f"{row['worst']:.3g}")) for key, row in rows.items()}
     assert "| negative_slope 0 |" in table
