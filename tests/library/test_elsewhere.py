@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ else:
 @pytest.mark.slow
 def test_registered_functions_survive_keras_s_files(tmp_path: Path) -> None:
     """Without registration Keras loads its own functions of the same names."""
-    pytest.importorskip("keras", reason="Keras is not installed")
+    if not find_spec("keras"):  # not imported here, where its default backend may be missing
+        pytest.skip("Keras is not installed")
     (registering,) = re.findall(r"```python\n(import keras\n.*?)```", README, re.DOTALL)
     code = KERAS.replace("REGISTER", registering)
     run(f"path = {str(tmp_path / 'model.keras')!r}\n{code}", KERAS_BACKEND="jax")
