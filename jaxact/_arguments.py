@@ -134,6 +134,7 @@ def _static(function: str, name: str, value: Any, parameters: Parameters) -> Any
 
 def _factor(function: str, name: str, value: float, parameters: Parameters, x: Any) -> float:
     """The number, but for inf, and numbers near it, the largest one that is safe in products and quotients."""
+    _checks.as_floats(function, name, value)  # which refuses 10**400
     dtype = computation_dtype(_float_type(x))
     if name in parameters.positive:
         _checks.check_positive(function, name, value, dtype, name in parameters.finite)
