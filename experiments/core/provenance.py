@@ -18,6 +18,7 @@ import jaxact
 
 from .devices import device_count
 from .files import PIXELS, digest
+from .result import Provenance
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds `experiments`."""
@@ -101,7 +102,7 @@ def without_docstrings(source: str) -> str:
     return ast.unparse(tree)
 
 
-def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> dict[str, Any]:
+def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> Provenance:
     """What a reader needs to judge or repeat a run; the fingerprint is the one taken before it."""
     several = f"{device_count()} x " if device_count() > 1 else ""
     return {

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core import data, files
 from experiments.core.data import Split, load, mnist1d
 from experiments.core.files import DataError, read

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from experiments.__main__ import _parse, main
+from experiments.command_line import _parse, main
 from experiments.core.log import LOG, logged
 from experiments.core.options import Size
 from experiments.core.questions import QUESTIONS, Question

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.__main__ import _parse
+from experiments.command_line import _parse
 from experiments.core import provenance
 from experiments.core.files import DataError
 from experiments.core.options import Size
