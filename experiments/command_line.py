@@ -58,7 +58,7 @@ Questions:
   python -m experiments speed                  memory and operations of every activation; --timed for times
 
 Read results/report.html afterwards; results/log.txt is the log. A question that was answered before by the same code
-with the same settings and the same JAX is not run again. After Ctrl-C every finished question is kept, and the same
+with the same settings, data and libraries is not run again. After Ctrl-C every finished question is kept, and the same
 command goes on from there. A folder holds one answer per question: give --full an --out of its own to keep both. All
 commands but --smallest and those of single questions also make the report's explorer of all activations, which takes
 another minute or two when the code has changed."""
