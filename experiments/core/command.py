@@ -1,8 +1,7 @@
-"""What the commands share: parsing of their settings, refusals, and the provenance of their results."""
+"""What the commands share: parsing of their settings, and the provenance of their results."""
 
 import inspect
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from types import ModuleType
@@ -18,19 +17,6 @@ PROGRAM = "python -m experiments"
 C = TypeVar("C", bound=Any)
 
 
-def refuse(sentence: str) -> int:
-    """Print what is wrong with the command line; return the exit code."""
-    print(f"experiments: {sentence}", file=sys.stderr)
-    return 2
-
-
-def file_in_the_way(config: Any) -> str:
-    """Why nothing can be written to `config.out`, as a sentence; empty if it can."""
-    if config.out.exists() and not config.out.is_dir():
-        return f"out is {config.out}, which is a file, but a folder is expected."
-    return ""
-
-
 def parse_settings(name: str, module: ModuleType, settings: type[C], arguments: list[str]) -> C:
     """The settings of a command from its arguments; the docstring of its module is the help text."""
     return tyro.cli(
@@ -42,7 +28,7 @@ def command_provenance(
     name: str, config: Any, arguments: list[str], seconds: float, libraries: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The command line, the date, the device, and versions, those of `libraries` included."""
-    facts = provenance(name, config, "", seconds)
+    facts: dict[str, Any] = {**provenance(name, config, "", seconds)}
     del facts["fingerprint"]
     facts["command"] = shlex.join([*PROGRAM.split(), name, *arguments])
     facts["date"] = time.strftime("%Y-%m-%d")

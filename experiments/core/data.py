@@ -123,7 +123,7 @@ def _fetched(name: str) -> tuple[Labelled, Labelled]:
     title, count = OPENML[name]
     try:
         x, y = fetch_openml(title, version=1, return_X_y=True, as_frame=False)
-    except (ImportError, OSError, ValueError) as problem:  # a missing pandas, no network, no such data
+    except Exception as problem:  # a missing pandas, no network, no such data, a damaged file in the cache
         raise DataError(
             f"{title} cannot be fetched from OpenML ({problem}); a folder with its files is expected."
         ) from problem

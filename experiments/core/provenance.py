@@ -17,6 +17,8 @@ import jax
 import jaxact
 
 from .devices import device_count
+from .files import PIXELS, digest
+from .result import Provenance
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds `experiments`."""
@@ -25,16 +27,36 @@ MEASURED = ROOT / "experiments" / "measured"
 """The folder of the reports that are committed."""
 
 
+LIBRARIES = ("jax", "jaxlib", "numpy", "equinox", "optax", "scipy", "scikit-learn", "mnist1d", "python-flint")
+"""What computes answers: other versions may have other numbers."""
+
+JAX_SETTINGS = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable", "jax_random_seed_offset")
+"""The settings of JAX that change numbers; users set them by environment variables."""
+
+
 def fingerprint(module: str, config: Any) -> str:
-    """A hash of whatever could change the answer: settings, code, the version of JAX and the kind of device.
+    """A hash of whatever could change the answer: settings, data files, code, libraries, JAX's settings and the device.
 
     Docstrings count only in the module itself, or in the modules of the package, as the answer repeats them.
+
+    Raises:
+        DataError: a data file is missing or cannot be read.
     """
     own_files = files_of(module)
     texts = {path: path.read_text("utf-8") for path in [*files_used_by(module), *_library()]}
     sources = [text if path in own_files else without_docstrings(text) for path, text in texts.items()]
-    facts = [module, dataclasses.asdict(config), sources, jax.__version__, jax.default_backend()]
+    facts = [module, dataclasses.asdict(config), _data_files(config), sources, list(map(version, LIBRARIES))]
+    facts += [jax.config.values[name] for name in JAX_SETTINGS]
+    facts += [jax.default_backend(), jax.devices()[0].device_kind]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _data_files(config: Any) -> list[str]:
+    """Hashes of the contents of the files that a question reads from the user's folder."""
+    if not getattr(config, "folder", ""):
+        return []
+    names = (config.data,) if isinstance(config.data, str) else config.data
+    return [digest(name, Path(config.folder)) for name in names if name in PIXELS]
 
 
 def _library() -> list[Path]:
@@ -80,7 +102,7 @@ def without_docstrings(source: str) -> str:
     return ast.unparse(tree)
 
 
-def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> dict[str, Any]:
+def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> Provenance:
     """What a reader needs to judge or repeat a run; the fingerprint is the one taken before it."""
     several = f"{device_count()} x " if device_count() > 1 else ""
     return {

@@ -19,7 +19,7 @@ from experiments import questions
 
 from .options import Size
 from .progress import Progress
-from .result import Claim, Report, Result, Runs
+from .result import Claim, Provenance, Report, Result, Runs
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,7 @@ class Question:
         """The package that answers it."""
         return f"{questions.__name__}.{self.name}"
 
-    def answer(
-        self, config: Any, progress: Progress, provenance: Callable[[], dict[str, Any]]
-    ) -> tuple[Result, Figure]:
+    def answer(self, config: Any, progress: Progress, provenance: Callable[[], Provenance]) -> tuple[Result, Figure]:
         """Run the question; `provenance` is called when the runs are done, as it includes the time that they took."""
         runs = self.run(config, progress)
         claims, report = self.judge(config, runs), self.report(config, runs)

@@ -3,12 +3,16 @@
 import dataclasses
 import json
 import math
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
-from .statistics import Interval
+from .statistics import VERDICTS, Interval
+from .storage import write
+from .typed import typed
+
+T = TypeVar("T")
 
 Runs = list[dict[str, Any]]
 """All runs of a question, one row each, failures included."""
@@ -70,6 +74,18 @@ class Report:
     tables: list[Table]
 
 
+class Provenance(TypedDict):
+    """What a reader needs to judge or repeat a run."""
+
+    fingerprint: str
+    """A hash of whatever could change the answer."""
+    command: str
+    """The command line that repeats it."""
+    seconds: float
+    device: str
+    versions: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Result:
     """The answer to one question."""
@@ -81,8 +97,7 @@ class Result:
     config: dict[str, Any]
     claims: list[Claim]
     report: Report
-    provenance: dict[str, Any]
-    """Versions, device, duration, fingerprint and the command to repeat the run."""
+    provenance: Provenance
     runs: Runs
     """All runs, failures included."""
 
@@ -97,31 +112,40 @@ def load(name: str, folder: Path) -> tuple[Result, str] | None:
     """The stored answer and its figure; None if there is none.
 
     Raises:
-        ValueError: the answer is damaged.
+        ValueError: the answer is damaged, or not one to this question; the message is a sentence.
     """
     path = folder / f"{name}.json"
     if not path.exists():
         return None
     try:
-        stored = _restored(json.loads(path.read_text("utf-8")))
-        claims = [Claim(**claim | {"interval": Interval(*claim["interval"])}) for claim in stored["claims"]]
-        tables = [Table(**table) for table in stored["report"]["tables"]]
-        result = Result(**stored | {"claims": claims, "report": Report(**stored["report"] | {"tables": tables})})
-        return result, path.with_suffix(".svg").read_text("utf-8")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
-        reason = " ".join(str(problem).split())
-        raise ValueError(f"{path} cannot be read ({type(problem).__name__}: {reason}).") from problem
+        result = _checked(typed(_read(path, json.loads), Result, "the answer"), name)
+        return result, _read(path.with_suffix(".svg"), _checked_figure)
+    except (OSError, ValueError, RecursionError) as problem:
+        reason = " ".join(str(problem).split()) or type(problem).__name__
+        raise ValueError(f"{path} cannot be used ({reason}).") from problem
 
 
-def write(path: Path, text: str) -> None:
-    """Write all of the text or nothing: an interrupted run never leaves half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, "utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def _read(path: Path, parse: Callable[[str], T]) -> T:
+    if not path.is_file():  # a pipe would be waited for
+        raise ValueError(f"{path.name} is not a file")
+    return parse(path.read_text("utf-8"))
+
+
+def _checked(result: Result, name: str) -> Result:
+    """The answer, if what its type does not say is right as well."""
+    if result.name != name:
+        raise ValueError(f"the answer is to {result.name!r}")
+    if unknown := {claim.verdict for claim in result.claims} - set(VERDICTS):
+        raise ValueError(f"a verdict is {unknown.pop()!r}, but one of {', '.join(VERDICTS)} is expected")
+    if missing := {"python", "jax"} - set(result.provenance["versions"]):
+        raise ValueError(f"the version of {missing.pop()} is missing")
+    return result
+
+
+def _checked_figure(svg: str) -> str:
+    if not (svg.startswith("<svg") and svg.rstrip().endswith("</svg>")):
+        raise ValueError("the figure is not an SVG element")
+    return svg
 
 
 def _number(value: float, unit: str) -> str:
@@ -147,11 +171,3 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def _restored(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _restored(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_restored(item) for item in value]
-    return float(value) if value in ("inf", "-inf", "nan") else value

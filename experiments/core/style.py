@@ -145,7 +145,7 @@ def whiskers(
     axes.errorbar(
         [place for place, _ in finite],
         values,
-        yerr=[below.tolist(), above.tolist()],
+        yerr=np.maximum([below, above], 0).tolist(),  # a value may lie outside of the percentiles of its resamples
         fmt="o:" if hollow else "o-",
         markerfacecolor="white" if hollow else color(activation),
         capsize=2.5,

@@ -3,15 +3,17 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from experiments.core.command import file_in_the_way, parse_settings, refuse
+from experiments.core.command import parse_settings
 from experiments.core.questions import QUESTIONS
-from experiments.core.result import load, write
+from experiments.core.result import load
+from experiments.core.storage import prepare, write
 
 from . import explorer, report
+
+FILES = "report.html", "report.md"
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,24 @@ class Config:
 def main(arguments: list[str]) -> int:
     """Rebuild the report; return the exit code."""
     config = parse_settings("report", sys.modules[__name__], Config, arguments)
-    if problem := file_in_the_way(config):
-        return refuse(problem)
+    prepare(config.out, [*FILES, explorer.FILE])
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    rebuild(config.out, explorer.load_or_compute(config.out, console))
+    for problem in rebuild(config.out, explorer.load_or_compute(config.out, console)):
+        console.print(f"{problem} The question is left out.", markup=False)
     console.print(f"The report is {config.out / 'report.html'}.")
     return 0
 
 
-def rebuild(folder: Path, explorer_data: dict[str, Any] | None) -> None:
-    """Write the report from every stored answer; damaged ones are left out, as running their question reports them."""
-    stored = []
+def rebuild(folder: Path, explorer_data: explorer.Data | None) -> list[str]:
+    """Write the report from every stored answer; return what is wrong with those that are left out."""
+    stored, problems = [], []
     for name in QUESTIONS:
         try:
             stored.append(load(name, folder))
-        except ValueError:
-            continue
+        except ValueError as problem:
+            problems.append(str(problem))
     answers = [answer for answer in stored if answer]
-    write(folder / "report.html", report.page(answers, explorer.section(explorer_data) if explorer_data else ""))
-    write(folder / "report.md", report.markdown(answers))
+    page = report.page(answers, explorer.section(explorer_data) if explorer_data else None)
+    for file, text in zip(FILES, (page, report.markdown(answers)), strict=True):
+        write(folder / file, text)
+    return problems

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 from bokeh.embed import json_item
 from bokeh.models import FixedTicker, HoverTool, Range1d, Span
@@ -19,12 +19,14 @@ from rich.console import Console
 
 from experiments.core.progress import watched
 from experiments.core.provenance import fingerprint, version
-from experiments.core.result import write
+from experiments.core.storage import write
+from experiments.core.typed import typed
 from experiments.instruments.accuracy.ulps import ORDERS
 
 from .curves import explorer_data
 
 HERE = Path(__file__).parent
+FILE = "explorer.json"
 SLOTS = 6
 """How many activations are shown at once: as many colours can be told apart."""
 DASHES = ("solid", [9, 4], [2, 3], [9, 3, 2, 3], [16, 4], [4, 2])
@@ -33,38 +35,73 @@ FIRST = ("relu", "elu", "swish")
 """The activations that are shown when the page opens."""
 
 
+class Function(TypedDict):
+    """The data of an activation, as `curves.py` makes them; only explorer.js looks into the objects."""
+
+    family: str
+    formula: str
+    paper: str
+    cost: str
+    sliders: list[object]
+    variants: list[object]
+    errors: dict[str, object]
+
+
+class Data(TypedDict):
+    """The data of all activations."""
+
+    x: list[float]
+    functions: dict[str, Function]
+
+
+class Stored(TypedDict):
+    """explorer.json."""
+
+    fingerprint: str
+    data: Data
+
+
+class Section(NamedTuple):
+    """The explorer's part of the page."""
+
+    html: str
+    scripts: list[str]
+    """The scripts in it, which a page has to allow."""
+
+
 @dataclass(frozen=True)
 class Config:
     """There are no settings; the fingerprint takes a dataclass."""
 
 
-def stored_data(folder: Path) -> dict[str, Any] | None:
-    """The stored data of the explorer; None if there are none or code or versions have changed."""
+def stored_data(folder: Path) -> Data | None:
+    """The stored data of the explorer; None if there are none, they are damaged, or code or versions have changed."""
+    path = folder / FILE
     try:
-        stored = json.loads((folder / "explorer.json").read_text("utf-8"))
-        return stored["data"] if stored["fingerprint"] == fingerprint(__name__, Config()) else None
-    except (OSError, ValueError, TypeError, KeyError):
+        stored: Stored | None = typed(json.loads(path.read_text("utf-8")), Stored) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return None
+    return stored["data"] if stored and stored["fingerprint"] == fingerprint(__name__, Config()) else None
 
 
-def load_or_compute(folder: Path, console: Console) -> dict[str, Any]:
+def load_or_compute(folder: Path, console: Console) -> Data:
     """The stored data, or new ones: compiling every activation takes a minute or two."""
     if data := stored_data(folder):
         return data
     current = fingerprint(__name__, Config())
     with watched("explorer", console) as progress:
-        data = explorer_data(progress)
-    write(folder / "explorer.json", json.dumps({"fingerprint": current, "data": data}, separators=(",", ":")))
+        data: Any = explorer_data(progress)
+    write(folder / FILE, json.dumps({"fingerprint": current, "data": data}, separators=(",", ":")))
     return data
 
 
-def section(data: dict[str, Any]) -> str:
+def section(data: Data) -> Section:
     """The explorer as self-contained HTML."""
     families: dict[str, list[str]] = {}
     for name, function in data["functions"].items():
         families.setdefault(function["family"], []).append(name)
     chips = "".join(
-        f"<fieldset><legend>{family}</legend>{''.join(map(_chip, names))}</fieldset>"
+        f"<fieldset><legend>{html.escape(family)}</legend>{''.join(map(_chip, names))}</fieldset>"
         for family, names in families.items()
     )
     names = ("f", "slope", "curvature", "error")
@@ -75,6 +112,8 @@ def section(data: dict[str, Any]) -> str:
     )
     plots = {name: json_item(_curves()) for name in names[:-1]} | {"error": json_item(_errors())}
     page = (HERE / "explorer.html").read_text("utf-8")
+    scripts = [*Resources(mode="inline", components=["bokeh"], minified=True).js_raw]
+    scripts += [(HERE / "explorer.js").read_text("utf-8")]
     parts = {
         "style": (HERE / "explorer.css").read_text("utf-8"),
         "chips": chips,
@@ -84,12 +123,11 @@ def section(data: dict[str, Any]) -> str:
         "orders": _radios("order", [o.replace("'", "\u2032") for o in ORDERS], "012", "1"),
         "types": _radios("dtype", ["float32", "bfloat16"], ["float32", "bfloat16"], "float32"),
         "made": f"jaxact {version('jaxact')}, jax {version('jax')}",
-        "bokeh": Resources(mode="inline", components=["bokeh"], minified=True).render_js(),
         "data": _embedded({**data, "first": FIRST, "slots": SLOTS}),
         "plots": _embedded(plots),
-        "script": (HERE / "explorer.js").read_text("utf-8"),
+        "scripts": "".join(f"<script>{script}</script>" for script in scripts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)
+    return Section(re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page), scripts)
 
 
 def _curves() -> Any:
@@ -135,7 +173,8 @@ def _hover(renderers: list[Any], value: str) -> HoverTool:
 
 
 def _chip(name: str) -> str:
-    return f'<label class="chip"><input type="checkbox" name="function" value="{name}"><span>{name}</span></label>'
+    text = html.escape(name)
+    return f'<label class="chip"><input type="checkbox" name="function" value="{text}"><span>{text}</span></label>'
 
 
 def _radios(name: str, labels: list[str], values: Any, chosen: str) -> str:

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from rich.console import Console
 
 import jaxact
-from experiments.core.command import file_in_the_way, parse_settings, refuse
+from experiments.core.command import parse_settings
+from experiments.core.storage import prepare, write
 from experiments.core.style import canvas, png, title
 from experiments.instruments.costs import at_defaults
 from jaxact import CATALOGUE, Facts
@@ -38,17 +39,16 @@ class Config:
 def main(arguments: list[str]) -> int:
     """Draw the pictures; return the exit code."""
     config = parse_settings("gallery", sys.modules[__name__], Config, arguments)
-    if problem := file_in_the_way(config):
-        return refuse(problem)
     families: dict[str, list[Facts]] = {}
     for facts in CATALOGUE.values():
         if facts.elementwise:
             families.setdefault(family(facts), []).append(facts)
-    config.out.mkdir(parents=True, exist_ok=True)
-    pictures = {"activations": families} | {name: {name: members} for name, members in families.items()}
+    pictures = {"activations": families}
+    pictures |= {name.replace(" ", "_"): {name: members} for name, members in families.items()}
+    prepare(config.out, [f"{name}.png" for name in pictures])
     for name, shown in pictures.items():
         drawn = ", ".join(facts.name for members in shown.values() for facts in members)
-        (config.out / f"{name.replace(' ', '_')}.png").write_bytes(png(overview(shown), drawn))
+        write(config.out / f"{name}.png", png(overview(shown), drawn))
     Console(highlight=False).print(f"{len(pictures)} pictures are in {config.out}.")
     return 0
 

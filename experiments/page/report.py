@@ -1,5 +1,7 @@
 """The report: one self-contained HTML page, and tables for the terminal and in Markdown, from the answers."""
 
+import base64
+import hashlib
 import html
 from collections.abc import Sequence
 
@@ -12,6 +14,8 @@ from experiments.core.markdown import table as markdown_table
 from experiments.core.result import Claim, Result, Table
 from experiments.core.statistics import VERDICTS
 from experiments.core.style import listed
+
+from .explorer import Section
 
 NOTES = (
     "The notes: S0 The Truth of Sisyphus and S1 ML_101 (two GitBooks), S2 a course page on activation functions, S3 a "
@@ -42,7 +46,7 @@ border-bottom:1px solid var(--line)}td small{display:block;font-size:.78rem}.num
 .INCONCLUSIVE{color:var(--open);background:var(--open-bg)}
 figure{margin:1.6rem 0}.plot{background:#fff;border:1px solid var(--line);border-radius:.6rem;padding:.6rem;
 overflow-x:auto}
-.plot svg{display:block;width:100%;height:auto;min-width:34rem}
+.plot img{display:block;width:100%;height:auto;min-width:34rem}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem;overflow-x:auto;
 white-space:pre-wrap}
 details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
@@ -51,19 +55,21 @@ details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
 .claims td{display:block;border:0;padding:.12rem 0}}
 @page{margin:1.6cm}
 @media print{nav{display:none}:root{--paper:#fff;--ink:#000;--card:#fff}body{max-width:none;font-size:11pt;padding:0}
-figure,tr,pre{break-inside:avoid}.plot svg{min-width:0}h2{break-before:page}.wide,.plot{overflow:visible}}
+figure,tr,pre{break-inside:avoid}.plot img{min-width:0}h2{break-before:page}.wide,.plot{overflow:visible}}
 """
 
 
-def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
+def page(answers: Sequence[tuple[Result, str]], explorer: Section | None = None) -> str:
     """The report: a summary of the verdicts, the explorer, then a section for each question."""
+    section, scripts = explorer or ("", [])
     lead = _lead(answers) if answers else "No question is answered yet."
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Activation functions, tested</title>'
         f"<style>{STYLE}</style></head><body><h1>What lecture notes say about activation functions, tested</h1>"
         f'<p class="lead">{_text(lead)}</p>'
-        f"{_contents(answers, explorer)}"
+        f"{_contents(answers, bool(explorer))}"
         "<p>Every claim was measured, most of them by training nets with jaxact's activations on the data that the "
         "verdict names; digits are scikit-learn's 1,797 handwritten ones. Each verdict follows a rule that "
         "was written down before the run. If the rule's limit lies within the interval, the verdict is inconclusive. "
@@ -71,8 +77,16 @@ def page(answers: Sequence[tuple[Result, str]], explorer: str = "") -> str:
         "it names, not for all nets. Claims are numbered A where algebra decides and B where only an experiment can; P "
         "is not a claim of the notes, but a published accuracy that sound training reaches.</p>"
         f"<p class=soft>{_text(NOTES)}</p>"
-        f"{_summary_table(answers)}{explorer}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
+        f"{_summary_table(answers)}{section}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
     )
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """What the page may load and run: its own styles, figures and these scripts, and nothing that an answer brings."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes) or "'none'"
+    policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
+    return f"{policy}; base-uri 'none'; form-action 'none'"
 
 
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
@@ -80,13 +94,14 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
     head = ["claim", *(word.lower() for word in VERDICTS)]
     short = markdown_table(head, counts_table(claim for result, _ in answers for claim in result.claims))
     rows = [
-        (f"{claim.id} {claim.text}", claim.scope, f"{claim.value_text}: {claim.measure}", claim.verdict)
+        [f"{claim.id} {claim.text}", claim.scope, f"{claim.value_text}: {claim.measure}", claim.verdict]
         for result, _ in answers
         for claim in result.claims
     ]
-    table = markdown_table(["claim", "tested on", "measured, with interval", "verdict"], rows)
+    cells = (map(_cell, row) for row in rows)
+    table = markdown_table(["claim", "tested on", "measured, with interval", "verdict"], map(list, cells))
     runs = [
-        (result.name, f"`{result.provenance['command']}`", f"{result.provenance['seconds']:.0f}")
+        (_cell(result.name), f"`{_line(result.provenance['command'])}`", f"{result.provenance['seconds']:.0f}")
         for result, _ in answers
     ]
     seconds = sum(result.provenance["seconds"] for result, _ in answers)
@@ -96,6 +111,15 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
     return "\n".join([lead, "", *short, "", *table, "", *commands]) + "\n"
 
 
+def _cell(text: str) -> str:
+    """Text as Markdown in one line, in which HTML is shown and not followed."""
+    return _line(text).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
 def _lead(answers: Sequence[tuple[Result, str]]) -> str:
     claims = [claim for result, _ in answers for claim in result.claims]
     return f"{len(claims)} verdicts on {len(answers)} questions: {verdict_counts_text(claims)}."
@@ -103,7 +127,7 @@ def _lead(answers: Sequence[tuple[Result, str]]) -> str:
 
 def _origin(result: Result) -> str:
     versions = result.provenance["versions"]
-    return f"Python {versions['python']} and JAX {versions['jax']} on {result.provenance['device']}"
+    return _cell(f"Python {versions['python']} and JAX {versions['jax']} on {result.provenance['device']}")
 
 
 def show(results: Sequence[Result], console: Console) -> None:
@@ -126,10 +150,10 @@ def show(results: Sequence[Result], console: Console) -> None:
     console.print(table)
 
 
-def _contents(answers: Sequence[tuple[Result, str]], explorer: str) -> str:
+def _contents(answers: Sequence[tuple[Result, str]], explorer: bool) -> str:
     places = [("explorer", "Explorer")] if explorer else []
     places += [(result.name, result.title) for result, _ in answers]
-    links = " ".join(f'<a href="#{name}">{_text(title)}</a>' for name, title in places)
+    links = " ".join(f'<a href="#{_text(name)}">{_text(title)}</a>' for name, title in places)
     return f"<nav>{links}</nav>"
 
 
@@ -141,10 +165,10 @@ def _question(result: Result, figure: str) -> str:
         f"<tr><td>{_text(name)}</td><td>{_text(value)}</td></tr>" for name, value in result.config.items()
     )
     return (
-        f'<section id="{result.name}"><h2>{_text(result.title)}</h2>'
+        f'<section id="{_text(result.name)}"><h2>{_text(result.title)}</h2>'
         f"<h3>What the notes say, and how it was tested</h3>{description}"
         f"<h3>What came out</h3>{_list(report.findings)}"
-        f'<figure><div class="plot" role="img" aria-label="{_text(report.caption)}">{figure}</div>'
+        f'<figure><div class="plot"><img alt="{_text(report.caption)}" src="{_embedded(figure)}"></div>'
         f"<figcaption>{_text(report.caption)}</figcaption></figure>"
         f"<h3>Verdicts and their rules</h3>{_claims(result.claims)}"
         f"<h3>The published value and ours</h3>{_list(report.compared)}"
@@ -153,7 +177,8 @@ def _question(result: Result, figure: str) -> str:
         f"<details><summary>Settings</summary><div class=wide><table>{settings}</table></div></details>"
         f"<h3>Repeat it</h3><pre>{_text(result.provenance['command'])}</pre>"
         f"<p class=soft>{len(result.runs):,} runs in {result.provenance['seconds']:.0f} s on "
-        f"{_text(result.provenance['device'])}; all of them are in {result.name}.json. {_text(facts)}</p></section>"
+        f"{_text(result.provenance['device'])}; all of them are in {_text(result.name)}.json. {_text(facts)}</p>"
+        "</section>"
     )
 
 
@@ -162,7 +187,7 @@ def _summary_table(answers: Sequence[tuple[Result, str]]) -> str:
     rows = []
     for id, counts in counts_by_claim(claim for result, _ in answers for claim in result.claims).items():
         tested_by = [result for result, _ in answers if any(claim.id == id for claim in result.claims)]
-        links = ", ".join(f'<a href="#{result.name}">{result.name}</a>' for result in tested_by)
+        links = ", ".join(f'<a href="#{_text(result.name)}">{_text(result.name)}</a>' for result in tested_by)
         badges = " ".join(
             f'<span class="badge {word}">{count} {word.lower()}</span>' for word, count in counts.items() if count
         )
@@ -179,9 +204,9 @@ def _claims(claims: Sequence[Claim]) -> str:
         details += [f"Published: {claim.published}"] if claim.published else []
         small = "".join(f"<small>{_text(detail)}</small>" for detail in details)
         rows.append(
-            f"<tr><td><span class=id>{claim.id}</span>{_text(claim.text)}{small}"
+            f"<tr><td><span class=id>{_text(claim.id)}</span>{_text(claim.text)}{small}"
             f"<td><span class=num>{_text(claim.value_text)}</span><small>{_text(claim.measure)}</small>"
-            f'<td><span class="badge {claim.verdict}">{claim.verdict}</span></tr>'
+            f'<td><span class="badge {_text(claim.verdict)}">{_text(claim.verdict)}</span></tr>'
         )
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>'
 
@@ -200,6 +225,11 @@ def _paragraph(text: str) -> str:
 
 def _list(sentences: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
+
+
+def _embedded(svg: str) -> str:
+    """The figure as an address: in an image no script of it runs, and it loads nothing."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def _text(value: object) -> str:

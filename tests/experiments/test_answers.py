@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core.claims import CLAIMS
 from experiments.core.data import Split, digits
 from experiments.core.questions import QUESTIONS
@@ -141,8 +141,8 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
             for part in (claim.text, claim.scope, claim.rule, CLAIMS[claim.id]):
                 assert html.escape(part) in page
         assert html.escape(stored[0].provenance["command"]) in page
-    assert page.count("<svg") == len(QUESTIONS)
-    loading = r"<script[^>]*src|<link|<img|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#)[\w/.]|url\((?![\"']?#)"
+    assert page.count('src="data:image/svg+xml;base64,') == len(QUESTIONS)
+    loading = r"<script[^>]*src|<link|<svg|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#|data:)[\w/.]|url\((?![\"']?#)"
     assert not re.findall(loading, page)
 
 
@@ -200,14 +200,19 @@ def test_other_settings_a_damaged_answer_and_fresh_are_run(
     assert "not run again" in _main(capsys, *tiny)
     (out / "collapse.json").write_text((out / "collapse.json").read_text("utf-8")[:1000], "utf-8")
     printed = _main(capsys, *tiny)
-    assert "collapse.json cannot be read" in printed
+    assert "collapse.json cannot be used" in printed
     assert "finished in" in printed
     assert "finished in" in _main(capsys, *tiny, "--fresh")
     page = (out / "report.html").read_text("utf-8")
     assert all(f'id="{name}"' in page for name in QUESTIONS)
 
 
-def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
+def test_an_interrupt_keeps_what_is_finished(
+    number: int, code: int, environment: dict[str, str], tmp_path: Path
+) -> None:
     # exec resets a signal that is handled to its default; one that a background shell ignores would stay ignored.
     launch = (
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -227,9 +232,9 @@ def test_an_interrupt_keeps_what_is_finished(environment: dict[str, str], tmp_pa
         for line in process.stdout:
             if line.startswith("convergence: started"):
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, problem = process.stdout.read(), process.stderr.read()
-        assert process.wait(60) == 130, problem
+        assert process.wait(60) == code, problem
     assert "Interrupted" in printed
     assert "born_dead and collapse" in printed
     assert "Traceback" not in problem
@@ -297,6 +302,9 @@ def test_help_explains_every_setting(
         ("dying_relu --sgd-rates -1", "sgd-rates is -1", "above 0"),
         ("vanishing --inits orthogonal", "init is 'orthogonal'", "'lecun'"),
         ("vanishing --activations prelu", "'prelu'", "elementwise function of jaxact"),
+        (f"--seeds {10**23}", "seeds is 100000000000000000000000, but", "at most 1000000"),
+        (f"collapse --seeds {'9' * 5000}", "seeds", "int"),
+        (f"collapse --seeds {'9' * 500}", "seeds is 999999999999999999999999999999..., but", "at most 1000000"),
         ("vanishing --layers 1", "layers is 1", "at least 2"),
         ("init_scale --scales 0.1 10", "scales is [0.1, 10.0]", "LeCun's scale 1"),
         ("born_dead --most-hidden 5", "most-hidden is 5", "at least 9"),
@@ -311,6 +319,9 @@ def test_help_explains_every_setting(
         ("exact_claims --depths 1", "depths is 1", "at least 2"),
         ("recommendation --activations relu tanh", "activations is", "none twice"),
         ("recommendation --activations nonsense", "'nonsense'", "elementwise function of jaxact"),
+        ("convergence --activations softmax", "'softmax'", "elementwise function of jaxact"),
+        ("convergence --convnet-activations", "activations is []", "at least one"),
+        ("noise --others CATALOGUE", "'CATALOGUE'", "elementwise function of jaxact"),
         ("recommendation --rates 2", "rates is 2", "at least 3"),
         ("recommendation --rates-around 0.5 2", "rates-around is [0.5, 2.0]", "1.0 is expected among"),
         ("noise --rates-around 1 0", "rates-around is 0.0", "above 0"),

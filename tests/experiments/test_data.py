@@ -1,13 +1,16 @@
 """Standard files are read, damaged ones are refused, no code in a pickle runs, and questions take other data."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
+import io
 import os
 import pickle
 import struct
 import urllib.error
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +20,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core import data, files
 from experiments.core.data import Split, load, mnist1d
 from experiments.core.files import DataError, read
@@ -48,6 +51,19 @@ TRAIN, TEST = _images(784, 6, 0), _images(784, 2, 1)
 BATCH, TEST_BATCH = _images(3072, 6, 0), _images(3072, 2, 1)
 
 
+PICKLES = {
+    name: pickle.dumps({b"data": x, b"labels": y.tolist(), b"filenames": [b"1.png"]}, protocol=2)
+    for name, (x, y) in (("data_batch_1", BATCH), ("test_batch", TEST_BATCH))
+}
+
+
+@pytest.fixture(autouse=True)
+def _published_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our pickles count as published, as others are refused."""
+    for content in PICKLES.values():
+        monkeypatch.setitem(files.STANDARD["cifar10"], len(content), hashlib.md5(content).hexdigest())
+
+
 def _idx(array: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
@@ -71,9 +87,8 @@ def _write_binary(folder: Path) -> None:
 
 def _write_pickles(folder: Path) -> None:
     (folder / "cifar-10-batches-py").mkdir()
-    for name, (x, y) in (("data_batch_1", BATCH), ("test_batch", TEST_BATCH)):
-        content = {b"batch_label": b"a batch", b"data": x, b"labels": y.tolist(), b"filenames": [b"1.png"]}
-        (folder / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(content, protocol=2))
+    for name, content in PICKLES.items():
+        (folder / "cifar-10-batches-py" / name).write_bytes(content)
 
 
 LAYOUTS: dict[str, tuple[str, Callable[[Path], None], Part, Part]] = {
@@ -117,6 +132,43 @@ class _Attack:
         return os.mkdir, ("attacked",)
 
 
+class _ForgedType:
+    """A pickled dtype that hides that its entries are pointers to objects."""
+
+    def __reduce__(self) -> Any:
+        return np.dtype, ("V8", False, True), (3, "|", (np.dtype("O"), (1,)), None, None, 8, 1)
+
+
+class _Pointers:
+    """Labels of that type, which are pointers to nowhere: a batch of allowed names only that crashed Python."""
+
+    def __reduce__(self) -> Any:
+        from numpy._core.numeric import _frombuffer  # pyright: ignore[reportAttributeAccessIssue]
+
+        return _frombuffer, (b"A" * 8 * len(TEST[1]), _ForgedType(), (len(TEST[1]),), "C")
+
+
+def _npy(header: str, content: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + content
+
+
+def _zipped(x_train: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, array in (("y_train", TRAIN[1]), ("x_test", TEST[0]), ("y_test", TEST[1])):
+            with archive.open(f"{name}.npy", "w") as entry:
+                np.save(entry, array)
+        archive.writestr("x_train.npy", x_train)
+    return file.getvalue()
+
+
+ZEROS = bytes(2**20 + 1)
+HUGE = _npy("{'descr': '|u1', 'fortran_order': False, 'shape': (10000000000000, 784), }\n")
+OBJECTS = _npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", pickle.dumps(_Attack()))
+POINTERS = pickle.dumps({b"data": TEST_BATCH[0], b"labels": _Pointers()})
+NO_SHAPE = _npy("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -784), }\n", bytes(784))
+
+
 DAMAGES: dict[str, tuple[str, str, Callable[[bytes], bytes], str]] = {
     "no images": ("idx", "t10k-images-idx3-ubyte", lambda _: b"", "begins with , but 00 00 08"),
     "another type": ("idx", "train-labels-idx1-ubyte", lambda b: b[:2] + b"\x0d" + b[3:], "begins with 00 00 0d 01"),
@@ -125,13 +177,35 @@ DAMAGES: dict[str, tuple[str, str, Callable[[bytes], bytes], str]] = {
     "a label of ten": ("idx", "t10k-labels-idx1-ubyte", lambda b: b[:-1] + b"\x0a", "labels of uint8 from 0 to 10"),
     "one label less": ("idx", "t10k-labels-idx1-ubyte", lambda b: _idx(TEST[1][:-1]), r"labels of shape \(19,\)"),
     "one class only": ("idx", "t10k-labels-idx1-ubyte", lambda b: _idx(0 * TEST[1]), "2 of each are expected"),
-    "other pixels": ("idx", "t10k-images-idx3-ubyte", lambda b: _idx(TEST[0][:, :9]), r"shape \(20, 9\)"),
+    "other pixels": (
+        "idx",
+        "t10k-images-idx3-ubyte",
+        lambda b: _idx(TEST[0].reshape(-1, 28, 28)[:, :3]),
+        r"shape \(20, 84\)",
+    ),
     "half a gzip": ("gzip", "train-images-idx3-ubyte.gz", lambda b: b[:-9], "no whole gzip file"),
     "half an npz": ("npz", "mnist.npz", lambda b: b[: len(b) // 2], "no npz file with x_train"),
+    "no image": ("idx", "t10k-images-idx3-ubyte", lambda b: _idx(TEST[0][:0].reshape(0, 28, 28)), r"shape \(0, 784\)"),
+    "nothing": ("idx", "t10k-images-idx3-ubyte", lambda b: _idx(TEST[0][:0, :0].reshape(0, 0, 0)), r"shape \(0, 0\)"),
+    "0 axes": ("idx", "t10k-labels-idx1-ubyte", lambda b: b"\0\0\x08\0\x07", "0 axes, but 1 are expected"),
+    "255 axes": ("idx", "t10k-images-idx3-ubyte", lambda b: b"\0\0\x08\xff" + 1020 * b"\1", "255 axes, but 3"),
+    "a gzip that grows": (
+        "idx",
+        "t10k-images-idx3-ubyte",
+        lambda b: gzip.compress(ZEROS),
+        "more than 1,048,576 b",
+    ),
+    "a large file": ("idx", "t10k-images-idx3-ubyte", lambda b: ZEROS, "more than 1,048,576 bytes"),
+    "an npz that grows": ("npz", "mnist.npz", lambda b: _zipped(ZEROS), "more than 1,048,576 bytes"),
+    "an npy": ("npz", "mnist.npz", lambda b: HUGE, "no npz file with x_train"),
+    "a huge shape": ("npz", "mnist.npz", lambda b: _zipped(HUGE), "no npz file with x_train"),
+    "a negative shape": ("npz", "mnist.npz", lambda b: _zipped(NO_SHAPE), "no npz file with x_train"),
+    "objects": ("npz", "mnist.npz", lambda b: _zipped(OBJECTS), "object in x_train, but integers"),
     "half a row": ("binary", "test_batch.bin", lambda b: b[:-1], "a multiple of 3073"),
-    "half a pickle": ("pickle", "cifar-10-batches-py/test_batch", lambda b: b[:-9], "no whole pickle"),
-    "a pickled list": ("pickle", "cifar-10-batches-py/test_batch", lambda _: pickle.dumps([1]), "holds list"),
-    "an attack": ("pickle", "cifar-10-batches-py/test_batch", lambda _: pickle.dumps(_Attack()), "asks for .*mkdir"),
+    "half a pickle": ("pickle", "cifar-10-batches-py/test_batch", lambda b: b[:-9], "unknown pickle"),
+    "a damaged pickle": ("pickle", "cifar-10-batches-py/test_batch", lambda b: b[:-9] + b[:9], "it is damaged"),
+    "an attack": ("pickle", "cifar-10-batches-py/test_batch", lambda _: pickle.dumps(_Attack()), "unknown pickle"),
+    "a forged dtype": ("pickle", "cifar-10-batches-py/test_batch", lambda _: POINTERS, "unknown pickle"),
 }
 
 
@@ -142,12 +216,47 @@ def test_damaged_files_are_refused_in_a_sentence(damage: str, tmp_path: Path, mo
     name, lay, *_ = LAYOUTS[layout]
     lay(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "MOST_BYTES", 2**20)
     (tmp_path / file).write_bytes(harm((tmp_path / file).read_bytes()))
     with pytest.raises(DataError, match=message) as problem:
         read(name, tmp_path)
     assert str(tmp_path) in str(problem.value)
     assert str(problem.value).endswith(".")
     assert not (tmp_path / "attacked").exists()
+
+
+@pytest.mark.filterwarnings(NOT_PUBLISHED, FEWER)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_whatever_is_damaged_is_read_or_refused(layout: str, tmp_path: Path) -> None:
+    name, lay, *_ = LAYOUTS[layout]
+    lay(tmp_path)
+    rng = np.random.default_rng(0)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        whole = path.read_bytes()
+        for _ in range(20):
+            damaged = bytearray(whole[: rng.integers(len(whole) + 1)] if rng.random() < 0.3 else whole)
+            for place in rng.integers(0, min(len(damaged), rng.choice([16, 200, len(whole)])) or 1, 3):
+                damaged[place : place + 1] = rng.bytes(1)
+            path.write_bytes(damaged)
+            with contextlib.suppress(DataError):
+                read(name, tmp_path)
+        path.write_bytes(whole)
+
+
+@pytest.mark.filterwarnings(NOT_PUBLISHED)
+def test_files_that_cannot_be_opened_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_idx(tmp_path)
+
+    def denied(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", denied)
+        with pytest.raises(DataError, match=r"ubyte cannot be read \(Permission denied\)"):
+            read("mnist", tmp_path)
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(DataError, match="which cannot be read"):
+        read("mnist", tmp_path)
 
 
 @pytest.mark.filterwarnings(NOT_PUBLISHED)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core.style import description
 from experiments.instruments.depth.measure import Config, Propagation, run
 from experiments.instruments.depth.report import SHOWN, figure

@@ -1,21 +1,30 @@
 """Sizes, seeds, data and devices are options of all questions, and the log has what happened."""
 
+import contextlib
 import dataclasses
 import logging
+import math
 import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
-from experiments.__main__ import _parse, main
+import jaxact
+from experiments.command_line import _parse, main
+from experiments.core import checks
 from experiments.core.log import LOG, logged
 from experiments.core.options import Size
 from experiments.core.questions import QUESTIONS, Question
 from experiments.core.result import load
+from jaxact import CATALOGUE
 
+WITH_PARAMETERS = {"prelu", "softcap", "threshold"}
+"""Elementwise functions that need more than x."""
 WITHOUT_DATA = ["cost", "exact_claims", "soundness"]  # soundness repeats what was published on MNIST-1D
 TINY = ["collapse", "--smallest", "--seeds", "2", "--stacks", "1", "--xor-seeds", "2", "--xor-steps", "10"]
 
@@ -126,3 +135,36 @@ def test_warnings_and_messages_of_jax_are_logged_in_one_line_each(
     assert event == "INFO experiments: an event"
     assert stopped == "ERROR experiments: stopped by KeyError: 'gone'"
     assert "not\nwell" not in capsys.readouterr().err
+
+
+def _numbers(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float)
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_no_setting_is_beyond_all_bounds(question: Question) -> None:
+    config = question.settings(Size.FULL)
+    checked = 0
+    for name, value in dataclasses.asdict(config).items():
+        several, entry = (True, value[0]) if isinstance(value, tuple) and value else (False, value)
+        if _numbers(entry):
+            beyond = [math.nan, math.inf, 1e300, -1e300] if isinstance(entry, float) else [10**23, -(10**23)]
+            for number in beyond:
+                with pytest.raises(ValueError, match=r"^[\w-]+ is .*, but .* expected.*\.$"):
+                    dataclasses.replace(config, **{name: (*value, number) if several else number})
+                checked += 1
+    assert checked
+
+
+def test_elementwise_is_what_gives_every_number_its_own() -> None:
+    x = np.array([0.3, -1.2, 2.0, 0.7, -0.1], np.float32)
+    accepted = []
+    for name in {*dir(jaxact), *CATALOGUE, "nn", "init", "probe", "jet", "__doc__", "_names"}:
+        with contextlib.suppress(ValueError):
+            checks.activations([name], allow_prelu=False)
+            accepted.append(name)
+    assert {name for name in CATALOGUE if CATALOGUE[name].elementwise} - {*accepted} == WITH_PARAMETERS
+    assert "hard_swish" in accepted  # another name of hard_silu
+    for name in accepted:
+        f = getattr(jaxact, name)
+        assert np.allclose(f(x), [f(x[i : i + 1])[0] for i in range(len(x))], atol=1e-6, equal_nan=True), name

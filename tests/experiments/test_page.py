@@ -1,5 +1,7 @@
 """The explorer shows the right data, and it works in a browser, by mouse, by keyboard and on a phone."""
 
+import base64
+import hashlib
 import inspect
 import json
 import os
@@ -13,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core.questions import QUESTIONS
+from experiments.core.result import Claim, Report, Result, Table
+from experiments.core.statistics import Interval
 from experiments.core.style import description, svg
 from experiments.instruments.accuracy.ulps import BOUNDS
 from experiments.page import curves, explorer, gallery, report
@@ -82,12 +86,12 @@ def test_dead_zones_are_intervals_of_zeros() -> None:
 
 
 @pytest.fixture(scope="session")
-def few() -> dict[str, Any]:
+def few() -> Any:
     return explorer_data(lambda fraction, doing: None, FEW)
 
 
 def test_a_report_without_answers_has_the_explorer_whose_data_are_computed_once(
-    few: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    few: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = []
     monkeypatch.setattr(explorer, "explorer_data", lambda progress: calls.append(1) or few)
@@ -135,8 +139,71 @@ def test_gallery_draws_all_and_each_family(
     assert capsys.readouterr().out.startswith("3 pictures are in")
 
 
+ATTACK = "\"><script>attack()</script><img src=x onerror='attack()'>"
+SVG_ATTACK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="attack()"><script>attack()</script></svg>'
+)
+
+
+def _hostile(value: Any) -> Any:
+    """Every text, names included, runs a script unless it is escaped."""
+    if isinstance(value, dict):
+        return {name + ATTACK: _hostile(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hostile(item) for item in value]
+    return value + ATTACK if isinstance(value, str) else value
+
+
+def _hostile_answer() -> tuple[Result, str]:
+    table = Table(ATTACK, [ATTACK], [[ATTACK]])
+    words: Any = _hostile(["A1", *["text"] * 6])
+    claim = Claim(*words, *[Interval(2.0, 1.0, 3.0), "SUPPORTED" + ATTACK, ATTACK])
+    facts: Any = _hostile({"a": "b"})
+    facts |= {"seconds": 1.0, "device": ATTACK, "command": "`" + ATTACK}
+    facts |= {"versions": _hostile({"a": "b"}) | {"python": ATTACK, "jax": ATTACK}}
+    found, compared, practice, caption = _hostile([["found"], ["compared"], ["practice"], "caption"])
+    text = Report(found, compared, practice, caption, [table])
+    name, title, description = _hostile(["name", "title", "words"])
+    return Result(name, title, description, _hostile({"a": "b"}), [claim], text, facts, []), SVG_ATTACK
+
+
+def _hostile_explorer(few: Any) -> Any:
+    return few | {"functions": few["functions"] | {ATTACK: _hostile_function(few["functions"]["elu"])}}
+
+
+def _hostile_function(function: Any) -> Any:
+    texts = {name: text + ATTACK for name, text in function.items() if isinstance(text, str)}
+    return function | texts | {"paper": "javascript:attack()"}
+
+
+def test_nothing_of_an_answer_is_markup(few: Any) -> None:
+    answer = _hostile_answer()
+    page = report.page([answer, answer], explorer.section(_hostile_explorer(few)))
+    assert "attack()" in page
+    for hidden in ("<script>attack", "<img src=x", SVG_ATTACK):
+        assert hidden not in page
+    text = report.markdown([answer])
+    assert "<script>" not in re.sub("`[^`]*`", "", text)
+    assert len({line.count(" | ") for line in text.split("\n\n")[2].splitlines()}) == 1
+
+
+def test_the_policy_allows_the_scripts_of_the_explorer_only(few: Any) -> None:
+    def allowed(page: str) -> list[str]:
+        (policy,) = re.findall('<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+        directives = dict(directive.split(" ", 1) for directive in policy.split("; "))
+        assert (directives["default-src"], directives["img-src"]) == ("'none'", "data:")
+        return directives["script-src"].split()
+
+    assert allowed(report.page([_hostile_answer()])) == ["'none'"]
+    page = report.page([], explorer.section(few))
+    scripts = re.findall("<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert len(scripts) == 3
+    assert allowed(page) == [f"'sha256-{digest}'" for digest in hashes]
+
+
 @pytest.fixture(scope="session")
-def file(few: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(few: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(report.page([], explorer.section(few)), "utf-8")
     return path
@@ -189,6 +256,32 @@ def test_the_page_loads_without_messages_and_without_the_network(page: Any, file
     assert page.messages == []
     assert page.requests == [file.as_uri()]
     assert len(file.read_bytes()) < 8e6
+
+
+def test_no_script_of_an_answer_runs(browser: Any, few: Any, tmp_path: Path) -> None:
+    planted = (
+        "<script>attack()</script><b onclick='attack()' id=planted>click</b><a href='javascript:attack()' id=link>a</a>"
+    )
+    page = report.page([_hostile_answer()], explorer.section(_hostile_explorer(few)))
+    for name, text, attacks in (("hostile", page, 0), ("unescaped", page.replace("</body>", f"{planted}</body>"), 1)):
+        file = tmp_path / f"{name}.html"
+        file.write_text(text, "utf-8")
+        opened = browser.new_context().new_page()
+        calls: list[int] = []
+        messages: list[str] = []
+        opened.expose_function("attack", lambda calls=calls: calls.append(1))
+        opened.on("console", lambda message, messages=messages: messages.append(message.text))
+        opened.goto(file.as_uri())
+        opened.wait_for_selector("#explorer[data-ready]")
+        if attacks:
+            opened.locator("#planted").click()
+            opened.locator("#link").click()
+        opened.wait_for_timeout(300)
+        assert calls == []
+        assert bool([text for text in messages if "Content Security Policy" in text]) == bool(attacks)
+        size = opened.locator("figure .plot img").evaluate("image => [image.naturalWidth, image.alt.length > 0]")
+        assert size == [9, True]
+        opened.context.close()
 
 
 def test_a_click_shows_a_curve_and_another_hides_it(page: Any) -> None:

@@ -1,14 +1,20 @@
 """A stored answer is valid as long as nothing has changed that could change it."""
 
+import ast
 import shlex
+import sys
 from pathlib import Path
+from typing import Any
 
+import jax
+import numpy as np
 import pytest
 
-from experiments.__main__ import _parse
+from experiments.command_line import _parse
 from experiments.core import provenance
+from experiments.core.files import DataError
 from experiments.core.options import Size
-from experiments.core.provenance import ROOT, files_used_by, fingerprint, without_docstrings
+from experiments.core.provenance import LIBRARIES, ROOT, files_used_by, fingerprint, without_docstrings
 from experiments.core.questions import QUESTIONS
 from experiments.questions.collapse import measure as collapse
 
@@ -61,9 +67,63 @@ def test_an_answer_is_valid_until_code_that_it_uses_is_edited(
     config = collapse.Config()
     before, read = fingerprint(QUESTIONS["collapse"].module, config), Path.read_text
 
-    def as_edited(path: Path, *encoding: str) -> str:
-        text = read(path, *encoding)
+    def as_edited(path: Path, *arguments: Any, **keywords: Any) -> str:
+        text = read(path, *arguments, **keywords)
         return edited(text) if path.as_posix().endswith(name) else text  # pyright: ignore[reportCallIssue]
 
     monkeypatch.setattr(provenance.Path, "read_text", as_edited)
     assert (fingerprint(QUESTIONS["collapse"].module, config) == before) is valid
+
+
+def _collapse(**settings: Any) -> str:
+    return fingerprint(QUESTIONS["collapse"].module, collapse.Config(**settings))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_answer_is_valid_until_a_library_changes(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, version = _collapse(), provenance.version
+    monkeypatch.setattr(provenance, "version", lambda name: "0.0.1" if name == library else version(name))
+    assert _collapse() != before
+
+
+SHOWN_ONLY = {"matplotlib", "rich", "tyro", "PIL", "bokeh", "torch", "jaxact", "experiments"}
+"""What draws, prints and parses, is compared with, or counts by its code."""
+
+
+def test_every_library_that_computes_is_known() -> None:
+    names = set()
+    for path in (*ROOT.glob("experiments/**/*.py"), *ROOT.glob("jaxact/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(str(node.module).partition(".")[0])
+    others = names - SHOWN_ONLY - set(sys.stdlib_module_names)
+    assert {{"sklearn": "scikit-learn", "flint": "python-flint"}.get(name, name) for name in others} <= {*LIBRARIES}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("jax_enable_x64", True), ("jax_default_prng_impl", "rbg"), ("jax_threefry_partitionable", False)],
+)
+def test_an_answer_is_valid_until_jax_computes_otherwise(setting: str, value: object) -> None:
+    before, usual = _collapse(), jax.config.values[setting]
+    try:
+        jax.config.update(setting, value)
+        assert _collapse() != before
+    finally:
+        jax.config.update(setting, usual)
+
+
+def test_an_answer_is_valid_until_data_files_change_or_go(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"data": ("digits", "mnist"), "folder": str(tmp_path)}
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte or .* is not in"):
+        _collapse(**settings)
+    content = np.random.default_rng(0).bytes(1000)
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (tmp_path / f"{part}-{kind}-ubyte").write_bytes(part.encode() + content)
+    before = _collapse(**settings)
+    assert _collapse(**settings) == before
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"t10k" + content[::-1])
+    assert _collapse(**settings) != before

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.core import markdown, paired_timing
 from experiments.core.statistics import Interval
 from experiments.instruments.readmes.measured import costs

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.__main__ import main
+from experiments.command_line import main
 from experiments.instruments.accuracy import implementations, rows, sweep
 from experiments.instruments.accuracy.by_parameter import slope_by
 from experiments.instruments.accuracy.implementations import (

@@ -95,7 +95,8 @@ class Config:
         for name in self.functions:
             checks.one_of(CATALOGUE, functions=name)
         checks.not_empty(dtypes=self.dtypes)
-        checks.at_least(0, stride=self.stride, reference_points=self.reference_points)
+        checks.at_least(0, 2**32, stride=self.stride)
+        checks.at_least(0, reference_points=self.reference_points)
         checks.at_least(0, parameter_points=self.parameter_points)
         checks.at_least(100, float64_points=self.float64_points)
 

@@ -13,10 +13,12 @@ from matplotlib.ticker import NullLocator
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
+from experiments.core import interrupts
+from experiments.core.command import command_provenance, heading, parse_settings
 from experiments.core.markdown import table as markdown_table
 from experiments.core.progress import watched
-from experiments.core.result import jsonable, write
+from experiments.core.result import jsonable
+from experiments.core.storage import prepare, write
 from experiments.core.style import OTHER_COLOR, canvas, legend, svg, title
 
 from . import measure as accuracy
@@ -41,18 +43,18 @@ TICKS = (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0)  # of x
 def main(arguments: list[str]) -> int:
     """Measure and report; the exit code is 1 if a function of jaxact misses its bound."""
     config = parse_settings("accuracy", accuracy, Config, arguments)
-    if problem := file_in_the_way(config):
-        return refuse(problem)
+    prepare(config.out, ("accuracy.md", "accuracy.json", "accuracy.svg"))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     start = time.perf_counter()
     try:
         with watched("accuracy", console) as progress:
             measured = run(config, progress)
     except KeyboardInterrupt:
+        code = interrupts.exit_code()
         console.print(
             f"Interrupted. The sweep so far is stored in {config.out / 'accuracy'}; the next run goes on from there."
         )
-        return 130
+        return code
     libraries = [library for library in config.peer if library == "torch"]
     facts = command_provenance("accuracy", config, arguments, time.perf_counter() - start, libraries)
     if any(map(_drawn, measured.measurements)):

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,8 @@ import numpy as np
 from jax import Array, lax
 
 from experiments.core.progress import Progress
-from experiments.core.result import write
+from experiments.core.storage import write
+from experiments.core.typed import typed
 from jaxact import Facts
 
 from .implementations import Implementation, Parameters, derivatives_at_once
@@ -82,6 +83,14 @@ class Tally:
         self.raw = max(self.raw, other.raw)
         self.above, self.bad, self.inputs = self.above + other.above, self.bad + other.bad, self.inputs + other.inputs
         self.profile = [max(pair) for pair in zip(self.profile, other.profile, strict=True)]
+
+
+class State(TypedDict):
+    """A sweep that goes on after an interruption."""
+
+    fingerprint: str
+    done: int
+    tallies: list[Tally]
 
 
 def bins(x: np.ndarray) -> np.ndarray:
@@ -325,10 +334,11 @@ def run_sweep(
 def _load_state(state: Path, fingerprint: str, orders: int) -> tuple[int, list[Tally]]:
     """The blocks done by an earlier run with this fingerprint, and their tallies; none if the state is damaged."""
     try:
-        stored = json.loads(state.read_text("utf-8"))
-        if stored["fingerprint"] == fingerprint:
-            return stored["done"], [Tally(**entry) for entry in stored["tallies"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        stored = typed(json.loads(state.read_text("utf-8")), State)
+        whole = len(stored["tallies"]) == orders and all(len(each.profile) == BINS for each in stored["tallies"])
+        if stored["fingerprint"] == fingerprint and whole:
+            return stored["done"], stored["tallies"]
+    except (OSError, ValueError, RecursionError):
         pass
     return 0, [Tally() for _ in range(orders)]
 

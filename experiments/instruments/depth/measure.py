@@ -56,7 +56,8 @@ class Config:
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
-        checks.at_least(2, depth=self.depth, width=self.width)
+        checks.at_least(2, checks.MOST_LAYERS, depth=self.depth)
+        checks.at_least(2, width=self.width)
         checks.at_least(1, nets=self.nets, examples=self.examples)
         for function in self.functions:
             checks.one_of(elementwise(), functions=function)

@@ -9,10 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
+from experiments.core.command import command_provenance, heading, parse_settings
 from experiments.core.markdown import table
 from experiments.core.progress import watched
-from experiments.core.result import jsonable, write
+from experiments.core.result import jsonable
+from experiments.core.storage import prepare, write
 from experiments.core.style import canvas, png, title
 
 from . import measure as depth
@@ -29,15 +30,14 @@ COLORS: dict[str, str] = dict(
 def main(arguments: list[str]) -> int:
     """Measure and report; return the exit code."""
     config = parse_settings("depth", depth, Config, arguments)
-    if problem := file_in_the_way(config):
-        return refuse(problem)
+    prepare(config.out, ("depth.md", "depth.png", "depth.json"))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     start = time.perf_counter()
     with watched("depth", console) as progress:
         rows = run(config, progress)
     facts = command_provenance("depth", config, arguments, time.perf_counter() - start)
     write(config.out / "depth.md", markdown(rows, config, facts))
-    (config.out / "depth.png").write_bytes(png(figure(rows), ", ".join(drawn(rows))))
+    write(config.out / "depth.png", png(figure(rows), ", ".join(drawn(rows))))
     stored = [dataclasses.asdict(row) for row in rows]
     write(config.out / "depth.json", json.dumps(jsonable({"provenance": facts, "rows": stored}), allow_nan=False))
     for line in sentences(rows):

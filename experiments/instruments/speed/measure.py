@@ -71,7 +71,7 @@ class Config:
         for name in self.functions:
             checks.one_of(MEASURED, functions=name)
         checks.at_least(2, rounds=self.rounds)
-        checks.at_least(1024, size=self.size, largest=self.largest)
+        checks.at_least(1024, 2**30, size=self.size, largest=self.largest)
 
 
 def run(config: Config, progress: Progress) -> Measured:

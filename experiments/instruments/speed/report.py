@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from experiments.core.command import command_provenance, file_in_the_way, heading, parse_settings, refuse
+from experiments.core import interrupts
+from experiments.core.command import command_provenance, heading, parse_settings
 from experiments.core.markdown import table
 from experiments.core.progress import watched
-from experiments.core.result import jsonable, write
+from experiments.core.result import jsonable
+from experiments.core.storage import prepare, write
 from experiments.core.style import OTHER_COLOR, canvas, svg, title
 
 from . import measure as speed
@@ -45,16 +47,16 @@ MARKS = {"yes": "", "NO": " *", "undecided": " ?"}  # by verdict
 def main(arguments: list[str]) -> int:
     """Measure and report; the exit code is 1 if a bound is missed without a reason."""
     config = parse_settings("speed", speed, Config, arguments)
-    if problem := file_in_the_way(config):
-        return refuse(problem)
+    prepare(config.out, ("speed.md", "speed.json", "speed.svg"))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     start = time.perf_counter()
     try:
         with watched("speed", console) as progress:
             measured = run(config, progress)
     except KeyboardInterrupt:
+        code = interrupts.exit_code()
         console.print("Interrupted: nothing is written, as ratios need all programs of a comparison.")
-        return 130
+        return code
     facts = command_provenance("speed", config, arguments, time.perf_counter() - start, config.peer)
     if measured.growth:
         write(config.out / "speed.svg", svg(growth(measured)))

@@ -83,7 +83,8 @@ class Config:
         checks.not_empty(depths=self.depths, data=self.data)
         for name in self.data:
             checks.one_of(TITLES, data=name)
-        checks.at_least(2, depths=self.depths, seeds=self.seeds)
+        checks.at_least(2, checks.MOST_LAYERS, depths=self.depths)
+        checks.at_least(2, seeds=self.seeds)
         checks.at_least(1, width=self.width, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch)
         checks.at_least(1, windows=self.windows, stacks=self.stacks, xor_seeds=self.xor_seeds)
         checks.at_least(1, xor_steps=self.xor_steps, xor_width=self.xor_width)

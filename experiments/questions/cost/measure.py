@@ -60,7 +60,8 @@ class Config:
         """Raise a ValueError if a setting is wrong."""
         checks.activations(self.activations, allow_prelu=False)
         checks.not_empty(activations=("relu", *self.activations), sizes=self.sizes, widths=self.widths)
-        checks.at_least(1, sizes=self.sizes, widths=self.widths, batch=self.batch)
+        checks.at_least(1, 2**30, sizes=self.sizes)
+        checks.at_least(1, widths=self.widths, batch=self.batch)
         checks.at_least(WIDE, widths=[max(self.widths)])
         checks.at_least(2, rounds=self.rounds)
         checks.strictly_between(0, 1, confidence=self.confidence)

@@ -47,7 +47,7 @@ class Config:
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
         checks.not_empty(depths=self.depths)
-        checks.at_least(2, depths=self.depths)
+        checks.at_least(2, checks.MOST_LAYERS, depths=self.depths)
         checks.at_least(1, points=self.points, width=self.width)
 
 

@@ -102,7 +102,9 @@ class Config:
         checks.strictly_between(0, np.inf, caps=self.caps, rate=self.rate, gain=self.gain)
         for bits in (*self.judged, EIGHT):
             checks.one_of(self.bits, judged=bits)
-        checks.at_least(1, bits=self.bits, depth=self.depth, width=self.width, epochs=self.epochs, batch=self.batch)
+        checks.at_least(1, 24, bits=self.bits)  # of float32
+        checks.at_least(1, checks.MOST_LAYERS, depth=self.depth)
+        checks.at_least(1, width=self.width, epochs=self.epochs, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows, gains=self.gains)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)

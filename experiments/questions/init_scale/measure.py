@@ -100,7 +100,8 @@ class Config:
         checks.strictly_between(0, np.inf, scales=self.scales, rate=self.rate)
         if LECUN not in self.scales:
             raise ValueError(f"scales is {list(self.scales)}, but LeCun's scale 1 is expected among them.")
-        checks.at_least(1, depths=self.depths, normalised_depths=self.normalised_depths)
+        checks.at_least(1, checks.MOST_LAYERS, depths=self.depths, normalised_depths=self.normalised_depths)
+        checks.not_empty(normalised_depths=(0, *self.normalised_depths))
         checks.at_least(1, width=self.width, batch=self.batch)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, windows=self.windows)
         checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)

@@ -101,8 +101,10 @@ class Config:
         checks.not_empty(activations=self.activations, inits=self.inits)
         for init in self.inits:
             checks.one_of(INITS, init=init)
-        checks.at_least(2, layers=self.layers, seeds=self.seeds, trained=self.trained)
-        checks.at_least(1, width=self.width, examples=self.examples, trained_layers=self.trained_layers)
+        checks.at_least(2, checks.MOST_LAYERS, layers=self.layers)
+        checks.at_least(1, checks.MOST_LAYERS, trained_layers=self.trained_layers)
+        checks.at_least(2, seeds=self.seeds, trained=self.trained)
+        checks.at_least(1, width=self.width, examples=self.examples)
         checks.at_least(1, tuning_seeds=self.tuning_seeds, epochs=self.epochs, batch=self.batch, windows=self.windows)
         checks.at_least(3, rates=self.rates)
         checks.strictly_between(0, np.inf, rate=self.rate)

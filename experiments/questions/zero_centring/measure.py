@@ -148,7 +148,9 @@ class Config:
             checks.one_of(["adam"], other_optimizers=name)
         checks.not_empty(shifted=self.shifted, pixel_nets=self.pixel_nets, batches=self.batches)
         checks.not_empty(unshifted=(*self.shifted, *self.unshifted))
-        checks.at_least(2, depth=self.depth, seeds=self.seeds)
+        checks.at_least(2, checks.MOST_LAYERS, depth=self.depth)
+        checks.at_least(2, seeds=self.seeds)
+        checks.not_empty(other_optimizers=("sgd", *self.other_optimizers))
         checks.at_least(1, width=self.width, batch=self.batch, batches=self.batches, minibatches=self.minibatches)
         checks.at_least(TUNING_CHECK_EVERY, steps=self.steps)
         checks.at_least(

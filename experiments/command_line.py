@@ -1,0 +1,201 @@
+"""The command line: `python -m experiments [NAME] [--setting value ...]`."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, make_dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+from rich.console import Console
+
+from experiments.core import interrupts
+from experiments.core.claims import verdict_counts_text
+from experiments.core.command import FLAGS, PROGRAM
+from experiments.core.devices import spread_over
+from experiments.core.files import DataError
+from experiments.core.log import LOG, logged
+from experiments.core.log import NAME as LOG_FILE
+from experiments.core.options import Chosen, Everything, Output, Size
+from experiments.core.progress import watched
+from experiments.core.provenance import fingerprint, provenance
+from experiments.core.questions import QUESTIONS, Question
+from experiments.core.refusals import missing, refuse
+from experiments.core.result import Result, load, save
+from experiments.core.storage import StorageError, prepare
+from experiments.core.style import listed, svg
+from experiments.instruments.accuracy import report as accuracy_report
+from experiments.instruments.depth import report as depth_report
+from experiments.instruments.speed import report as speed_report
+from experiments.page import build as rebuild
+from experiments.page import explorer, gallery, report
+
+ABOUT = """Tests of what lecture notes claim about activation functions, most of them on real handwritten digits.
+
+  python -m experiments                        all questions, in about 8 minutes on 2 cores
+  python -m experiments --full                 the same with more seeds, widths and depths, in about an hour
+  python -m experiments --smallest             the same in a minute or two, too small for verdicts
+  python -m experiments --seeds 40             the same with 40 seeds of each net
+  python -m experiments --devices all          the same, nets split among all GPUs, TPUs or CPU devices
+  python -m experiments list                   the questions, one line each
+  python -m experiments run NAME ...           some of them
+  python -m experiments NAME                   one question
+  python -m experiments NAME --help            its settings, explained; with --full those of that size
+  python -m experiments NAME --seeds 40        the same question with more seeds
+
+Questions:
+{questions}
+
+  python -m experiments report                 rebuild the report from the stored answers
+  python -m experiments gallery                pictures of all activations
+  python -m experiments accuracy               the error of every activation in ulp
+  python -m experiments accuracy --help        its settings; the other commands have --help as well
+  python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
+  python -m experiments speed                  memory and operations of every activation; --timed for times
+
+Read results/report.html afterwards; results/log.txt is the log. A question that was answered before by the same code
+with the same settings, data and libraries is not run again. After Ctrl-C every finished question is kept, and the same
+command goes on from there. A folder holds one answer per question: give --full an --out of its own to keep both. All
+commands but --smallest and those of single questions also make the report's explorer of all activations, which takes
+another minute or two when the code has changed."""
+
+
+def listing(arguments: list[str]) -> int:
+    """Print the questions, one line each."""
+    if arguments:
+        return refuse(f"list was given {' '.join(arguments)!r}, but nothing is expected.")
+    print(LISTED)
+    return 0
+
+
+LISTED = "\n".join(f"  {question.name:<12} {question.title}" for question in QUESTIONS.values())
+COMMANDS = {
+    "accuracy": accuracy_report.main,
+    "depth": depth_report.main,
+    "gallery": gallery.main,
+    "list": listing,
+    "report": rebuild.main,
+    "speed": speed_report.main,
+}
+"""The commands that answer no question."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        return _run(arguments)
+    except (DataError, StorageError) as problem:
+        return refuse(str(problem))
+    except ImportError as problem:
+        return refuse(missing(problem))
+    except (MemoryError, jax.errors.JaxRuntimeError) as problem:
+        if isinstance(problem, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(problem):
+            raise
+        return refuse(f"there is not enough memory ({' '.join(str(problem).split())}), but smaller settings need less.")
+    except KeyboardInterrupt:
+        code = interrupts.exit_code()
+        print("Interrupted.")
+        return code
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in COMMANDS:
+        return COMMANDS[arguments[0]](arguments[1:])
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in (*QUESTIONS, "run"):
+        return refuse(_unknown(arguments[0], [*QUESTIONS, "run", *COMMANDS]))
+    try:
+        todo, output = _parse(arguments)
+    except ValueError as problem:
+        return refuse(str(problem))
+    of_questions = [f"{question.name}.{kind}" for question, _ in todo for kind in ("json", "svg")]
+    prepare(output.out, [*of_questions, *rebuild.FILES, explorer.FILE, LOG_FILE])
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    try:
+        with logged(output.out), spread_over(output.devices):
+            LOG.info("%s", shlex.join([*PROGRAM.split(), *arguments]))
+            with jax.default_matmul_precision("highest"):  # else GPUs and TPUs round factors to 10 or 8 bits
+                results = [_answer(question, config, output, console) for question, config in todo]
+            whole = isinstance(output, Everything) and output.size is not Size.SMALLEST
+            data = explorer.load_or_compute(output.out, console) if whole else explorer.stored_data(output.out)
+            for problem in rebuild.rebuild(output.out, data):
+                _say(f"{problem} The question is left out of the report.", console)
+    except KeyboardInterrupt:
+        code = interrupts.exit_code()
+        stored = [name for name in QUESTIONS if (output.out / f"{name}.json").exists()]
+        console.print(f"Interrupted. {listed(stored) if stored else 'Nothing'} is stored in {output.out}.")
+        return code
+    report.show(results, console)
+    console.print(f"The report is {output.out / 'report.html'}.")
+    return 0
+
+
+def _parse(arguments: list[str]) -> tuple[list[tuple[Question, Any]], Output]:
+    """The questions to answer, with their settings; tyro ends the program with a sentence if a setting is wrong."""
+    if arguments and arguments[0] in QUESTIONS:
+        question = QUESTIONS[arguments[0]]
+        size = next((size for size in Size if f"--{size}" in arguments), Size.QUICK)
+        default = question.settings(size)
+        command = make_dataclass("Command", [("config", type(default), default), ("output", Output, Output())])
+        about = f"{question.title}\n\n{question.description}"
+        parsed = tyro.cli(
+            command, args=arguments[1:], prog=f"{PROGRAM} {question.name}", description=about, config=FLAGS
+        )
+        return [(question, parsed.config)], parsed.output
+    some = arguments[:1] == ["run"]
+    about, kind = ABOUT.format(questions=LISTED), Chosen if some else Everything
+    output = tyro.cli(kind, args=arguments[some:], prog=PROGRAM + " run" * some, description=about, config=FLAGS)
+    names = output.names or ("",) if isinstance(output, Chosen) else tuple(QUESTIONS)
+    if unknown := [name for name in names if name not in QUESTIONS]:
+        raise ValueError(_unknown(unknown[0], QUESTIONS))
+    chosen = [question for question in QUESTIONS.values() if question.name in names]
+    return [(question, output.applied(question.settings(output.size))) for question in chosen], output
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"question {name!r} is unknown, but one of {', '.join(known)} is expected."
+
+
+def _answer(question: Question, config: Any, output: Output, console: Console) -> Result:
+    """The stored answer if it is still valid, else a new one, which is stored at once."""
+    try:
+        stored = load(question.name, output.out)
+    except ValueError as problem:
+        _say(f"{problem} The question is run again.", console)
+        stored = None
+    current = fingerprint(question.module, config)  # taken now, as a file may change while the question runs
+    if stored and stored[0].provenance["fingerprint"] == current and not output.fresh:
+        _say(f"{question.name}: answered before with the same code and settings, not run again.", console)
+        result = stored[0]
+    else:
+        start = time.perf_counter()
+        LOG.info("%s: started with %s", question.name, asdict(config))
+        with watched(question.name, console) as progress:
+            result, figure = question.answer(
+                config, progress, lambda: provenance(question.name, config, current, time.perf_counter() - start)
+            )
+        save(result, svg(figure), output.out)
+        jax.clear_caches()  # compiled programs take memory maps, of which a process may have 65,530
+        _say(
+            f"{question.name}: finished in {result.provenance['seconds']:.0f} s, {verdict_counts_text(result.claims)}.",
+            console,
+        )
+    rebuild.rebuild(output.out, explorer.stored_data(output.out))
+    return result
+
+
+def _say(sentence: str, console: Console) -> None:
+    """Print to the terminal and to the log."""
+    LOG.info("%s", sentence)
+    console.print(sentence, markup=False)
+
+
+def cache_compilations() -> None:
+    """Compile once per machine rather than once per run; a cache that the user has chosen is left alone."""
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(home / "jaxact-experiments"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
