@@ -80,8 +80,11 @@ def swish(x: ArrayLike, beta: Factor = 1.0) -> Array:
         beta: the steepness of the gate.
     """
     x, beta = as_arrays(x, beta)
-    low, high = jnp.where(beta > 0, -LARGE, -jnp.inf), jnp.where(beta < 0, LARGE, jnp.inf)  # where the gate is 0
-    return jnp.clip(x, low, high) / (1 + jnp.exp(-beta * finite(x)))
+    gate = 1 + jnp.exp(-beta * finite(x))
+    x = jnp.where(
+        beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x)
+    )  # where the gate is 0
+    return x / gate
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(1.702 * x))
