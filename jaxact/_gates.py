@@ -84,7 +84,7 @@ def swish(x: ArrayLike, beta: Factor = 1.0) -> Array:
     x = jnp.where(
         beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x)
     )  # where the gate is 0
-    return x / gate
+    return clipped / gate  # -inf / inf would be NaN
 
 
 @derivative(x=lambda x: 1.702 * _swish_curvature(1.702 * x))
