@@ -81,9 +81,7 @@ def swish(x: ArrayLike, beta: Factor = 1.0) -> Array:
     """
     x, beta = as_arrays(x, beta)
     gate = 1 + jnp.exp(-beta * finite(x))
-    x = jnp.where(
-        beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x)
-    )  # where the gate is 0
+    clipped = jnp.where(beta > 0, jnp.maximum(x, -LARGE), jnp.where(beta < 0, jnp.minimum(x, LARGE), x))
     return clipped / gate  # -inf / inf would be NaN
 
 
