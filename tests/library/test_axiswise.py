@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import axiswise, call, ulp
+from helpers import AXISWISE, axiswise, call, common, ulp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments.instruments.accuracy.exact import exact_row
@@ -68,7 +68,7 @@ def test_reverse_mode_is_the_transpose(function: Callable[..., jax.Array], row: 
 
 
 @pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 38), ("float32", 38), ("float64", 307)])
-@axiswise
+@common(AXISWISE)
 def test_finite_numbers_of_any_size_and_digits_never_give_nan(facts: Facts, dtype: str, most: int) -> None:
     """At 1e13 a rounding error is a million."""
     rng = np.random.default_rng(0)

@@ -107,7 +107,7 @@ def test_pallas_lowers_the_value(facts: Facts, platform: str) -> None:
 
 
 @platforms
-@elementwise
+@common(ELEMENTWISE)
 @deprecated
 def test_pallas_lowers_the_slopes(facts: Facts, platform: str) -> None:
     """For the backward kernels that users write by hand."""

@@ -10,7 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import axiswise, call, common, elementwise, first, functions, in_float64, patterns, required, together, ulp
+from helpers import (
+    ELEMENTWISE,
+    axiswise,
+    call,
+    common,
+    elementwise,
+    first,
+    functions,
+    in_float64,
+    patterns,
+    required,
+    together,
+    ulp,
+)
 
 import jaxact
 from jaxact import CATALOGUE, Facts
@@ -126,7 +139,7 @@ def test_a_parameter_s_gradient_has_its_own_type_and_is_summed_there(facts: Fact
         np.testing.assert_allclose(gradient, 4096 * one, rtol=2**-8)  # the slope is rounded to bfloat16, the sum is not
 
 
-@elementwise
+@common(ELEMENTWISE)
 def test_every_8_bit_number_is_rounded_once(facts: Facts) -> None:
     dtype = "float8_e4m3fn"
     x = patterns(dtype)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import required
+from helpers import ELEMENTWISE, common, required
 from jax.experimental.jet import jet as jax_jet
 
 import jaxact
@@ -17,7 +17,6 @@ from jaxact import CATALOGUE, Facts, jet
 
 pytestmark = pytest.mark.optimised
 
-elementwise = [facts for facts in CATALOGUE.values() if facts.elementwise]
 WEIGHTS = [jax.random.normal(key, (8, 8)) / 3 for key in jax.random.split(jax.random.key(0))]
 X, V, W = (jax.random.normal(key, (8,)) for key in jax.random.split(jax.random.key(1), 3))
 
@@ -33,7 +32,7 @@ def along_a_line(f: Any, x: Any, order: int) -> Any:
     return jet(f, (x,), ((1.0,) + (0.0,) * (order - 1),))
 
 
-@pytest.mark.parametrize("facts", elementwise, ids=lambda facts: facts.name)
+@common(ELEMENTWISE)
 def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
     """To 1e-6 of the largest at these points."""
     given = {name: float(value) for name, value in required(facts).items() if name in facts.parameters}
@@ -46,6 +45,7 @@ def test_three_orders_are_right_under_jit_and_vmap(facts: Facts) -> None:
         np.testing.assert_allclose(got, true, rtol=0, atol=1e-6 * np.abs(true).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "silu", "softplus", "elu"])
 def test_two_more_orders_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.instruments.accuracy.exact.ORDERS", 6)
@@ -58,6 +58,7 @@ def test_two_more_orders_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -
         np.testing.assert_allclose(got, true, rtol=0, atol=2e-5 * np.abs(true).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("scaled", [True, False])
 def test_it_agrees_with_jax_s_jet_where_that_works(order: int, scaled: bool) -> None:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import ELEMENTWISE
+from helpers import ELEMENTWISE, common
 
 import jaxact
 from experiments.instruments import costs
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.optimised
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
+@common(ELEMENTWISE)
 def test_bytes_per_element(facts: Facts, dtype: str) -> None:
     f = costs.at_defaults(facts)
     size = costs.residual_bytes(f, dtype)

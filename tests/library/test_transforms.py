@@ -29,9 +29,9 @@ from jaxact import CATALOGUE, Facts, slope
 
 pytestmark = pytest.mark.optimised
 
-repeatable = pytest.mark.parametrize(  # with a key, the numbers drawn for a row depend on the shape of x
-    "facts", [facts for facts in CATALOGUE.values() if "key" not in required(facts)], ids=lambda facts: facts.name
-)
+REPEATABLE = [facts for facts in CATALOGUE.values() if "key" not in required(facts)]
+"""Functions without a key: with one, the numbers drawn for a row depend on the shape of x."""
+repeatable = pytest.mark.parametrize("facts", REPEATABLE, ids=lambda facts: facts.name)
 
 
 def loss(facts: Facts) -> Callable[[jax.Array], jax.Array]:
@@ -158,7 +158,7 @@ def test_no_transformation_loses_the_name(facts: Facts) -> None:
         assert re.search(rf"custom_jvp_call\[\s*name={facts.name}\s", str(jax.make_jaxpr(f)(inputs(facts))))
 
 
-@repeatable
+@common(REPEATABLE)
 def test_shard_map_over_eight_devices(facts: Facts) -> None:
     mesh = Mesh(np.array(jax.devices()), ("batch",))
     rows = PartitionSpec("batch")
@@ -195,7 +195,7 @@ def test_debug_nans_finds_none(facts: Facts) -> None:
         derivatives(extreme)
 
 
-@repeatable
+@common(REPEATABLE)
 def test_scan_and_partial_and_ensemble(facts: Facts) -> None:
     f = functools.partial(facts.function, **required(facts))
     row_by_row = jax.jit(lambda x: jax.lax.scan(lambda carry, row: (carry, f(row)), None, x)[1])

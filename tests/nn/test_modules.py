@@ -203,6 +203,7 @@ def test_flags_are_bools(make: Any, flag: str) -> None:
     assert eqx.tree_equal(make(**{flag: np.bool_(True)}), make(**{flag: True}))
 
 
+@pytest.mark.slow
 @modules
 def test_batches_stay_on_their_devices(make: Callable[[], Any], x: jax.Array) -> None:
     model = changed(make())
@@ -217,6 +218,7 @@ def test_batches_stay_on_their_devices(make: Callable[[], Any], x: jax.Array) ->
     np.testing.assert_allclose(y[3], model(batch[3]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @elementwise
 def test_channels_stay_on_their_devices(kind: Any) -> None:
     mesh = Mesh(np.asarray(jax.devices()), ("channel",))
@@ -625,6 +627,7 @@ def net() -> Any:
     return eqx.nn.Sequential(layers)
 
 
+@pytest.mark.slow
 def test_weight_decay_stays_off_activations() -> None:
     model = net()
     params = eqx.filter(model, eqx.is_array)
