@@ -75,7 +75,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Compilations are shared between the runs of this file and with nothing else."""
     variables = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     compilations = tmp_path_factory.mktemp("compilations")
-    return variables | {"JAX_COMPILATION_CACHE_DIR": str(compilations), "PYTHONWARNINGS": "error"}
+    variables |= {"JAX_COMPILATION_CACHE_DIR": str(compilations), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    return variables | {"PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def _equinox(net: Net, shape: tuple[int, ...], x: jax.Array) -> jax.Array:
     return jnp.moveaxis(x, 0, -1).ravel() @ net[-1].weight + net[-1].bias
 
 
-@pytest.mark.parametrize("shape", [(40, 1), (8, 8, 1), (9, 14, 3), (32, 32, 3)])
+@pytest.mark.parametrize("shape", [(40, 1), (9, 14, 3), pytest.param((32, 32, 3), marks=pytest.mark.slow)])
 def test_a_convolutional_net_equals_equinoxs(shape: tuple[int, ...]) -> None:
     recipe, rng = _recipe(shape, 7), np.random.default_rng(0)
     net = jax.tree.map(lambda leaf: leaf[0], initial_state(recipe, Grid.of([3], [0.1], bias=0.3)).net)

@@ -393,6 +393,7 @@ def test_mnist1d_is_generated_without_touching_numpys_generator(signals: data.Da
     assert all(np.array_equal(a.x, b.x) and np.array_equal(a.y, b.y) for a, b in zip(again, signals, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hidden", "steps", "published"), [((), 2000, 32), ((256, 256), 4000, 68)])
 def test_training_reaches_the_published_accuracies_on_mnist1d(
     hidden: tuple[int, ...], steps: int, published: float, signals: data.Data

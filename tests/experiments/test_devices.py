@@ -25,6 +25,7 @@ def _standard_promotion() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "nets"), [(2, 4), (3, 7), (8, 5), ("all", 9)])
 def test_training_on_several_devices_gives_the_nets_of_one(count: devices.Devices, nets: int) -> None:
     data, recipe = digits(), Recipe((64, 12, 10), "tanh")

@@ -62,6 +62,7 @@ def test_a_difference_on_one_data_set_says_nothing_about_the_other() -> None:
     assert found == {"digits": SUPPORTED, "MNIST-1D": REFUTED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiple", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize(("usual", "other"), [(2.0, -2.0), (-2.0, 2.0)])
 def test_a_verdict_that_another_rate_contradicts_is_inconclusive(multiple: float, usual: float, other: float) -> None:

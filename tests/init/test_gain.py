@@ -58,6 +58,7 @@ def test_selu_keeps_mean_0_and_second_moment_1() -> None:
     np.testing.assert_allclose([init.mean(jaxact.selu), init.second_moment(jaxact.selu)], [0, 1], atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
 def test_every_activation_against_random_numbers(facts: Facts) -> None:
     f = partial(facts.function, **required(facts))

@@ -113,6 +113,7 @@ def test_everything_else_and_the_types_are_unchanged() -> None:
         assert eqx.tree_equal(new, model)
 
 
+@pytest.mark.slow
 def test_a_mixed_model_trains_from_new_weights() -> None:
     labels = jnp.argmax(
         jnp.stack([IMAGES[:, 0, :6, :6], IMAGES[:, 0, 6:, :6], IMAGES[:, 0, :6, 6:], IMAGES[:, 0, 6:, 6:]]).std((2, 3)),
@@ -363,6 +364,7 @@ def by_mask(x: jax.Array, key: jax.Array) -> jax.Array:
     return x * jax.random.bernoulli(key, 0.8, x.shape).astype(x.dtype) / 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("between", "name", "function"),
     [
