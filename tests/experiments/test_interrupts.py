@@ -22,7 +22,7 @@ def _run(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("place", ["a callback of the garbage collector", "a destructor", "a loop"])
 def test_a_signal_is_raised_again_where_the_exception_was_dropped(name: str, code: int, place: str) -> None:
     ended = _run(f"""

@@ -104,6 +104,7 @@ def test_the_log_has_settings_tuning_and_duration(tmp_path: Path, capsys: pytest
     assert "not run again" in _lines(tmp_path)[-1]
 
 
+@pytest.mark.slow
 def test_programs_are_cleared_when_a_question_is_answered(tmp_path: Path) -> None:
     """Each takes memory maps, of which a process may have 65,530: the full study used them up."""
     client = jax.devices()[0].client

@@ -26,8 +26,6 @@ from jaxact import (
     sparsemax,
 )
 
-pytestmark = pytest.mark.optimised
-
 INF, NAN = jnp.inf, jnp.nan
 MASKED: dict[Callable[..., jax.Array], float] = {
     softmax: 0.0,

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from helpers import CASE_IDS, CASES, Error, bounds, orders, patterns, sample, worst_by_order, worst_exactly
+from helpers import CASE_IDS, CASES, COMMON, Error, bounds, orders, patterns, sample, worst_by_order, worst_exactly
 
 from jaxact import Facts
 
 pytestmark = pytest.mark.optimised
 
-cases = pytest.mark.parametrize(("facts", "given"), CASES, ids=CASE_IDS)
+SLOW = {True: (), False: pytest.mark.slow}  # `python -m experiments accuracy` measures all of them, too
+COMMON_FIRST = [pytest.param(*case, marks=SLOW[case[0].name in COMMON]) for case in CASES]
+cases = pytest.mark.parametrize(("facts", "given"), COMMON_FIRST, ids=CASE_IDS)
 
 
 def assert_within(errors: list[Error], bounds: tuple[float, ...]) -> None:

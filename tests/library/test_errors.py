@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import call, elementwise, first, functions, required
+from helpers import call, common, elementwise, first, functions, required
 
 from jaxact import CATALOGUE, Facts, elu, gelu, jet, relu, rrelu, slope
 
@@ -62,7 +62,7 @@ def test_optional_arguments_that_are_not_arrays(facts: Facts) -> None:
                 facts.function(**given | {name: wrong})
 
 
-@functions
+@common(CATALOGUE.values())
 def test_other_byte_orders_are_the_same_numbers(facts: Facts) -> None:
     x = np.linspace(0.1, 3, 4)
     for dtype in (">f4", ">i4") if facts.name != "cross_entropy_from_logits" else (">f4",):

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import call, first, functions, required, reverse
+from helpers import call, common, first, functions, required, reverse
 
 import jaxact
 from jaxact import CATALOGUE, Facts, slope
@@ -152,7 +152,7 @@ def test_a_subclass_of_a_module_pickles() -> None:
     assert eqx.tree_equal(pickle.loads(pickle.dumps(Subclass())), Subclass())
 
 
-@functions
+@common(CATALOGUE.values())
 def test_slope_is_differentiable_picklable_and_takes_the_same_parameters(facts: Facts) -> None:
     if not facts.elementwise:
         with pytest.raises(TypeError, match=f"slope was called with {facts.name}; expected an elementwise function"):

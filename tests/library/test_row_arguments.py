@@ -36,8 +36,6 @@ from jaxact import (
     swiglu,
 )
 
-pytestmark = pytest.mark.optimised
-
 GATES: dict[Callable[..., jax.Array], Callable[[jax.Array], jax.Array]] = {
     glu: sigmoid,
     reglu: relu,
@@ -249,6 +247,7 @@ def test_sums_of_logarithms_agree_with_jax() -> None:
     assert logsumexp(jnp.asarray([5.0, 6.0]), b=0.0) == -jnp.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(), (4,), (3, 1), (1, 3, 4), (5, 1, 1, 4)], ids=str)
 def test_factors_broadcast_and_signs_are_returned_as_in_jax(shape: tuple[int, ...]) -> None:
     b = jnp.asarray(np.random.default_rng(1).normal(size=shape).astype("float32"))

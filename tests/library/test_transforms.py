@@ -45,7 +45,7 @@ def test_eager_jit_and_vmap_agree(facts: Facts) -> None:
     np.testing.assert_array_equal(f(inputs(facts)), jax.vmap(f)(inputs(facts)))
 
 
-@repeatable
+@common(REPEATABLE)
 def test_gradient_through_each_transformation(facts: Facts) -> None:
     gradient = jax.grad(loss(facts))
     expected = jax.jit(gradient)(inputs(facts))
