@@ -57,7 +57,7 @@ def _positive_part(x: Array) -> Array:
 
 @activation(bounds=(-0.4472, inf), slopes_at_inf=(0, inf), source="https://arxiv.org/abs/2210.13452", crossing=True)
 @derivative(
-    x=lambda x, scale, bias: scale * (2 * _positive_part(x)),
+    x=lambda x, scale, bias: 2 * scale * _positive_part(x),  # 2 * x may be inf where the slope is not
     scale=lambda x, scale, bias: jnp.square(_positive_part(x)),
     bias=lambda x, scale, bias: 1 + zero(x),
 )
