@@ -34,6 +34,7 @@ def runs() -> Runs:
         return measure.run(measure.smallest(), lambda fraction, doing: None)
 
 
+@pytest.mark.slow
 def test_float64_is_disabled_afterwards(runs: Runs) -> None:
     assert {run["dtype"] for run in runs} == {"float32", "float64"}
     assert jnp.asarray(1.5).dtype == jnp.float32

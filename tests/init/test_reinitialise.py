@@ -320,6 +320,7 @@ CONTROL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", CONTROL.values(), ids=CONTROL)
 def test_layers_inside_control_flow_are_found(wrap: Any) -> None:
     model = Small(KEY, lambda f, x: wrap(f)(x))

@@ -117,6 +117,7 @@ def test_subnormal_inputs_count_as_themselves_or_as_zero(case: Case) -> None:
             assert np.isclose(tiny, [zero, normal], rtol=1e-6, atol=1e-36).any()
 
 
+@pytest.mark.slow
 @elementwise
 def test_slopes_jump_or_bend_only_at_declared_kinks(facts: Facts) -> None:
     """Away from a kink, float64 slopes at points 2e-9 apart differ by at most 1e-6."""

@@ -108,6 +108,7 @@ def test_jit_grad_vmap_and_ensembles(make: Callable[[], Any], x: jax.Array) -> N
     np.testing.assert_allclose(ensemble[1], other(2 * x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @modules
 def test_serialisation_copies_and_pickles(make: Callable[[], Any], x: jax.Array) -> None:
     model, other = make(), changed(make())
@@ -248,6 +249,7 @@ def test_each_channel_has_its_own_parameters_on_any_axis(kind: Any, axis: int) -
         )
 
 
+@pytest.mark.slow
 @elementwise
 def test_each_unit_has_its_own_parameters(kind: Any) -> None:
     model = changed(kind((3, 5, 4)))
