@@ -125,6 +125,7 @@ def entmax(x: ArrayLike, alpha: float = 1.5, axis: Axis = -1, where: ArrayLike |
         t, width = bracket
         return jnp.where(total(t + width / 2) > 1, t + width / 2, t), width / 2
 
-    flat = (1 - max(1, math.prod(x.shape[a] for a in axes)) ** (1 - alpha)) / (alpha - 1)  # the root if all are equal
-    t, _ = lax.fori_loop(0, jnp.finfo(z.dtype).nmant + 2, halve, (t, jnp.full_like(t, flat)))
+    size = jnp.maximum(jnp.sum(jnp.ones_like(z), axes, keepdims=True), 1)
+    flat = (1 - size ** (1 - alpha)) / (alpha - 1)  # the root if all are equal
+    t, _ = lax.fori_loop(0, jnp.finfo(z.dtype).nmant + 2, halve, (t, flat))
     return _exp_alpha(z - t, alpha) / jnp.where(total(t) == 0, 1, total(t))
