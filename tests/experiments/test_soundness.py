@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.core.training import Grid, Layer, Net
+from experiments.core.training import FRESH, Grid, Layer, Net
 from experiments.questions.soundness import measure, verdicts
-from experiments.questions.soundness.measure import FRESH, GAIN, NETS, RATE, gru, residual
+from experiments.questions.soundness.measure import GAIN, NETS, RATE, gru, residual
 
 GRID = Grid.of([FRESH], [RATE], [GAIN])
 

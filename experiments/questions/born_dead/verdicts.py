@@ -7,8 +7,9 @@ import numpy as np
 from experiments.core.data import TITLES
 from experiments.core.result import Claim, Runs
 from experiments.core.statistics import REFUTED, SUPPORTED, Interval, mean_interval, verdict, wilson_interval
+from experiments.core.training import FRESH
 
-from .measure import FRESH, Config
+from .measure import Config
 
 SOME = 5.0  # per cent of the nets, or points of dead units, above which a claim of some dead ones holds
 COLLAPSE = 90.0  # per cent of the nets, as Lu et al. report

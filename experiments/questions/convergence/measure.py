@@ -33,11 +33,10 @@ from experiments.core.data import SHAPES, TITLES, Name, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe
+from experiments.core.training import FRESH, Grid, Recipe
 from experiments.core.tuning import Setting
 
 SATURATING = ("tanh", "sigmoid")
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 CONVNET_CHECK_EVERY, CONVNET_TUNING_CHECK_EVERY = 16, 32  # steps between checks: a check costs as much as 20 steps
 CONVNET, KERNELS = "convnet", (5, 3, 3)
 USUAL = "usual"

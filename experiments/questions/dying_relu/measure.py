@@ -34,10 +34,9 @@ from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.progress import Progress, part
 from experiments.core.result import Runs
 from experiments.core.style import named
-from experiments.core.training import Grid, Recipe, State, initial_state, restart, resume, score
+from experiments.core.training import FRESH, Grid, Recipe, State, initial_state, restart, resume, score
 from experiments.core.units import unit_state
 
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 HE = 2.0**0.5
 LAYER_NORM = "layer_norm"  # the only cure that keeps ReLU
 OPTIMIZERS = {"adam": "Adam", "clipped_sgd": "clipped SGD"}

@@ -16,8 +16,9 @@ from experiments.core.statistics import (
     verdict,
     wilson_interval,
 )
+from experiments.core.training import FRESH
 
-from .measure import FRESH, LAYER_NORM, OPTIMIZERS, Config, tuned_rate
+from .measure import LAYER_NORM, OPTIMIZERS, Config, tuned_rate
 
 MANY, FEW = 0.20, 0.05  # shares of dead units: above MANY is "a large fraction", below FEW is hardly any
 ENOUGH_DEAD = 30  # with fewer dead units, no revival is no evidence

@@ -35,10 +35,9 @@ from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.quantisation import LEAST_INTEGER_BITS, integer_bits, quantised
 from experiments.core.result import Runs
-from experiments.core.training import Grid, Net, Recipe, State, activate, forward, score
+from experiments.core.training import FRESH, Grid, Net, Recipe, State, activate, forward, score
 from experiments.core.tuning import train_epochs, tune_rate
 
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 FORMATS = ("m = 3", "holds all", "per layer", "chosen")
 PIXELS = ("standardised", "raw")
 SIX = 6.0

@@ -33,11 +33,10 @@ from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe, State, forward, initial_state
+from experiments.core.training import FRESH, Grid, Recipe, State, forward, initial_state
 from experiments.core.tuning import Setting
 from experiments.core.units import saturated
 
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 LECUN = 1.0
 CHECK_EVERY, TUNING_CHECK_EVERY = 5, 10  # steps between checks of the training error: a check costs more than a step
 

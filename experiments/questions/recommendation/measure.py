@@ -37,10 +37,9 @@ from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.style import named
-from experiments.core.training import Grid, Recipe, score
+from experiments.core.training import FRESH, Grid, Recipe, score
 from experiments.core.tuning import by_error, train_epochs, tune_rate
 
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 RELU = "relu"
 
 

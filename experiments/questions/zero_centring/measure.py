@@ -40,12 +40,11 @@ from experiments.core.data import TITLES, Name, Split, digits, load
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
-from experiments.core.training import Grid, Recipe, State, initial_state, resume
+from experiments.core.training import FRESH, Grid, Recipe, State, initial_state, resume
 
 from .centring import normal_moments, off_centre, outputs_and_gradients, same_sign
 from .path_ratio import PathRatio
 
-FRESH = 1000  # reported seeds start here, out of reach of the tuning seeds
 NORMAL_MEAN = 1 / math.sqrt(2 * math.pi)  # of relu(z), z normal
 SHIFTS = {"sigmoid": (-0.5, 0.0), "tanh": (0.0, 1.0), "relu": (-NORMAL_MEAN, 0.0)}
 """What is added to each activation to make it zero-centred, and off-centre."""
