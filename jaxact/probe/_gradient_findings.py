@@ -85,9 +85,9 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
             continue
         gain, ratio = after / before, size / np.sqrt(2 / layer.fan_in)
         is_output = layer is m.structure.last
-        if ratio < 1 / t.layer_gain and not is_output:
+        if ratio < 1 / t.layer_gain and gain < 1 / t.layer_gain and not is_output:
             kind, what = "small_weights", "small"
-        elif (gain > t.layer_gain and ratio > t.weight_ratio) or (ratio > t.weight_ratio and bad_start):
+        elif (gain > t.layer_gain and ratio > t.weight_ratio and not is_output) or (ratio > t.weight_ratio and bad_start):
             kind, what = "large_weights", "large"
         else:
             continue

@@ -1,18 +1,20 @@
 """What a diagnosis looks at: everything that is measured of a loss, a model and some batches."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 from scipy import optimize
 
 from ._evaluate import Evaluation, Watched
 from ._graph import Value
-from ._layers import Layers
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
 from ._statistics import Moments, merge, moments
@@ -69,6 +71,58 @@ class Trial:
     """For each weight the root mean square of its first update, over that of the weight."""
 
 
+class Compiled:
+    """What is compiled for one loss and batches of one shape."""
+
+    def __init__(self, loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float):
+        self.traced = trace("diagnose", loss, (model, *batch), {})
+        check_loss("diagnose", loss, self.traced)
+        self.structure = structure_of(self.traced)
+        self.run = jax.jit(_pass(self.traced, self.structure, tolerance))
+        self.constant_loss = jax.jit(jax.value_and_grad(_loss_of_constant(self.traced, self.structure)))
+        self.floats = [v for v in self.traced.graph.inputs if v.is_float and v not in self.traced.layers.data]
+        self._steps: dict[int, tuple[Any, Any]] = {}
+
+    def step(self, optimiser: Any) -> Callable[..., Any]:
+        """One step of training: the parameters, the state, the loss and the updates behind it."""
+        if id(optimiser) not in self._steps:
+
+            @jax.jit
+            def step(parameters: list[Any], state: Any, arrays: list[Any]) -> Any:
+                value, gradient = jax.value_and_grad(lambda p: self._loss(p, arrays))(parameters)
+                updates, state = optimiser.update(gradient, state, parameters)
+                new = [(p + u).astype(p.dtype) for p, u in zip(parameters, updates, strict=True)]
+                return new, state, value, updates
+
+            self._steps[id(optimiser)] = (step, optimiser)
+        return self._steps[id(optimiser)][0]
+
+    def _loss(self, parameters: list[Any], arrays: list[Any]) -> Any:
+        replaced = {v.number: p for v, p in zip(self.floats, parameters, strict=True)}
+        inputs = [replaced.get(number, leaf) for number, leaf in enumerate(arrays)]
+        return jaxpr_as_fun(self.traced.closed)(*inputs)[0]
+
+
+_COMPILED: WeakKeyDictionary[Any, dict[Any, Compiled]] = WeakKeyDictionary()
+
+
+def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float) -> Compiled:
+    """The programs of a loss, which are compiled once for arguments of the same structure and shapes, as jax.jit does."""
+    arrays, constant = eqx.partition((model, batch), is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
+    try:
+        known = _COMPILED.setdefault(loss, {})
+        key = (structure, shapes, tuple(jax.tree.leaves(constant)), jax.tree.structure(constant), tolerance)
+        if key not in known:
+            known[key] = Compiled(loss, model, batch, tolerance)
+        return known[key]
+    except TypeError as error:
+        if "hash" not in str(error) and "weak reference" not in str(error):
+            raise
+        return Compiled(loss, model, batch, tolerance)
+
+
 def measure(
     loss: Callable[..., Any],
     model: Any,
@@ -78,65 +132,45 @@ def measure(
     tolerance: float,
     trial_steps: int,
 ) -> Measured:
-    programs: dict[Any, tuple[Traced, Structure, Any]] = {}
-    results = []
-    first: tuple[Traced, Structure, Any] | None = None
-    for batch in batches:
-        arrays = [leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)]
-        signature = tuple((leaf.shape, str(leaf.dtype)) for leaf in arrays)
-        if signature not in programs:
-            traced = trace("diagnose", loss, (model, *batch), {})
-            check_loss("diagnose", loss, traced)
-            structure = structure_of(traced)
-            programs[signature] = (traced, structure, jax.jit(_pass(traced, structure, tolerance)))
-        first = first or programs[signature]
-        results.append((programs[signature][2](arrays), arrays))
-    assert first is not None
-    traced, structure, _ = first
-    parameters = {v: np.asarray(results[0][1][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
-    values = [float(result["loss"]) for result, _ in results]
-    merged = results[0][0]
-    for result, _ in results[1:]:
-        merged = {
-            "sites": merge(merged["sites"], result["sites"]),
-            "moments": merge(merged["moments"], result["moments"]),
-            "gradients": [a + b for a, b in zip(merged["gradients"], result["gradients"], strict=True)],
-        }
-    floats = [v for v in parameters if v.is_float]
-    kept = [result["kept"] for result, _ in results]
-    count = len(structure.first)
-    inputs = [np.concatenate([_rows(np.asarray(part[i], np.float32)) for part in kept]) for i in range(count)]
+    """Measure all that the checks of a diagnosis look at."""
+    programs = [_compiled(loss, model, batch, tolerance) for batch in batches]
+    arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
+    results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
+    traced, structure = programs[0].traced, programs[0].structure
+    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
+    sites, sums, gradients = (functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients"))
+    values = [float(result["loss"]) for result in results]
+    kept = [result["kept"] for result in results]
+    inputs = [np.concatenate([_rows(_floats(part[i])) for part in kept]) for i in range(len(structure.first))]
     output = None
     if structure.output is not None:
         axes = traced.layers.unit_axes(structure.output)
-        output = np.concatenate([_examples(np.asarray(part[count], np.float32), axes) for part in kept])
-    targets = [
-        np.concatenate([np.atleast_1d(np.asarray(arrays[target.number])) for _, arrays in results])
-        for target in structure.targets
-    ]
+        output = np.concatenate([_examples(_floats(part[len(structure.first)]), axes) for part in kept])
     measured = Measured(
         traced=traced,
         structure=structure,
         loss=float(np.mean(values)),
         batch_losses=values,
-        examples=sum(int(leading) for leading in [_batch_size(traced, arrays) for _, arrays in results]),
-        sites=merged["sites"].merged,
-        moments=dict(zip(_watched(structure), merged["moments"], strict=True)),
+        examples=sum(_batch_size(program.traced, inputs) for program, inputs in zip(programs, arrays, strict=True)),
+        sites=sites.merged,
+        moments=dict(zip(_watched(structure), sums, strict=True)),
         parameters=parameters,
-        gradients={
-            v: np.asarray(g, np.float64) / len(results) for v, g in zip(floats, merged["gradients"], strict=True)
-        },
+        gradients={v: np.asarray(g, np.float64) / len(results) for v, g in zip(programs[0].floats, gradients, strict=True)},
         inputs=inputs,
         output=output,
-        targets=targets,
+        targets=[np.concatenate([np.atleast_1d(np.asarray(a[v.number])) for a in arrays]) for v in structure.targets],
         batches=batches,
         losses=np.asarray([] if losses is None else losses, float),
     )
-    measured.baseline = _baseline(measured, [arrays for _, arrays in results])
+    measured.baseline = _baseline(measured, programs[0], arrays)
     measured.lost_in_16_bit = _lost_in_16_bit(loss, model, batches[0], measured)
     if optimiser is not None:
-        measured.trial = _try_training(loss, model, batches, optimiser, measured, trial_steps)
+        measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
     return measured
+
+
+def _floats(x: Any) -> np.ndarray:
+    return np.asarray(x, np.float32)
 
 
 def _watched(structure: Structure) -> list[Value]:
@@ -208,43 +242,53 @@ def _batch_size(traced: Traced, arrays: list[Any]) -> int:
     return max(sizes, default=1)
 
 
-def _baseline(measured: Measured, arrays: list[list[Any]]) -> float:
-    """The least loss of an output that is the same for all examples: of the last layer's result, before its activation."""
+def _loss_of_constant(traced: Traced, structure: Structure) -> Callable[[Any, list[Any]], Any]:
+    """The loss if the last layer's result, before its activation, is the same for all examples."""
+
+    def loss(constant: Any, inputs: list[Any]) -> Any:
+        assert structure.last is not None
+        value = structure.last.result
+        filled = jnp.broadcast_to(constant.reshape(_constant_shape(traced, value)), value.shape).astype(value.type.dtype)
+        evaluation = Evaluation([Watched(value, value, None)], replace=lambda number, x, y, operands: filled)
+        return evaluation.run(traced.closed, inputs, {})[0][0].astype(jnp.float32)
+
+    return loss
+
+
+def _constant_shape(traced: Traced, value: Value) -> list[int]:
+    axes = traced.layers.unit_axes(value)
+    return [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
+
+
+def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) -> float:
+    """The least loss of an output that is the same for all examples."""
     last = measured.structure.last
     if last is None or measured.output is None or last.result.scope:
         return float("nan")
-    value = last.result
-    axes = Layers.unit_axes(measured.traced.layers, value)
-    shape = [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
-    size = int(np.prod(shape))
+    size = int(np.prod(_constant_shape(measured.traced, last.result)))
     if size > 4096:
         return float("nan")
-
-    def loss_of(constant: Any, inputs: list[Any]) -> Any:
-        filled = jnp.broadcast_to(constant.reshape(shape), value.shape).astype(value.type.dtype)
-        evaluation = Evaluation([Watched(value, value, None)], replace=lambda number, x, y, operands: filled)
-        return evaluation.run(measured.traced.closed, inputs, {})[0][0].astype(jnp.float32)
-
-    same = [a for a in arrays if [np.shape(x) for x in a] == [np.shape(x) for x in arrays[0]]]
-    function = jax.jit(jax.value_and_grad(lambda c: sum((loss_of(c, a) for a in same), 0.0) / len(same)))
-    moment = measured.moments[value]
-    start = np.full(size, float(moment.mean) if np.isfinite(float(moment.mean)) else 0.0)
-    scale = 1.0
-    if measured.targets and measured.targets[0].dtype.kind == "f":
-        target = measured.targets[0]
-        scale = max(1.0, float(np.std(target)), float(np.abs(target).max()))
-        if target.reshape(len(target), -1).shape[1] == size:
-            start = target.reshape(len(target), -1).mean(0).astype(float)
+    shapes = [np.shape(x) for x in arrays[0]]
+    same = [inputs for inputs in arrays if [np.shape(x) for x in inputs] == shapes]
+    starts, scale = [np.zeros(size)], 1.0
+    mean = float(measured.moments[last.result].mean)
+    if np.isfinite(mean):
+        starts.append(np.full(size, mean))
+    for target in measured.targets:
+        if target.dtype.kind == "f" and np.isfinite(target).all():
+            rows = target.reshape(len(target), -1)
+            scale = max(scale, float(np.abs(rows).max()))
+            if rows.shape[1] == size:
+                starts.append(rows.mean(0, dtype=float))
 
     def objective(c: np.ndarray) -> tuple[float, np.ndarray]:
-        point = jnp.asarray(c * scale, jnp.float32)
-        value, slope = (np.asarray(part, float) for part in function(point))
-        value, slope = float(value), slope * scale
+        parts = [program.constant_loss(jnp.asarray(c * scale, jnp.float32), inputs) for inputs in same]
+        value = float(np.mean([float(part[0]) for part in parts]))
+        slope = np.mean([np.asarray(part[1], float) for part in parts], 0) * scale
         return (value, slope) if np.isfinite(value) and np.isfinite(slope).all() else (1e30, np.zeros_like(slope))
 
-    found = [optimize.minimize(objective, c / scale, jac=True, method="L-BFGS-B") for c in (start, np.zeros(size))]
-    values = [float(result.fun) for result in found if result.fun < 1e29]
-    return min(values, default=float("nan"))
+    found = [optimize.minimize(objective, start / scale, jac=True, method="L-BFGS-B") for start in starts]
+    return min((float(result.fun) for result in found if result.fun < 1e29), default=float("nan"))
 
 
 def _lost_in_16_bit(
@@ -276,39 +320,21 @@ def _lost_in_16_bit(
     return found
 
 
-def _try_training(
-    loss: Callable[..., Any],
-    model: Any,
-    batches: Sequence[tuple[Any, ...]],
-    optimiser: Any,
-    measured: Measured,
-    steps: int,
-) -> Trial:
+def _try_training(programs: list[Compiled], arrays: list[list[Any]], optimiser: Any, steps: int) -> Trial:
     """Train a copy of the model for some steps on the batches, in turn."""
-    dynamic, static = eqx.partition(
-        model, lambda leaf: is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-    )
-
-    @jax.jit
-    def step(dynamic: Any, state: Any, arrays: Any) -> Any:
-        batch = eqx.combine(arrays, constants)
-        value, gradient = jax.value_and_grad(lambda d: loss(eqx.combine(d, static), *batch))(dynamic)
-        updates, state = optimiser.update(gradient, state, dynamic)
-        new = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), dynamic, updates)
-        return new, state, value, updates
-
-    state = optimiser.init(dynamic)
-    values, ratios = [], {}
-    floats = [v for v in measured.traced.graph.inputs if v.is_float and v not in measured.traced.layers.data]
+    floats = programs[0].floats
+    parameters = [jnp.asarray(arrays[0][v.number]) for v in floats]
+    state, values, ratios = optimiser.init(parameters), [], {}
     for number in range(steps):
-        batch = batches[number % len(batches)]
-        arrays, constants = eqx.partition(batch, is_array)
-        before = dynamic
-        dynamic, state, value, updates = step(dynamic, state, arrays)
+        which = number % len(programs)
+        before = parameters
+        parameters, state, value, updates = programs[which].step(optimiser)(parameters, state, arrays[which])
         values.append(float(value))
         if number == 0:
-            for v, p, u in zip(floats, jax.tree.leaves(before), jax.tree.leaves(updates), strict=True):
-                size = float(jnp.sqrt(jnp.mean(jnp.square(p.astype(jnp.float32)))))
-                change = float(jnp.sqrt(jnp.mean(jnp.square(u.astype(jnp.float32)))))
-                ratios[v] = change / size if size > 0 else np.nan
+            sizes = [(_rms(p), _rms(u)) for p, u in zip(before, updates, strict=True)]
+            ratios = {v: change / size for v, (size, change) in zip(floats, sizes, strict=True) if size > 0}
     return Trial(np.asarray(values), ratios)
+
+
+def _rms(x: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))

@@ -58,6 +58,8 @@ class Thresholds:
     """The last losses over the first."""
     frozen: float = 0.02
     """The relative change of the loss over the steps so far."""
+    steps: int = 300
+    """Fewer steps say nothing about a loss that stays where it is."""
     large_update: float = 0.1
     """A step's change of a weight over its size: CS231n's rule of thumb is a thousandth."""
     small_update: float = 1e-6

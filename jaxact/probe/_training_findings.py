@@ -25,9 +25,9 @@ def loss_curve(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding("growing_loss", "fault", "optimiser", f"{text}; at step {at} it is {losses[at]}.", "The steps are too large, or a value is not finite.", "Lower the learning rate by ten, and clip the gradient.", (), numbers)  # fmt: skip
     elif last > t.growth * first and first > 0:
         yield Finding("growing_loss", "fault", "optimiser", f"{text}.", "The steps are too large: each one overshoots.", "Lower the learning rate by ten.", (), numbers)  # fmt: skip
-    elif np.isfinite(m.explained) and m.explained < -0.5 and len(losses) >= 50 and last > 0.5 * first:
+    elif np.isfinite(m.explained) and m.explained < -0.5 and len(losses) >= 50 and last > 0.9 * first:
         yield Finding("growing_loss", "warning", "optimiser", f"{text}, above {m.baseline:.4g}, the loss of the best constant output.", "The steps are too large: the net does worse than a constant.", "Lower the learning rate by ten.", (), numbers)  # fmt: skip
-    elif len(losses) >= 100 and not m.has_learned and abs(last - first) < t.frozen * abs(first):
+    elif len(losses) >= t.steps and not m.has_learned and abs(last - first) < t.frozen * abs(first):
         yield Finding(
             "frozen_loss",
             "fault" if source == "so far" else "hint",
@@ -42,7 +42,7 @@ def loss_curve(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 def plateau(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """A loss that has settled at that of a constant output."""
-    if len(m.losses) < 100 or not np.isfinite(m.explained) or m.has_learned:
+    if len(m.losses) < t.steps or not np.isfinite(m.explained) or m.has_learned:
         return
     late = m.losses[-len(m.losses) // 4 :]
     if m.explained < 0.02 and abs(float(late.mean()) - m.baseline) < 0.1 * abs(m.baseline):
@@ -82,7 +82,7 @@ def updates(m: Measured, t: Thresholds) -> Iterator[Finding]:
             (),
             {path: ratio for path, ratio in ratios.items()},
         )
-    if max(ratios.values()) < t.small_update * 100 and not m.has_learned:
+    if 0 < max(ratios.values()) < t.small_update * 100 and not m.has_learned:
         yield Finding(
             "small_updates",
             "warning" if max(ratios.values()) < t.small_update else "hint",

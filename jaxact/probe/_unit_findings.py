@@ -25,7 +25,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if not never.any():
             continue
         layer = m.structure.before.get(found)
-        level = "fault" if never.mean() >= t.dead_fault else "warning" if never.mean() >= t.dead_share else "hint"
+        level = "fault" if never.mean() >= t.dead_fault else "warning" if never.mean() >= t.dead_share and never.sum() > 2 else "hint"
         pushed, cause, numbers = _pushed_by_bias(m, layer, never)
         for dead, level_of_group, text in (
             (pushed, "warning", cause),
@@ -36,7 +36,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
             chosen = tuple(int(i) for i in np.flatnonzero(dead))
             yield Finding(
                 "dead_units",
-                min(level, level_of_group, key=LEVELS.index),
+                "hint" if m.has_learned else min(level, level_of_group, key=LEVELS.index),
                 layer.path if layer is not None else site.name,
                 f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples)} examples, so that "
                 "they get no gradient.",
@@ -98,12 +98,12 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if found.kind != "elementwise" or _one_sided(found) or float(site.output.count) == 0:
             continue
         share = float(site.share_saturated)
-        is_output = found is m.structure.output_site or found not in m.structure.before
+        is_output = found is m.structure.output_site or m.structure.before.get(found) in (None, m.structure.last)
         if share < t.saturated_share or (is_output and m.has_learned):
             continue
         layer = m.structure.before.get(found)
         size = float(site.input.rms)
-        level = "fault" if share >= t.saturated_fault else "warning"
+        level = "hint" if m.has_learned else "fault" if share >= t.saturated_fault else "warning"
         if is_output:
             level = (
                 "hint" if share < t.saturated_fault or not np.isfinite(m.explained) or m.explained > -1 else "warning"
@@ -184,7 +184,7 @@ def near_linear(m: Measured, t: Thresholds) -> Iterator[Finding]:
 def _hidden(m: Measured) -> Iterator[tuple[Any, Found]]:
     """The elementwise activations of hidden layers."""
     for site, found in _sites(m):
-        if found.kind == "elementwise" and found is not m.structure.output_site and found in m.structure.before:
+        if found.kind == "elementwise" and m.structure.before.get(found) not in (None, m.structure.last):
             yield site, found
 
 
