@@ -33,10 +33,11 @@ def probe(
 ) -> Callable[..., tuple[Any, Sites]]:
     """probe(fun)(*args) = fun(*args), sites
 
-    The statistics of every activation in `fun`, which needs to know nothing of it: a pure function that traces `fun` and
-    evaluates its program again, under jit, grad, vmap and shard_map too. Activations are found by their names (jaxact's
-    and jax.nn's), by their values (gelu written out), or by `tag`. They are found inside jit, checkpoint, scan, cond and
-    shard_map, and in functions with a derivative of their own; while loops and kernels are named in `sites.not_entered`.
+    The statistics of every activation in `fun`, which needs to know nothing of it: a pure function that traces `fun`
+    and evaluates its program again, under jit, grad, vmap and shard_map too. Activations are found by their names
+    (jaxact's and jax.nn's), by their values (gelu written out), or by `tag`. They are found inside jit, checkpoint,
+    scan, cond and shard_map, and in functions with a derivative of their own; while loops and kernels are named in
+    `sites.not_entered`. What is part of a loss, a norm or an optimiser's update is no site.
 
     Args:
         fun: any function that jax.jit accepts. Arguments that are no arrays are constants.
@@ -101,7 +102,9 @@ def value_and_grad(
     return probed
 
 
-def _run(traced: Traced, inputs: list[Any], accumulators: Any, arrays: bool, tolerance: float) -> tuple[list[Any], Sites]:
+def _run(
+    traced: Traced, inputs: list[Any], accumulators: Any, arrays: bool, tolerance: float
+) -> tuple[list[Any], Sites]:
     """The outputs and the sites of a program."""
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
@@ -130,12 +133,17 @@ def _run(traced: Traced, inputs: list[Any], accumulators: Any, arrays: bool, tol
     evaluation = traced.evaluation(record=record, watch=watch if accumulators else None)
     outputs, records = evaluation.run(traced.closed, inputs, accumulators)
     sites = {traced.names[number]: records[number] for number in sorted(records)}
-    return outputs, Sites(sites, traced.not_entered)
+    return outputs, Sites(sites, tuple(map(str, traced.not_entered)))
 
 
 def _check_loss(caller: str, fun: Callable[..., Any], traced: Traced, has_aux: bool = False) -> None:
     types = traced.closed.out_avals
-    if not types or types[0].shape != () or not jnp.issubdtype(types[0].dtype, jnp.floating) or (len(types) > 1 and not has_aux):
+    if (
+        not types
+        or types[0].shape != ()
+        or not jnp.issubdtype(types[0].dtype, jnp.floating)
+        or (len(types) > 1 and not has_aux)
+    ):
         what = ", ".join(f"{aval.dtype.name}{list(aval.shape)}" for aval in types[:4]) or "no array"
         raise TypeError(
             f"{caller} was called with {getattr(fun, '__name__', type(fun).__name__)}, which returns {what}; "
