@@ -28,8 +28,9 @@ _NUMPY: dict[str, Any] = {
     "le": np.less_equal, "log": np.log, "log1p": np.log1p, "logistic": special.expit, "lt": np.less,
     "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative,
     "not": np.logical_not, "optimization_barrier": np.array, "or": np.logical_or, "pcast": np.array, "pow": np.power,
-    "pvary": np.array, "reduce_precision": np.array, "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign, "sin": np.sin, "sinh": np.sinh,
-    "sqrt": np.sqrt, "square": np.square, "stop_gradient": np.array, "sub": np.subtract, "tan": np.tan,
+    "pvary": np.array, "reduce_precision": np.array, "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign,
+    "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square, "stop_gradient": np.array,
+    "sub": np.subtract, "tan": np.tan,
     "tanh": np.tanh, "xor": np.logical_xor, "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
 }  # fmt: skip
 _OF_NUMBERS = frozenset("broadcast_in_dim reshape squeeze expand_dims pvary pcast".split())  # noqa: SIM905

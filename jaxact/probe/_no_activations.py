@@ -132,12 +132,16 @@ def _is_loss_or_random(name: str, eqn: Any) -> bool:
 
 
 def _updates(graph: Graph) -> set[Value]:
-    """Gradients, and what an optimiser computes from them. A product ends it: the net may be used again."""
-    found: set[Value] = set()
+    """Gradients, and what an optimiser computes from them and its state; not what a layer computes with new weights."""
+    updates, forward = set[Value](), set[Value]()
     for value in graph.values:
-        if is_backward(value) or (value.operation not in PRODUCTS and any(v in found for v in value.inputs)):
-            found.add(value)
-    return found
+        if is_backward(value):
+            updates.add(value)
+        elif value.operation in PRODUCTS or any(v in forward for v in value.inputs):
+            forward.add(value)
+        elif any(v in updates for v in value.inputs):
+            updates.add(value)
+    return updates
 
 
 def _inputs(graph: Graph) -> dict[Value, int]:

@@ -110,7 +110,7 @@ def _run(
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
         found = traced.found[number]
         axes = traced.layers.unit_axes(found.end)
-        slope = traced.slope_of(number, operands) if found.kind == "elementwise" else None
+        slope = traced.slope_of(number, operands, y) if found.kind == "elementwise" else None
         fields = statistics(found.kind, slope, *jax.lax.stop_gradient((x, y)), axes, found.axes, tolerance)
         return Site(
             **fields,

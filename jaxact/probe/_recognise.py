@@ -18,14 +18,19 @@ ROWS = frozenset(
 """Functions whose rows are probabilities, or their logarithms."""
 _GATES = ("glu", "reglu", "geglu", "swiglu", "bilinear", "maxout", "crelu")
 ALIASES = {"hard_swish": "hard_silu", "swish": "silu", "gelu_tanh": "gelu"}
-_SEEDS = frozenset("tanh logistic erf erfc max select_n exp sin cos atan".split())  # noqa: SIM905
+_BENDS = frozenset(("select_n", "exp", "sin", "cos"))
+"""Operations that are reported by their own name behind a layer."""
+_SEEDS = _BENDS | frozenset("tanh logistic erf erfc max atan abs div gt ge lt le".split())  # noqa: SIM905
+"""Operations without which a chain is no activation."""
 _ALONE = {"tanh": "tanh", "logistic": "sigmoid", "erf": "erf", "erfc": "erfc"}
 """Operations that are activations whatever they are part of."""
 _NO_NETS = ("identity", "step", "logsumexp", "logmeanexp")
 """Of the CATALOGUE, what is used for other things than activations."""
 _GUARDS = {"add": 1e-4, "max": 1}
 """At most what is added to a sum of exponentials, or its least value, so that it is not 0. After x - max(x) it is 1."""
-_PASSED_THROUGH = frozenset("broadcast_in_dim reshape convert_element_type stop_gradient squeeze expand_dims".split())  # noqa: SIM905
+_PASSED_THROUGH = frozenset(
+    "abs broadcast_in_dim reshape convert_element_type stop_gradient squeeze expand_dims".split()
+)  # noqa: SIM905
 
 
 @dataclass(eq=False)
@@ -50,7 +55,7 @@ def recognise(graph: Graph, layers: Layers) -> list[Found]:
     no_activations = NoActivations(graph, layers)
     found: list[Found] = []
     claimed = _Claimed(no_activations.places)
-    for search in (_tags, _named, _written_softmaxes, _written_log_softmaxes, _written):
+    for search in (_tags, _named, _written_softmaxes, _written_log_softmaxes, _written_prelus, _written):
         for site in search(graph, layers, claimed):
             claimed.places.update(site.inside)
             found.append(site)
@@ -142,7 +147,6 @@ def _written_log_softmaxes(graph: Graph, layers: Layers, claimed: _Claimed) -> I
         if value.operation != "sub" or value.place in claimed:
             continue
         start, logarithm = _uncast(value.inputs[0]), _through(value.inputs[1])
-        shifted = start
         if logarithm.operation == "add":  # log(sum(exp(x - max(x)))) + max(x)
             logarithm = next((v for v in map(_through, logarithm.inputs) if v.operation == "log"), logarithm)
         if logarithm.operation != "log":
@@ -150,14 +154,25 @@ def _written_log_softmaxes(graph: Graph, layers: Layers, claimed: _Claimed) -> I
         total = _through(logarithm.inputs[0])
         if total.operation != "reduce_sum" or (power := _through(total.inputs[0])).operation != "exp":
             continue
-        if power.inputs[0] is shifted or _before_shift(power.inputs[0]) is shifted:
+        if _same(power.inputs[0], start) or _same(_before_shift(power.inputs[0]), start):
             inside = [value.place, power.place, power.inputs[0].place, total.place, logarithm.place]
             yield Found(_before_shift(start), value, "log_softmax", "rows", _axes(total), inside)
 
 
+def _same(a: Value, b: Value, depth: int = 4) -> bool:
+    """Whether two values are the same, or computed in the same way."""
+    if a is b or depth == 0:
+        return a is b
+    numbers = number_of(a), number_of(b)
+    if numbers != (None, None):
+        return numbers[0] == numbers[1]
+    is_alike = a.operation == b.operation and a.inputs and len(a.inputs) == len(b.inputs) and a.shape == b.shape
+    return bool(is_alike) and all(_same(v, w, depth - 1) for v, w in zip(a.inputs, b.inputs, strict=True))
+
+
 def _is_sum_of(total: Value, power: Value) -> bool:
     """Whether one value is the sum of another, which is an exponential."""
-    return power.operation == "exp" and total.operation == "reduce_sum" and _through(total.inputs[0]) is power
+    return power.operation == "exp" and total.operation == "reduce_sum" and _same(_through(total.inputs[0]), power)
 
 
 def _axes(total: Value) -> tuple[int, ...]:
@@ -165,9 +180,8 @@ def _axes(total: Value) -> tuple[int, ...]:
 
 
 def _before_shift(value: Value) -> Value:
-    """x for x - max(x)"""
-    shifted = value.operation == "sub" and _through(value.inputs[1]).operation in ("reduce_max", "max")
-    return value.inputs[0] if shifted else value
+    """x for x - max(x), or any other x - c with one c for each row"""
+    return value.inputs[0] if value.operation == "sub" and is_statistic(value.inputs[1]) else value
 
 
 def _uncast(value: Value) -> Value:
@@ -186,12 +200,26 @@ def _through(value: Value) -> Value:
         (value,) = operands
 
 
+def _written_prelus(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
+    """x where x > 0, else alpha * x, with an alpha that is no number"""
+    for value in graph.values:
+        if value.operation != "select_n" or value.place in claimed or not value.is_float:
+            continue
+        condition, below, above = value.inputs[0], *value.inputs[1:3]
+        product, start = (below, above) if below.operation == "mul" else (above, below)
+        if condition.operation not in ("gt", "ge", "lt", "le") or product.operation != "mul" or is_backward(value):
+            continue
+        alphas = [v for v in product.inputs if v is not start]
+        if start in condition.inputs and len(alphas) == 1 and number_of(alphas[0]) is None:
+            yield Found(start, value, "prelu", "elementwise", (), [value.place, condition.place, product.place])
+
+
 def _written(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
     """Chains of elementwise operations whose values are those of an activation; else single operations that bend."""
     free = [v for v in graph.values if v.operation in ("input", "constant") or v.place not in claimed]
     chains = Chains([v for v in free if v.body is None or not claimed.contain_part_of(v.place)])
     for root, members in sorted(chains.members.items(), key=lambda item: (len(item[0].scope), item[0].place)):
-        if not any(v.operation in _SEEDS | {"abs", "div"} or v.body is not None for v in members):
+        if not any(v.operation in _SEEDS or v.body is not None for v in members):
             continue
         taken: set[Value] = set()
         for site in (*_by_values(chains, root, members, layers, taken), *_by_operation(root, members, layers, taken)):
@@ -223,7 +251,7 @@ def _by_operation(root: Value, members: list[Value], layers: Layers, taken: set[
         name = _ALONE.get(value.operation, "")
         if value.operation == "max" and 0 in [number_of(v) for v in value.inputs]:
             name = "relu"
-        elif not name and value.operation in _SEEDS and behind_layer and not _is_summed(value, layers):
+        elif not name and value.operation in _BENDS and behind_layer and not _is_summed(value, layers):
             values = values_on(POINTS, root, value)
             bends = values is not None and len(np.unique(values)) > 3 and not is_linear(values)  # a mask has 2
             if bends and not _is_encoding(root, members, layers):

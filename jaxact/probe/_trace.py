@@ -60,9 +60,11 @@ class Traced:
             sites[number] = Watched(site.start, site.end, site.call.place if site.call is not None else None)
         return Evaluation(sites, **how)
 
-    def slope_of(self, number: int, operands: Any) -> Callable[[Any], Any]:
-        """The derivative of the activation at a site: the exact one of jaxact's function, if it is one."""
+    def slope_of(self, number: int, operands: Any, y: Any) -> Callable[[Any], Any]:
+        """The derivative of the activation at a site with the output y: that of jaxact's function, if it is one."""
         site = self.found[number]
+        if site.activation == "prelu" and site.call is None:
+            return lambda x: jnp.where(x < 0, y / jnp.where(x < 0, x, 1), 1)
         facts = CATALOGUE.get(site.activation)
         if facts is not None and facts.elementwise and site.activation in known_values():
             values = values_on(POINTS, site.start, site.end)
