@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from .._rectifiers import relu
 from ._diagnosis import Finding
 from ._graph import source_of
 from ._measure import Measured
-from .._rectifiers import relu
-from ._structure import used_by
 from ._repair import redraw_layers, replace_activation, rescale_layer
+from ._structure import used_by
 from ._thresholds import Thresholds
 
 
