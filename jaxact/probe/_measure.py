@@ -200,7 +200,7 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
     def record(number: int, x: Any, y: Any, operands: Any) -> Any:
         if number < found:
             return at_site(number, x, y, operands)
-        y = jax.lax.stop_gradient(y)
+        y = y.astype(jnp.float32) if y.dtype == bool else jax.lax.stop_gradient(y)
         return moments(y) if number < found + len(watched) else y
 
     evaluation = Evaluation(dict(enumerate([*sites, *extras])), record=record, watch=watcher(traced))
