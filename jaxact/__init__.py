@@ -42,7 +42,7 @@ was called, with what, and what was expected.
 
 `CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
 library, and `config` is its inverse. What else jax.nn has, such as `one_hot`, is passed through, so that
-`import jaxact as nn` is enough. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights.
+`import jaxact as nn` is enough. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights, `jaxact.probe` a microscope.
 """
 
 import importlib as _importlib
@@ -156,10 +156,11 @@ if _typing.TYPE_CHECKING:
 
     from . import init as init
     from . import nn as nn
-else:  # init and nn are imported on first use: together they take as long to import as all functions
+    from . import probe as probe
+else:  # the packages are imported on first use: together they take longer to import than all functions
 
     def __getattr__(name):
-        if name in ("init", "nn"):
+        if name in ("init", "nn", "probe"):
             return _importlib.import_module(f".{name}", __name__)
         if name in __dir__():  # what else jax.nn has, such as one_hot
             return getattr(_jax_nn, name)
@@ -167,4 +168,4 @@ else:  # init and nn are imported on first use: together they take as long to im
 
     def __dir__():
         of_jax_nn = (name for name in dir(_jax_nn) if not name.startswith("_"))
-        return sorted({*globals(), "init", "nn", *of_jax_nn})
+        return sorted({*globals(), "init", "nn", "probe", *of_jax_nn})
