@@ -42,7 +42,8 @@ was called, with what, and what was expected.
 
 `CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
 library, and `config` is its inverse. What else jax.nn has, such as `one_hot`, is passed through, so that
-`import jaxact as nn` is enough. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial weights, `jaxact.probe` a microscope.
+`import jaxact as nn` is enough. `jaxact.nn` has Equinox modules that learn, `jaxact.init` initial
+weights, `jaxact.probe` a microscope.
 """
 
 import importlib as _importlib

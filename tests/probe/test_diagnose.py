@@ -119,7 +119,7 @@ def test_saturating_weights():
 
 @pytest.mark.parametrize(("factor", "kind"), [(0.01, "small_weights"), (20.0, "large_weights")])
 def test_initial_weights_of_another_size(factor, kind):
-    assert [f.where for f in diagnose(cross_entropy, scaled(mlp(), factor), BATCH).of_kind(kind)][0] == "layers[0]"
+    assert the(kind, diagnose(cross_entropy, scaled(mlp(), factor), BATCH)).where == "layers[0]"
 
 
 def test_a_linear_stack_is_one_layer():
@@ -190,13 +190,18 @@ def test_constant_targets_and_outputs():
         return -jnp.mean(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
 
     one = eqx.nn.Sequential([eqx.nn.Linear(64, 1, key=KEY), eqx.nn.Lambda(jax.nn.softmax)])
-    assert "over an axis of one element" in the("constant_output", diagnose(binary, one, (IMAGES, LABELS % 2 * 1.0))).evidence
+    assert (
+        "over an axis of one element"
+        in the("constant_output", diagnose(binary, one, (IMAGES, LABELS % 2 * 1.0))).evidence
+    )
 
 
 def test_dropout_that_leaves_nothing():
     def loss(model, x, y, key):
         keys = jax.random.split(key, len(x))
-        return optax.softmax_cross_entropy_with_integer_labels(jax.vmap(lambda v, k: model(v, key=k))(x, keys), y).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(
+            jax.vmap(lambda v, k: model(v, key=k))(x, keys), y
+        ).mean()
 
     def net(rate):
         relu = eqx.nn.Lambda(jax.nn.relu)
