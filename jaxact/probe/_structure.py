@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ._elementwise import is_elementwise_or_shape, number_of
 from ._graph import Value
-from ._layers import POOLS, PRODUCTS, SHAPE_CHANGES
+from ._layers import POOLS, SHAPE_CHANGES
 from ._recognise import Found
 from ._trace import Traced
 

@@ -270,7 +270,7 @@ def test_thresholds_are_arguments():
 def test_misuse_has_its_sentence():
     with pytest.raises(ValueError, match="diagnose was called without a batch; expected one or more"):
         diagnose(cross_entropy, mlp())
-    with pytest.raises(ValueError, match="which has no float arrays; expected a pytree of parameters"):
+    with pytest.raises(ValueError, match=r"which has no float arrays; expected a pytree of parameters"):
         diagnose(cross_entropy, {"n": jnp.arange(3)}, BATCH)
-    with pytest.raises(TypeError, match="which returns float32.256.; expected a function that returns its loss"):
+    with pytest.raises(TypeError, match=r"which returns float32.256.; expected a function that returns its loss"):
         diagnose(lambda m, x, y: jax.vmap(m)(x)[:, 0], mlp(), BATCH)
