@@ -1,4 +1,4 @@
-"""Data that are as easy or hard to learn as those of the faulty nets, of the same scale: generated or from scikit-learn.
+"""Data like those of the faulty nets, as easy or hard and of the same scale: generated or from scikit-learn.
 
 Every kind is a function of a random generator and of the number of rows, which gives inputs and labels or numbers.
 """
@@ -203,7 +203,9 @@ def census(rng: np.random.Generator, n: int) -> Rows:
     weight, codes = rng.lognormal(12, 0.5, n).clip(1e4, 1e6), rng.integers(0, (9, 16, 7, 15, 6, 5, 2, 42), (n, 8))
     merit = (age - 38) / 13 + (years - 8) / 3 + (hours - 40) / 12 + gain / 4000 + (codes[:, 6] - 0.5)
     y = (merit + rng.normal(0, 0.7, n) > 2).astype(int)
-    return np.column_stack([age, codes[:, 0], weight, codes[:, 1], years, codes[:, 2:7], gain, loss, hours, codes[:, 7]]), y
+    return np.column_stack(
+        [age, codes[:, 0], weight, codes[:, 1], years, codes[:, 2:7], gain, loss, hours, codes[:, 7]]
+    ), y
 
 
 @kind(700)

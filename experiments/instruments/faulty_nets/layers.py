@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import prod, sqrt
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
-from jax.nn import initializers
 
 from .cases import CaseError, chosen, needed, only, positive
 
@@ -40,26 +41,20 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 """Axis 0 of one example is that of the units and of the channels."""
 
-Initial = Callable[[Array, Sequence[int]], Array]
-_LINEAR = {"in_axis": 1, "out_axis": 0}
-SCALED: dict[str, Initial] = {
-    **{
-        f"{author}_{distribution}": getattr(initializers, f"{author}_{distribution}")(**_LINEAR)
-        for author in ("he", "glorot", "lecun")
-        for distribution in ("normal", "uniform")
-    },
-    "orthogonal": initializers.orthogonal(column_axis=0),
+TRUNCATED = 0.87962566103423978
+"""The deviation of a standard normal variable that is drawn again beyond 2."""
+FANS: dict[str, tuple[float, str]] = {"he": (2.0, "in"), "glorot": (1.0, "average"), "lecun": (1.0, "in")}
+"""By author: the variance of initial weights is this number over this fan."""
+UNSCALED: dict[str, float] = {
+    "normal": 0.05,
+    "uniform": 0.05,
+    "truncated_normal": 0.05,
+    "constant": 0.0,
+    "zeros": 0.0,
+    "ones": 1.0,
 }
-"""Initial weights by the fans of the layer."""
-UNSCALED: dict[str, tuple[float, Callable[[float], Initial]]] = {
-    "normal": (0.05, lambda size: lambda key, shape: size * jax.random.normal(key, shape)),
-    "uniform": (0.05, lambda size: lambda key, shape: jax.random.uniform(key, shape, minval=-size, maxval=size)),
-    "truncated_normal": (0.05, lambda size: initializers.truncated_normal(size)),
-    "constant": (0.0, lambda size: lambda key, shape: jnp.full(shape, size)),
-    "zeros": (0.0, lambda size: lambda key, shape: jnp.full(shape, size)),
-    "ones": (1.0, lambda size: lambda key, shape: jnp.full(shape, size)),
-}
-"""Others, by name: Keras's deviation or limit, and a function of it. A number may follow the name: "normal1"."""
+"""Others, with Keras's deviation, limit or value. A number may follow the name: "normal1"."""
+INITIAL = (*(f"{author}_{how}" for author in FANS for how in ("normal", "uniform")), "orthogonal", *UNSCALED)
 
 
 class BatchNorm(eqx.Module):
@@ -103,7 +98,7 @@ class Built(NamedTuple):
     """Whether the net draws random numbers (dropout)."""
 
 
-def build(model: Sequence[Mapping[str, Any]], shape: tuple[int, ...], key: Array) -> Built:
+def build(model: Sequence[Mapping[str, Any]], shape: tuple[int, ...], seed: int = 0) -> Built:
     """The net for examples of this shape.
 
     Raises:
@@ -119,7 +114,7 @@ def build(model: Sequence[Mapping[str, Any]], shape: tuple[int, ...], key: Array
         make, entries = LAYERS[word]
         only(f"layer {at}", facts, (word, *entries))
         try:
-            new = make(facts, shape, jax.random.fold_in(key, at))
+            new = make(facts, shape, np.random.default_rng([seed, at]))
             weighted += [len(layers)] * (word in WEIGHTED)
             name = facts.get("act") or "linear"
             activation = chosen("activation", name, ACTIVATIONS)
@@ -151,48 +146,77 @@ def _shape_after(layers: eqx.nn.Sequential, shape: tuple[int, ...]) -> tuple[int
     return jax.eval_shape(batched, jax.ShapeDtypeStruct((2, *shape), jnp.float32)).shape[1:]
 
 
-def _initial(name: Any, shape: Sequence[int], key: Array) -> Array:
-    """Initial weights or biases by their name, which a number may follow."""
+def _initial(name: Any, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Initial weights (out, in, ...) or biases by their name, which a number may follow, or a number itself.
+
+    NumPy draws them: to compile jax.random for every shape takes longer than to train some of the nets.
+    """
     if isinstance(name, int | float) and not isinstance(name, bool):
-        return jnp.full(shape, float(name))
-    name = str(name).removeprefix("random_")
-    if name in SCALED:
-        if len(shape) < 2:
-            raise CaseError(f"bias is {name!r}, which needs a matrix, but one of {', '.join(UNSCALED)} is expected.")
-        return SCALED[name](key, shape)
-    parts = re.fullmatch(r"([a-z_]+?)_?(\d[\d.e-]*)?", name)
-    known = {**dict.fromkeys(SCALED), **dict.fromkeys(UNSCALED)}
-    word, size = parts.groups() if parts else (name, None)
-    chosen("initial value", word, known)
-    usual, make = UNSCALED[word]
-    return make(float(size) if size else usual)(key, shape)
+        return np.full(shape, name, np.float32)
+    parts = re.fullmatch(r"(?:random_)?([a-z_]+?)_?(\d[\d.e-]*)?", str(name))
+    word, number = parts.groups() if parts else (str(name), None)
+    chosen("initial value", word, dict.fromkeys(INITIAL))
+    if word in UNSCALED:
+        return _drawn(word, float(number) if number else UNSCALED[word], shape, rng)
+    if len(shape) < 2:
+        raise CaseError(f"bias is {name!r}, which needs a matrix, but one of {', '.join(UNSCALED)} is expected.")
+    if word == "orthogonal":
+        rows = rng.standard_normal((max(shape[0], prod(shape[1:])), min(shape[0], prod(shape[1:]))))
+        square, upper = np.linalg.qr(rows)
+        square = square * np.sign(np.diag(upper))
+        return (square if shape[0] > prod(shape[1:]) else square.T).reshape(shape).astype(np.float32)
+    author, how = word.split("_")
+    numerator, fan = FANS[author]
+    fans = {"in": prod(shape[1:]), "average": (prod(shape[1:]) + shape[0] * prod(shape[2:])) / 2}
+    deviation = sqrt(numerator / fans[fan])
+    return (
+        _drawn("truncated_normal", deviation / TRUNCATED, shape, rng)
+        if how == "normal"
+        else _drawn(how, sqrt(3) * deviation, shape, rng)
+    )
 
 
-def _weights(layer: Any, facts: Mapping[str, Any], key: Array) -> Any:
-    """The layer with the initial weights and biases that the facts name."""
-    keys = jax.random.split(key)
-    weight = _initial(facts.get("init", "glorot_uniform"), layer.weight.shape, keys[0])
-    channels = layer.bias.shape[:1]
-    bias = _initial(facts.get("bias", "zeros"), channels, keys[1]).reshape(layer.bias.shape)
-    return eqx.tree_at(lambda layer: (layer.weight, layer.bias), layer, (weight, bias))
+def _drawn(how: str, size: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Numbers of this deviation (before truncation), within this limit, or of this value."""
+    if how == "uniform":
+        return rng.uniform(-size, size, shape).astype(np.float32)
+    if how not in ("normal", "truncated_normal"):
+        return np.full(shape, size, np.float32)
+    draws = rng.standard_normal(shape)
+    while how == "truncated_normal" and (far := np.abs(draws) > 2).any():
+        draws[far] = rng.standard_normal(far.sum())
+    return (size * draws).astype(np.float32)
 
 
-def _dense(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _weights(make: Callable[..., Any], facts: Mapping[str, Any], rng: np.random.Generator) -> Any:
+    """A layer with the initial weights and biases that the facts name."""
+    layer = eqx.filter_eval_shape(make, key=jax.random.key(0))
+    weight = _initial(facts.get("init", "glorot_uniform"), layer.weight.shape, rng)
+    bias = _initial(facts.get("bias", "zeros"), layer.bias.shape[:1], rng).reshape(layer.bias.shape)
+    return eqx.tree_at(lambda layer: (layer.weight, layer.bias), layer, (jnp.asarray(weight), jnp.asarray(bias)))
+
+
+def _dense(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
     if len(shape) != 1:
-        raise CaseError(f"a dense layer follows an output of shape {shape}, but {{'flatten': 1}} is expected before it.")
-    return [_weights(eqx.nn.Linear(shape[0], positive("dense", facts["dense"]), key=key), facts, key)]
+        raise CaseError(
+            f"a dense layer follows an output of shape {shape}, but {{'flatten': 1}} is expected before it."
+        )
+    make = partial(eqx.nn.Linear, shape[0], positive("dense", facts["dense"]))
+    return [_weights(make, facts, rng)]
 
 
-def _conv(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _conv(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
     spatial, pad, size = len(shape) - 1, facts.get("pad", 0), positive("k", needed("conv", facts, "k"))
     padding = {"same": "SAME", "valid": 0}.get(pad, pad) if isinstance(pad, str) else pad
     stride = positive("stride", facts.get("stride", 1))
-    layer = eqx.nn.Conv(spatial, shape[0], positive("conv", facts["conv"]), size, stride, padding, key=key)
-    return [_weights(layer, facts, key)]
+    make = partial(eqx.nn.Conv, spatial, shape[0], positive("conv", facts["conv"]), size, stride, padding)
+    return [_weights(make, facts, rng)]
 
 
-def _pool(word: str, *kinds: type[Any]) -> Callable[[Mapping[str, Any], tuple[int, ...], Array], list[Any]]:
-    def make(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _pool(
+    word: str, *kinds: type[Any]
+) -> Callable[[Mapping[str, Any], tuple[int, ...], np.random.Generator], list[Any]]:
+    def make(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
         if not 0 < len(shape) - 1 <= len(kinds):
             raise CaseError(f"{word} follows an output of shape {shape}, but a series or an image is expected.")
         size = positive(word, facts[word])
@@ -201,26 +225,30 @@ def _pool(word: str, *kinds: type[Any]) -> Callable[[Mapping[str, Any], tuple[in
     return make
 
 
-def _dropout(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _dropout(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
     if not 0 <= facts["dropout"] <= 1:
         raise CaseError(f"dropout is {facts['dropout']}, but a number from 0 to 1 is expected.")
     return [eqx.nn.Dropout(facts["dropout"])]
 
 
-def _batch_norm(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _batch_norm(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
     return [BatchNorm(jnp.ones(shape[0]), jnp.zeros(shape[0]))]
 
 
-def _recurrent(word: str, cell: type[Any]) -> Callable[[Mapping[str, Any], tuple[int, ...], Array], list[Any]]:
-    def make(facts: Mapping[str, Any], shape: tuple[int, ...], key: Array) -> list[Any]:
+def _recurrent(
+    word: str, cell: type[Any]
+) -> Callable[[Mapping[str, Any], tuple[int, ...], np.random.Generator], list[Any]]:
+    def make(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
         if len(shape) != 2:
             raise CaseError(f"{word} follows an output of shape {shape}, but steps and numbers are expected.")
+        key = jax.random.key(rng.integers(2**31))
         return [Recurrent(cell(shape[1], positive(word, facts[word]), key=key))]
 
     return make
 
 
-LAYERS: dict[str, tuple[Callable[[Mapping[str, Any], tuple[int, ...], Array], list[Any]], tuple[str, ...]]] = {
+Make = Callable[[Mapping[str, Any], tuple[int, ...], np.random.Generator], list[Any]]
+LAYERS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "dense": (_dense, ("act", "init", "bias")),
     "conv": (_conv, ("k", "act", "init", "bias", "pad", "stride")),
     "lstm": (_recurrent("lstm", eqx.nn.LSTMCell), ()),
@@ -228,10 +256,10 @@ LAYERS: dict[str, tuple[Callable[[Mapping[str, Any], tuple[int, ...], Array], li
     "pool": (_pool("pool", eqx.nn.MaxPool1d, eqx.nn.MaxPool2d), ("stride", "pad")),
     "avgpool": (_pool("avgpool", eqx.nn.AvgPool1d, eqx.nn.AvgPool2d), ("stride", "pad")),
     "dropout": (_dropout, ()),
-    "flatten": (lambda facts, shape, key: [eqx.nn.Lambda(jnp.ravel)], ()),
+    "flatten": (lambda facts, shape, rng: [eqx.nn.Lambda(jnp.ravel)], ()),
     "batchnorm": (_batch_norm, ("act",)),
-    "layernorm": (lambda facts, shape, key: [eqx.nn.LayerNorm(shape)], ("act",)),
-    "act": (lambda facts, shape, key: [], ()),
+    "layernorm": (lambda facts, shape, rng: [eqx.nn.LayerNorm(shape)], ("act",)),
+    "act": (lambda facts, shape, rng: [], ()),
 }
 """By the word that names a layer: the function that makes it, and the other entries that it may have."""
 WEIGHTED = ("dense", "conv", "lstm", "gru")

@@ -71,7 +71,7 @@ def task(recipe: Recipe) -> Task:
     chosen("score", recipe.score, losses.SCORES)
     optimiser = optimisers.build(recipe.optimiser)
     whole = data.load(recipe.data, flat=bool(recipe.model) and "dense" in recipe.model[0])
-    built = layers.build(recipe.model, whole.x.shape[1:], jax.random.key(0))
+    built = layers.build(recipe.model, whole.x.shape[1:])
     y = losses.targets(whole.y, whole.classes, built.outputs, recipe.loss)
     order = np.random.default_rng(1).permutation(len(whole.x))
     held_back = int(HELD_SHARE * len(order)) if len(order) >= HELD_FROM else 0
@@ -112,10 +112,7 @@ def moments(task: Task, seeds: int) -> Iterator[Moment]:
     """Every net early, then every net at the end."""
     recipe = task.recipe
     made = [
-        eqx.partition(
-            layers.build(recipe.model, task.train.x.shape[1:], jax.random.fold_in(jax.random.key(1), seed)).net,
-            eqx.is_inexact_array,
-        )
+        eqx.partition(layers.build(recipe.model, task.train.x.shape[1:], seed).net, eqx.is_inexact_array)
         for seed in range(seeds)
     ]
     static = made[0][1]
