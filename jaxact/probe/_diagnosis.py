@@ -84,6 +84,8 @@ class Diagnosis:
     examples: int
     not_entered: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    baseline: float = float("nan")
+    """The loss of the best output that is the same for all examples; NaN if it could not be found."""
 
     @property
     def healthy(self) -> bool:
@@ -100,9 +102,16 @@ class Diagnosis:
             for finding in self.findings
         ]
         rows = [dataclasses.asdict(row) for row in self.rows]
-        rest = {"loss": self.loss, "examples": self.examples, "not_entered": self.not_entered}
+        rest = {
+            "loss": self.loss,
+            "baseline": self.baseline,
+            "examples": self.examples,
+            "not_entered": self.not_entered,
+        }
         thresholds = dict(self.thresholds)
-        return json.dumps({"findings": findings, "sites": rows, **rest, "thresholds": thresholds}, indent=1, default=dict)
+        return json.dumps(
+            {"findings": findings, "sites": rows, **rest, "thresholds": thresholds}, indent=1, default=dict
+        )
 
 
 def shortened(units: tuple[int, ...]) -> str:

@@ -22,6 +22,7 @@ class Layers:
         self.users = graph.users()
         self.data: set[Value] = set()
         self._axes: dict[Value, tuple[int, ...] | None] = {}
+        self._before_products: set[Value] | None = None
         for value in graph.values:
             is_start = value.operation in ("input", "constant") and not is_parameter(value)
             carried = value.operation == "argument" and self._is_carried(value)
@@ -66,6 +67,20 @@ class Layers:
                 if axes is not None and all(operand.shape[a] == value.shape[a] for a in axes):
                     return axes
         return None
+
+    def is_hidden(self, value: Value) -> bool:
+        """Whether a value lies between two products with weights."""
+        if self.product_before(value) is None:
+            return False
+        if self._before_products is None:
+            self._before_products = set()
+            waiting = [operand for product in self.products for operand in product.inputs[:2]]
+            while waiting:
+                operand = waiting.pop()
+                if operand not in self._before_products:
+                    self._before_products.add(operand)
+                    waiting += operand.inputs
+        return value in self._before_products
 
     def product_before(self, value: Value) -> Value | None:
         """The product that a value is computed from, by a bias, norms and changes of shape only."""

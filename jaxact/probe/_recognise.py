@@ -156,7 +156,7 @@ def _of_chain(chains: Chains, root: Value, members: list[Value], layers: Layers)
         if end in taken or not end.is_float or "transpose(" in end.stack:
             continue
         for start in [] if _is_statistic(end) else chains.dominators(end):
-            if start.is_float and (name := name_of(values_on(POINTS, start, end))):
+            if start.is_float and (name := name_of(values_on(POINTS, start, end), end.type.dtype.itemsize)):
                 inside = _between(start, end)
                 taken |= set(inside)
                 sites.append(Found(start, end, _ALIASES.get(name, name), "elementwise", (), [v.place for v in inside]))
@@ -169,7 +169,7 @@ def _of_chain(chains: Chains, root: Value, members: list[Value], layers: Layers)
         if value.operation == "max" and 0 in [number_of(v) for v in value.inputs]:
             name = "relu"
         start = operands[0]
-        if not name and value.operation in _SEEDS - {"max"} and layers.product_before(root) is not None:
+        if not name and value.operation in _SEEDS - {"max"} and layers.is_hidden(root):
             values = values_on(POINTS, root, value)
             if values is not None and not is_linear(values) and root in layers.data:
                 name, start = value.operation if value.operation != "exp" else "exponential", root
