@@ -13,6 +13,8 @@ from ._sites import Sites as Sites
 from ._statistics import all_reduce as all_reduce
 from ._statistics import merge as merge
 from ._statistics import merge_axis as merge_axis
+from ._swap import stabilise as stabilise
+from ._swap import swap as swap
 from ._thresholds import Thresholds as Thresholds
 
 _report_public_module(globals())

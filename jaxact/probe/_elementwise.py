@@ -2,11 +2,13 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from scipy import special
 
 from .._facts import CATALOGUE
@@ -14,8 +16,9 @@ from ._graph import Value, bind, read
 
 POINTS = np.linspace(-10, 10, 161)
 """On which functions are compared."""
-_CLOSE = {4: (1e-4, 1e-9), 2: (1e-2, 1e-3)}
-"""Relative and absolute tolerance by the bytes of the type, to which the constants of a program are rounded."""
+_FAR = np.array([-1e4, -300, -100, -30, -15, 15, 30, 100, 300, 1e4])
+"""On which they have to agree where both are finite: relu clipped at 20 is not relu, log(1 + exp(x)) is softplus."""
+_CLOSE = 1e-4  # gelu and gelu_exact differ by 4.7e-4
 
 _NUMPY: dict[str, Any] = {
     "abs": np.abs, "add": np.add, "and": np.logical_and, "asinh": np.arcsinh, "atan": np.arctan, "atan2": np.arctan2,
@@ -24,9 +27,10 @@ _NUMPY: dict[str, Any] = {
     "expm1": np.expm1, "floor": np.floor, "ge": np.greater_equal, "gt": np.greater, "is_finite": np.isfinite,
     "le": np.less_equal, "log": np.log, "log1p": np.log1p, "logistic": special.expit, "lt": np.less,
     "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative,
-    "not": np.logical_not, "optimization_barrier": np.array, "or": np.logical_or, "pcast": np.array, "pow": np.power, "pvary": np.array,
-    "reduce_precision": np.array, "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign, "sin": np.sin, "sinh": np.sinh,
-    "sqrt": np.sqrt, "square": np.square, "stop_gradient": np.array, "sub": np.subtract, "tan": np.tan,
+    "not": np.logical_not, "optimization_barrier": np.array, "or": np.logical_or, "pcast": np.array, "pow": np.power,
+    "pvary": np.array, "reduce_precision": np.array, "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign,
+    "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square, "stop_gradient": np.array,
+    "sub": np.subtract, "tan": np.tan,
     "tanh": np.tanh, "xor": np.logical_xor, "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
 }  # fmt: skip
 _OF_NUMBERS = frozenset("broadcast_in_dim reshape squeeze expand_dims pvary pcast".split())  # noqa: SIM905
@@ -39,13 +43,21 @@ NOT_MATCHED = frozenset("identity step threshold exponential gaussian log1mexp r
 def number_of(value: Value) -> Any:
     """The number that a value is, if the program gives it; else None."""
     if value.operation == "constant":
-        return np.asarray(value.constant).item() if np.size(value.constant) == 1 and value.constant is not None else None
+        return np.asarray(value.constant).item() if _is_number(value.constant) else None
     if value.operation in _OF_NUMBERS | {"convert_element_type", "stop_gradient"} and value.inputs:
         return number_of(value.inputs[0])
     if value.operation in _NUMPY and value.inputs and value.shape == ():
         numbers = [number_of(operand) for operand in value.inputs]
         return None if None in numbers else _NUMPY[value.operation](*numbers).item()
     return None
+
+
+def _is_number(constant: Any) -> bool:
+    """Whether a constant is one number: no key, and not traced by a transformation around the probe."""
+    if isinstance(constant, Tracer) or np.size(constant) != 1:
+        return False
+    is_key = isinstance(constant, jax.Array) and jnp.issubdtype(constant.dtype, jax.dtypes.extended)
+    return isinstance(constant, jax.Array | np.ndarray | np.generic | bool | int | float) and not is_key
 
 
 class Chains:
@@ -63,7 +75,7 @@ class Chains:
 
     def _find_root(self, value: Value) -> Value:
         operands = [operand for operand in value.inputs if number_of(operand) is None]
-        if not operands or value.shape == () or not _is_elementwise(value):
+        if not operands or not _is_elementwise(value):
             return value
         if any(operand.shape != value.shape or operand.scope != value.scope for operand in operands):
             return value
@@ -148,6 +160,8 @@ def jax_values(x: Any, start: Value, end: Value) -> Any:
         if value not in known:
             if (number := number_of(value)) is not None:
                 known[value] = jnp.full(value.shape, number, value.type.dtype)
+            elif value.operation == "argument":
+                known[value] = visit(value.inputs[0])
             else:
                 known[value] = bind(value.eqn, [visit(operand) for operand in value.inputs])[value.number]
         return known[value]
@@ -156,43 +170,87 @@ def jax_values(x: Any, start: Value, end: Value) -> Any:
 
 
 @functools.cache
-def known_values() -> dict[str, np.ndarray]:
+def known_values(far: bool = False) -> dict[str, np.ndarray]:
     """The values of all elementwise activations on the points, at their default parameters."""
-    known = {}
+    known, points = {}, _FAR if far else POINTS
     for name, facts in CATALOGUE.items():
         if facts.elementwise and name not in NOT_MATCHED and inspect.Parameter.empty not in facts.parameters.values():
-            graph = read(jax.make_jaxpr(facts.function)(np.zeros(3, np.float32)))
-            values = values_on(POINTS, graph.inputs[0], graph.outputs[0])
-            if values is not None and np.shape(values) == POINTS.shape:
+            values = values_of(facts.function, points)
+            if values is not None:
                 known[name] = values
     return known
 
 
-def name_of(values: np.ndarray | None, itemsize: int = 4) -> str:
+def values_of(function: Callable[..., Any], points: np.ndarray) -> np.ndarray | None:
+    """The values of an elementwise JAX function on these points, in float64 by NumPy; None if NumPy cannot tell."""
+    graph = read(jax.make_jaxpr(function)(np.zeros(3, np.float32)))
+    values = values_on(points, graph.inputs[0], graph.outputs[0])
+    return values if values is not None and np.shape(values) == points.shape else None
+
+
+def activation_between(start: Value, end: Value) -> str:
+    """The activation that leads from one value to another, by its values; empty if none does."""
+    name = name_of(values_on(POINTS, start, end))
+    return name if name and agree_far(name, start, end) else ""
+
+
+def agree_far(name: str, start: Value, end: Value) -> bool:
+    """Whether the function from one value to another is this activation far from 0 too, where both are finite."""
+    values = values_on(_FAR, start, end)
+    if values is None or np.shape(values) != _FAR.shape:
+        return False
+    known = known_values(far=True)[name]
+    if name in ("leaky_relu", "elu"):  # at any parameter: continued from what it is on the left
+        known = np.where(_FAR > 0, _FAR, values)
+    return close(values, known, both_finite=True)
+
+
+def is_function(function: Callable[..., Any], start: Value, end: Value) -> bool:
+    """Whether what leads from one value to another is this elementwise function."""
+    for points in (POINTS, _FAR):
+        values, known = values_on(points, start, end), values_of(function, points)
+        if values is None or known is None or np.shape(values) != points.shape:
+            return False
+        if not close(values, known, both_finite=points is _FAR):
+            return False
+    return True
+
+
+def close(values: np.ndarray, known: np.ndarray, both_finite: bool = False) -> bool:
+    """Whether values are those of a function, and 0 where that is 0: maximum(x, 1e-6) is not relu."""
+    finite = np.isfinite(values) & np.isfinite(known) if both_finite else np.True_
+    near = np.isclose(values, known, _CLOSE, _CLOSE) & ((known != 0) | (values == 0))
+    return bool(np.all(near | ~finite))
+
+
+def name_of(values: np.ndarray | None) -> str:
     """The activation that has these values on the points; empty if none has."""
     if values is None or np.shape(values) != POINTS.shape or not np.isfinite(values).all() or is_linear(values):
         return ""
-    relative, absolute = _CLOSE[2 if itemsize < 4 else 4]
-
-    def error(known: np.ndarray, points: Any = slice(None)) -> float:
-        return float(np.max(np.abs(values - known)[points] / (absolute + relative * np.abs(known[points]))))
-
-    errors = {name: error(known) for name, known in known_values().items()}
-    nearest = min(errors, key=lambda name: errors[name])  # gelu and gelu_exact differ by 4.7e-4
-    if errors[nearest] <= 1:
-        return nearest
-    positive, first = POINTS > 0, float(values[0])
-    if error(POINTS, positive) <= 1:
-        slope = first / POINTS[0]
-        if 0 < slope < 1 and error(slope * POINTS, ~positive) <= 1:
+    for name, known in known_values().items():
+        if close(values, known):
+            return name
+    positive, negative = POINTS > 0, POINTS < 0
+    if np.allclose(values[positive], POINTS[positive], _CLOSE, _CLOSE):
+        slope, alpha, left, below = leaky_relu_slope(values), elu_alpha(values), POINTS[negative], values[negative]
+        if 0 < slope < 1 and np.allclose(below, slope * left, _CLOSE, _CLOSE):
             return "leaky_relu"
-        if error(first / np.expm1(POINTS[0]) * np.expm1(np.minimum(POINTS, 0)), ~positive) <= 1:
+        if alpha > 1e-3 and np.allclose(below, alpha * np.expm1(left), _CLOSE, _CLOSE):
             return "elu"
     return ""
+
+
+def leaky_relu_slope(values: np.ndarray) -> float:
+    """The negative slope, by the values on the points."""
+    return float(values[0] / POINTS[0])
+
+
+def elu_alpha(values: np.ndarray) -> float:
+    """The alpha of an elu, by its values on the points."""
+    return float(values[0] / np.expm1(POINTS[0]))
 
 
 def is_linear(values: np.ndarray) -> bool:
     """Whether the values on the points lie on a line."""
     line = np.polyval(np.polyfit(POINTS, values, 1), POINTS)
     return bool(np.allclose(values, line, 1e-4, 1e-4 * (1 + np.abs(values).max())))
-

@@ -1,6 +1,6 @@
 """The evaluation of a program that records something at its activation sites, through calls, loops and branches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -29,16 +29,17 @@ class Evaluation:
     """One evaluation of a program.
 
     Args:
-        record: record(number, x, y, operands) is what is kept of a site, of its input x, its output y and the operands of
-            the call that it is.
+        sites: where something is done, by number.
+        record: record(number, x, y, operands) is what is kept of a site, of its input x, its output y and the operands
+            of the call that it is.
         replace: replace(number, x, y, operands) is the value to compute on with, in place of the output y.
-        watch: watch(number, which, value, accumulator) is the value to compute on with in place of the input (which = 0) or
-            the output (1) of a site, for those with an accumulator.
+        watch: watch(number, which, value, accumulator) is the value to compute on with in place of the input
+            (which = 0) or the output (1) of a site, for those with an accumulator.
     """
 
     def __init__(
         self,
-        sites: Sequence[Watched],
+        sites: Mapping[int, Watched],
         record: Callable[[int, Any, Any, Any], Any] | None = None,
         replace: Callable[[int, Any, Any, Any], Any] | None = None,
         watch: Callable[[int, int, Any, Any], Any] | None = None,
@@ -46,9 +47,9 @@ class Evaluation:
         self.sites, self.record, self.replace, self.watch = sites, record, replace, watch
         self.starts: dict[Key, list[int]] = {}
         self.ends: dict[Key, list[int]] = {}
-        self.calls = {site.call for site in sites if site.call is not None}
+        self.calls = {site.call for site in sites.values() if site.call is not None}
         self.inside: set[Place] = set()
-        for number, site in enumerate(sites):
+        for number, site in sites.items():
             self.starts.setdefault(_key(site.start), []).append(number)
             self.ends.setdefault(_key(site.end), []).append(number)
             for value in (site.start, site.end):
@@ -115,7 +116,7 @@ class Evaluation:
         run = _INNER.get(eqn.primitive.name)
         if run is None:
             return bind(eqn, operands)
-        numbers = [n for n, site in enumerate(self.sites) if site.end.scope[: len(place)] == place]
+        numbers = [n for n, site in self.sites.items() if site.end.scope[: len(place)] == place]
         accumulators = {n: frame.accumulators[n] for n in numbers if n in frame.accumulators}
         results, records = run(self, eqn, operands, place, accumulators)
         frame.records.update(records)
@@ -151,8 +152,13 @@ def _checkpoint(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accu
 
 
 def _custom_jvp(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accumulators: Records) -> Inner:
-    """The derivative stays that of the function; what is recorded inside has none."""
+    """The derivative stays that of the function; what is recorded inside has none.
+
+    With other activations inside, the rule would be that of the old ones: the body is differentiated.
+    """
     body = next(bodies(eqn))
+    if e.replace is not None:
+        return e._run_scope(body, operands, place, "argument", accumulators)
 
     @jax.custom_jvp
     def run(*operands: Any) -> Inner:
@@ -169,6 +175,8 @@ def _custom_jvp(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accu
 
 def _custom_vjp(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accumulators: Records) -> Inner:
     body = next(bodies(eqn))
+    if e.replace is not None:
+        return e._run_scope(body, operands, place, "argument", accumulators)
 
     @jax.custom_vjp
     def run(*operands: Any) -> Inner:
@@ -193,7 +201,9 @@ def _scan(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accumulato
         results, records = e._run_scope(body, [*operands[:first], *carry, *slices], place, "argument", accumulators)
         return results[:carried], (results[carried:], records)
 
-    params = {name: eqn.params[name] for name in ("length", "reverse", "unroll", "_split_transpose") if name in eqn.params}
+    params = {
+        name: eqn.params[name] for name in ("length", "reverse", "unroll", "_split_transpose") if name in eqn.params
+    }
     carry, (stacked, records) = lax.scan(step, operands[first:last], (operands[last:], accumulators), **params)
     return [*carry, *stacked], records
 

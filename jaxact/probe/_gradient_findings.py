@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from .._rectifiers import relu
 from ._diagnosis import Finding
+from ._graph import source_of
 from ._measure import Measured
-from ._repair import rescale_layer
+from ._repair import redraw_layers, replace_activation, rescale_layer
+from ._structure import used_by
 from ._thresholds import Thresholds
 
 
@@ -51,10 +54,13 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             layers[0].path,
             text,
             cause,
-            "jaxact.init.reinitialise(model, key, example) fits the weights to the activations, under which ReLU keeps the gradient; "
-            "for sigmoid no weights do: jaxact.probe.swap, or LayerNorm, which did not help sigmoid in the experiments either.",
+            "finding.apply(model, key) puts ReLU in place of sigmoid, and draws the weights anew: in the experiments sigmoid lost "
+            "the gradient at all published initialisations, under LayerNorm too."
+            if bent
+            else "finding.apply(model, key) draws the weights anew by the gain of the activations, as jaxact.init.reinitialise does.",
             (),
             numbers,
+            replace_activation(m, ["sigmoid"], relu, layers) if bent else redraw_layers(m, layers),
         )
     elif high < 0 and change < t.gradient_ratio:
         yield Finding(
@@ -63,9 +69,11 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             layers[0].path,
             text,
             "Each layer makes the gradient larger: its weights are too large.",
-            "jaxact.init.reinitialise(model, key, example), or a norm between the layers; clipping hides it.",
+            "finding.apply(model, key) draws the weights anew by the gain of the activations, as jaxact.init.reinitialise does; or "
+            "put a norm between the layers. Clipping hides it.",
             (),
             numbers,
+            redraw_layers(m, layers),
         )
 
 
@@ -158,7 +166,7 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
             return
         previous = name
     if not np.isfinite(m.loss):
-        yield _not_finite(m, "loss", f"The loss is {m.loss}.", f"It arises behind {previous}: in the loss itself.")
+        yield _not_finite(m, _layer_of_origin(m), f"The loss is {m.loss}.", _origin(m, f"It arises behind {previous}: in the loss itself."))
         return
     for value, gradient in m.gradients.items():
         if not np.isfinite(gradient).all():
@@ -169,6 +177,23 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "All values of the forward pass are finite: a derivative is not, as that of sqrt at 0 is.",
             )
             return
+
+
+def _origin(m: Measured, otherwise: str) -> str:
+    """The first operation that makes NaN or infinity of finite numbers."""
+    value = m.first_not_finite
+    if value is None:
+        return otherwise
+    return f"The first operation that makes them of finite numbers is {value.operation}, {source_of(value) or 'source unknown'}."
+
+
+def _layer_of_origin(m: Measured) -> str:
+    """The layer before the first operation that makes NaN or infinity; "loss" if it belongs to the loss."""
+    value, output = m.first_not_finite, m.structure.output
+    if value is None or output is None or value not in used_by([output]):
+        return "loss"
+    before = [layer.path for layer in m.structure.layers if layer.product in used_by([value])]
+    return before[-1] if before else "input"
 
 
 def _path(m: Measured, value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
@@ -20,6 +21,8 @@ SCOPES = frozenset(
     """checkpoint remat remat2 custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr scan cond shard_map""".split()  # noqa: SIM905
 )
 """Equations whose bodies are read as programs of their own."""
+_COMBINING = ("scatter", "reduce", "select_and", "argm")
+"""Operations whose bodies combine two numbers."""
 _PACKAGES = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")})
 _HERE = str(Path(__file__).parents[1])
 
@@ -53,7 +56,7 @@ class Value:
     @property
     def is_float(self) -> bool:
         dtype = getattr(self.type, "dtype", None)
-        return dtype is not None and jax.dtypes.issubdtype(dtype, np.floating)
+        return dtype is not None and jnp.issubdtype(dtype, np.floating)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -91,7 +94,7 @@ class Graph:
     """Results of equations whose bodies are not read: while loops, kernels."""
 
     def users(self) -> dict[Value, list[Value]]:
-        """The values that are computed from each value."""
+        """The values that are computed from each value. The results of a body do not use its outputs."""
         users: dict[Value, list[Value]] = {}
         for value in self.values:
             for operand in dict.fromkeys(value.inputs):
@@ -184,7 +187,7 @@ def _read_body(
             ]
             if name in SCOPES:
                 _read_scope(graph, eqn, operands, results, here, inner_stack, (eqn, *callers))
-            elif body is not None:
+            elif body is not None and not name.startswith(_COMBINING):
                 graph.not_entered += results[:1]
             graph.values += results
         if called := called_name(eqn):
@@ -228,11 +231,19 @@ def called_name(eqn: Any) -> str:
     return str(name or "")
 
 
+def function_file(eqn: Any) -> str:
+    """The file that defines the function that an equation calls; empty if it is not known."""
+    jaxpr = next((body.jaxpr for body in bodies(eqn)), None)
+    return str(getattr(getattr(jaxpr, "debug_info", None), "func_filename", None) or "")
+
+
 def scope_names(stack: str) -> str:
     """The name stack without the transformations: "vmap(MLP)/jvp(Linear)" is "MLP/Linear"."""
     parts = []
     for part in stack.split("/"):
-        while match := re.fullmatch(r"(?:vmap|jvp|transpose|pmap|jit|checkpoint|rematted_computation|remat\d?)\((.*)\)?", part.rstrip(")")):
+        while match := re.fullmatch(
+            r"(?:vmap|jvp|transpose|pmap|jit|checkpoint|rematted_computation|remat\d?)\((.*)\)?", part.rstrip(")")
+        ):
             part = match[1]
         parts.append(part.rstrip(")"))
     return "/".join(part for part in parts if part and part not in ("checkpoint", "rematted_computation"))

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ._elementwise import number_of
-from ._graph import Graph, Value
+from ._graph import Graph, Value, bodies, scan_parts
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 SHAPE_CHANGES = frozenset(
-    """broadcast_in_dim reshape squeeze expand_dims transpose slice dynamic_slice gather rev concatenate pad copy copy_p
-    convert_element_type stop_gradient optimization_barrier reduce_precision pvary pcast sharding_constraint
+    """broadcast_in_dim reshape squeeze expand_dims transpose slice dynamic_slice gather rev concatenate stack pad copy
+    copy_p convert_element_type stop_gradient optimization_barrier reduce_precision pvary pcast sharding_constraint
     mesh_cast reshard""".split()  # noqa: SIM905
 )
 POOLS = frozenset("reduce_window_max reduce_window_sum reduce_window reduce_window_min".split())  # noqa: SIM905
@@ -22,20 +22,12 @@ class Layers:
         self.users = graph.users()
         self.data: set[Value] = set()
         self._axes: dict[Value, tuple[int, ...] | None] = {}
-        self._before_products: set[Value] | None = None
         for value in graph.values:
             is_start = value.operation in ("input", "constant") and not is_parameter(value)
-            carried = value.operation == "argument" and self._is_carried(value)
+            carried = value.operation == "argument" and _is_carried(value)
             if (is_start and number_of(value) is None) or carried or any(v in self.data for v in value.inputs):
                 self.data.add(value)
         self.products = [v for v in graph.values if v.operation in PRODUCTS and self.weight(v) is not None]
-
-    def _is_carried(self, argument: Value) -> bool:
-        (outer,) = argument.inputs
-        loops = [v for v in self.users.get(outer, []) if v.operation == "scan" and v.place == argument.place]
-        return any(argument in loop.body.inputs[-len(loop.inputs) :] for loop in loops if loop.body) and bool(
-            loops and _is_carry(loops[0], argument)
-        )
 
     def weight(self, product: Value) -> Value | None:
         """The operand that is computed from parameters alone, if the other one is not."""
@@ -68,20 +60,6 @@ class Layers:
                     return axes
         return None
 
-    def is_hidden(self, value: Value) -> bool:
-        """Whether a value lies between two products with weights."""
-        if self.product_before(value) is None:
-            return False
-        if self._before_products is None:
-            self._before_products = set()
-            waiting = [operand for product in self.products for operand in product.inputs[:2]]
-            while waiting:
-                operand = waiting.pop()
-                if operand not in self._before_products:
-                    self._before_products.add(operand)
-                    waiting += operand.inputs
-        return value in self._before_products
-
     def product_before(self, value: Value) -> Value | None:
         """The product that a value is computed from, by a bias, norms and changes of shape only."""
         for _ in range(200):
@@ -97,18 +75,18 @@ class Layers:
         return None
 
 
-def _is_carry(loop: Value, argument: Value) -> bool:
-    inputs = loop.body.inputs if loop.body else []
-    outer = loop.inputs[inputs.index(argument)] if argument in inputs else argument
-    if len(outer.shape) != len(argument.shape):
-        return False  # a slice
-    outputs = loop.body.outputs if loop.body else []
-    slices = sum(len(v.shape) != len(i.shape) for v, i in zip(loop.inputs, inputs, strict=False))
-    results = loop.eqn.outvars
-    stacked = sum(len(r.aval.shape) != len(o.shape) for r, o in zip(results, outputs, strict=False))
-    carried = len(results) - stacked
-    position = inputs.index(argument)
-    return len(inputs) - slices - carried <= position < len(inputs) - slices
+def _is_carried(argument: Value) -> bool:
+    """Whether an argument is what a scan carries from step to step."""
+    if argument.eqn.primitive.name != "scan":
+        return False
+    constants, carried, _ = scan_parts(argument.eqn, next(bodies(argument.eqn)))
+    return constants <= argument.number < constants + carried
+
+
+def next_argument(result: Value) -> Value | None:
+    """What a result of a scan is in the next step, if it is carried."""
+    constants, carried, _ = scan_parts(result.eqn, next(bodies(result.eqn)))
+    return result.body.inputs[constants + result.number] if result.body and result.number < carried else None
 
 
 def _is_broadcast(value: Value) -> bool:

@@ -51,6 +51,9 @@ class Measured:
     lost_in_16_bit: list[tuple[str, float, str]] = field(default_factory=list)
     """For each parameter of a 16-bit type its path, the share of gradients that are 0 only in it, and the type."""
 
+    first_not_finite: Value | None = None
+    """What the first operation makes that makes NaN or infinity of finite numbers."""
+
     @property
     def explained(self) -> float:
         """The share of the baseline's loss that the model avoids: 0 for a constant output, 1 for no loss."""
@@ -163,6 +166,9 @@ def measure(
         losses=np.asarray([] if losses is None else losses, float),
     )
     measured.baseline = _baseline(measured, programs[0], arrays)
+    if not np.isfinite(measured.loss):
+        bad = next(i for i, value in enumerate(values) if not np.isfinite(value))
+        measured.first_not_finite = _first_not_finite(programs[bad].traced, arrays[bad])
     measured.lost_in_16_bit = _lost_in_16_bit(loss, model, batches[0], measured)
     if optimiser is not None:
         measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
@@ -289,6 +295,20 @@ def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) ->
 
     found = [optimize.minimize(objective, start / scale, jac=True, method="L-BFGS-B") for start in starts]
     return min((float(result.fun) for result in found if result.fun < 1e29), default=float("nan"))
+
+
+def _first_not_finite(traced: Traced, arrays: list[Any]) -> Value | None:
+    values = [v for v in traced.graph.values if v.is_float and (v.eqn is None or v.operation != "argument") and not v.scope]
+    values = [v for v in values if v.operation != "constant"]
+
+    def record(number: int, x: Any, y: Any, operands: Any) -> Any:
+        return jnp.isfinite(y).all()
+
+    evaluation = Evaluation([Watched(value, value, None) for value in values], record=record)
+    flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
+    finite = {value: bool(flags.get(number, True)) for number, value in enumerate(values)}
+    bad = (v for v in values if not finite[v] and all(finite.get(operand, True) for operand in v.inputs))
+    return next(bad, None)
 
 
 def _lost_in_16_bit(

@@ -33,10 +33,11 @@ def probe(
 ) -> Callable[..., tuple[Any, Sites]]:
     """probe(fun)(*args) = fun(*args), sites
 
-    The statistics of every activation in `fun`, which needs to know nothing of it: a pure function that traces `fun` and
-    evaluates its program again, under jit, grad, vmap and shard_map too. Activations are found by their names (jaxact's
-    and jax.nn's), by their values (gelu written out), or by `tag`. They are found inside jit, checkpoint, scan, cond and
-    shard_map, and in functions with a derivative of their own; while loops and kernels are named in `sites.not_entered`.
+    The statistics of every activation in `fun`, which needs to know nothing of it: a pure function that traces `fun`
+    and evaluates its program again, under jit, grad, vmap and shard_map too. Activations are found by their names
+    (jaxact's and jax.nn's), by their values (gelu written out), or by `tag`. They are found inside jit, checkpoint,
+    scan, cond and shard_map, and in functions with a derivative of their own; while loops and kernels are named in
+    `sites.not_entered`. What is part of a loss, a norm or an optimiser's update is no site.
 
     Args:
         fun: any function that jax.jit accepts. Arguments that are no arrays are constants.
@@ -117,7 +118,7 @@ def recorder(traced: Traced, arrays: bool, tolerance: float) -> Callable[..., Si
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
         found = traced.found[number]
         axes = traced.layers.unit_axes(found.end)
-        slope = traced.slope_of(number, operands) if found.kind == "elementwise" else None
+        slope = traced.slope_of(number, operands, y) if found.kind == "elementwise" else None
         fields = statistics(found.kind, slope, *jax.lax.stop_gradient((x, y)), axes, found.axes, tolerance)
         return Site(
             **fields,
@@ -149,7 +150,8 @@ def watcher(traced: Traced) -> Callable[..., Any]:
 def sites_of(traced: Traced, records: dict[int, Site]) -> Sites:
     names = traced.names
     return Sites(
-        {names[number]: records[number] for number in sorted(records) if number < len(names)}, traced.not_entered
+        {names[number]: records[number] for number in sorted(records) if number < len(names)},
+        tuple(map(str, traced.not_entered)),
     )
 
 

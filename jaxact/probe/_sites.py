@@ -62,7 +62,9 @@ class Sites(Mapping[str, Site]):
         return len(self._sites)
 
     def __repr__(self) -> str:
-        lines = [f"{name}: {site.activation}, {site.dtype}{list(site.shape)}, {site.source}" for name, site in self.items()]
+        lines = [
+            f"{name}: {site.activation}, {site.dtype}{list(site.shape)}, {site.source}" for name, site in self.items()
+        ]
         return "\n".join([*lines, *(f"not looked into: {what}" for what in self.not_entered)]) or "no sites"
 
     @property

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jax import Array
 T = TypeVar("T")
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def record_class(cls: type[T]) -> type[T]:
     """A frozen dataclass that is a pytree; fields whose metadata says so are static."""
     cls = dataclasses.dataclass(frozen=True)(cls)
@@ -168,10 +169,13 @@ def merge(a: T, b: T) -> T:
     others = jax.tree.leaves(b)
     if len(others) != len(paths):
         raise ValueError(
-            f"merge was called with statistics of {len(paths)} and of {len(others)} arrays; expected those of the same sites."
+            f"merge was called with statistics of {len(paths)} and of {len(others)} arrays; expected those of the same "
+            "sites."
         )
     joined = [
-        jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)]) if _is_array(path) else _EXTREMES.get(_name(path), jnp.add)(x, y)
+        jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)])
+        if _is_array(path)
+        else _EXTREMES.get(_name(path), jnp.add)(x, y)
         for (path, x), y in zip(paths, others, strict=True)
     ]
     return jax.tree.unflatten(structure, joined)
@@ -187,7 +191,7 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
 
 
 def all_reduce(statistics: T, axis_name: Any) -> T:
-    """The statistics of all devices together, by one collective, within `jax.shard_map` or `jax.vmap(axis_name=...)`."""
+    """The statistics of all devices together, by one collective; within `jax.shard_map` or `vmap(axis_name=...)`."""
     leaves, structure = jax.tree.flatten(statistics)
     flat = jnp.concatenate([leaf.ravel().astype(jnp.float32) for leaf in leaves])
     gathered = jax.lax.all_gather(flat, axis_name).reshape(-1, flat.size)
@@ -242,16 +246,11 @@ def statistics(
     saturated = _number(0)
     others = _others(y, axes)
     if kind in ("elementwise", "other", "tag"):
-        if kind == "elementwise":
-            on = jnp.abs(slope(x)) >= tolerance
-        else:
-            on = y != 0
+        on = jnp.abs(slope(x)) >= tolerance if kind == "elementwise" else y != 0
         on_units = jnp.sum(on, axis=others, dtype=jnp.float32)
         wide = y.astype(jnp.float32)
         examples = y.size // max(on_units.size, 1)
-        units = Units(
-            _number(examples), on_units, jnp.sum(wide, axis=others), jnp.sum(wide * wide, axis=others)
-        )
+        units = Units(_number(examples), on_units, jnp.sum(wide, axis=others), jnp.sum(wide * wide, axis=others))
         saturated = _number(y.size) - jnp.sum(on_units) if kind == "elementwise" else saturated
     if kind == "rows":
         rows = _rows(y, row_axes, tolerance)
@@ -278,4 +277,3 @@ def _number(value: int) -> Array:
 
 def _count(mask: Array) -> Array:
     return jnp.sum(mask, dtype=jnp.float32)
-

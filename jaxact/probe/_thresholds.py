@@ -12,8 +12,8 @@ class Thresholds:
 
     slope: float = 1e-3
     """A unit is off, and an element saturated, where the slope is smaller."""
-    dead_share: float = 0.25
-    """The share of the units of a layer that are dead. At the start up to a seventh is usual in narrow nets."""
+    dead_share: float = 0.5
+    """The share of the units of a layer that are dead. At the start up to a third is usual in deep nets."""
     dead_fault: float = 0.9
     """The share of dead units from which on little passes a layer."""
     examples: int = 20

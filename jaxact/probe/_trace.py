@@ -1,7 +1,7 @@
 """A function traced for its arguments, with its activation sites."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,19 @@ from ._recognise import Found, recognise
 _NOT_TRACEABLE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.NonConcreteBooleanIndexError)
 
 
+@dataclass(frozen=True)
+class NotEntered:
+    """A loop or a kernel whose body was not read."""
+
+    operation: str
+    activations: tuple[str, ...]
+    source: str
+
+    def __str__(self) -> str:
+        inside = f" with {', '.join(self.activations)}" if self.activations else ""
+        return f"{self.operation}{inside}, {self.source or 'source unknown'}"
+
+
 @dataclass
 class Traced:
     """The program of fun(*args, **kwargs) and what is known of it."""
@@ -37,16 +50,21 @@ class Traced:
     layers: Layers
     found: list[Found]
     names: list[str]
-    not_entered: tuple[str, ...]
+    not_entered: "list[NotEntered]"
 
-    def evaluation(self, **how: Any) -> Evaluation:
-        calls = [site.call.place if site.call is not None else None for site in self.found]
-        sites = [Watched(site.start, site.end, call) for site, call in zip(self.found, calls, strict=True)]
+    def evaluation(self, numbers: Iterable[int] | None = None, **how: Any) -> Evaluation:
+        """An evaluation of the program that does something at some sites, or at all."""
+        sites = {}
+        for number in range(len(self.found)) if numbers is None else numbers:
+            site = self.found[number]
+            sites[number] = Watched(site.start, site.end, site.call.place if site.call is not None else None)
         return Evaluation(sites, **how)
 
-    def slope_of(self, number: int, operands: Any) -> Callable[[Any], Any]:
-        """The derivative of the activation at a site: the exact one of jaxact's function, if it is one."""
+    def slope_of(self, number: int, operands: Any, y: Any) -> Callable[[Any], Any]:
+        """The derivative of the activation at a site with the output y: that of jaxact's function, if it is one."""
         site = self.found[number]
+        if site.activation == "prelu" and site.call is None:
+            return lambda x: jnp.where(x < 0, y / jnp.where(x < 0, x, 1), 1)
         facts = CATALOGUE.get(site.activation)
         if facts is not None and facts.elementwise and site.activation in known_values():
             values = values_on(POINTS, site.start, site.end)
@@ -132,14 +150,12 @@ def _names(found: list[Found]) -> list[str]:
     return names
 
 
-def _not_entered(graph: Graph) -> tuple[str, ...]:
-    """The loops and kernels whose bodies were not read, with the activations in them."""
+def _not_entered(graph: Graph) -> list[NotEntered]:
     reports = []
     for value in graph.not_entered:
         inside: list[str] = []
         for body in bodies(value.eqn):
             inner = read(body)
             inside += [site.activation for site in recognise(inner, Layers(inner, lambda _: False))]
-        what = f" with {', '.join(dict.fromkeys(inside))}" if inside else ""
-        reports.append(f"{value.operation}{what}, {source_of(value) or 'source unknown'}")
-    return tuple(reports)
+        reports.append(NotEntered(value.operation, tuple(dict.fromkeys(inside)), source_of(value)))
+    return reports

@@ -22,7 +22,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if found.kind != "elementwise" or units is None or float(units.examples) < t.examples or not _one_sided(found):
             continue
         never = np.asarray(units.never_on).reshape(-1)
-        if not never.any():
+        if not never.any() or float(site.output.nans + site.output.infs) > 0:
             continue
         layer = m.structure.before.get(found)
         level = "fault" if never.mean() >= t.dead_fault else "warning" if never.mean() >= t.dead_share and never.sum() > 2 else "hint"
@@ -95,7 +95,7 @@ def _cause_of_death(m: Measured, layer: Layer | None, dead: np.ndarray) -> str:
 def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Sites whose elements lie where the activation is flat."""
     for site, found in _sites(m):
-        if found.kind != "elementwise" or _one_sided(found) or float(site.output.count) == 0:
+        if found.kind != "elementwise" or _one_sided(found) or float(site.output.nans + site.output.infs) > 0:
             continue
         share = float(site.share_saturated)
         is_output = found is m.structure.output_site or m.structure.before.get(found) in (None, m.structure.last)
