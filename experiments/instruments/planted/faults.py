@@ -144,23 +144,21 @@ def saturating(architecture: Architecture, seed: int) -> Planted:
     """The weights of the second layer, before a tanh, are far too large."""
     path = architecture.layers[1]
     model = scaled(architecture.healthy(seed, "tanh"), SATURATING, [path])
-    return Planted(architecture, "saturating weights", model, ("saturated",), (path,))
+    return Planted(architecture, "saturating weights", model, ("saturated", "large_weights"), (path,))
 
 
 def tiny(architecture: Architecture, seed: int) -> Planted:
     """All weights are far too small."""
-    kinds = ("vanishing_gradient", "near_linear", "constant_output", "underflow")
-    return Planted(
-        architecture, "tiny init", scaled(architecture.healthy(seed), TINY), kinds, _all_layers(architecture)
-    )
+    kinds = ("small_weights", "vanishing_gradient", "near_linear", "constant_output", "underflow")
+    model = scaled(architecture.healthy(seed), TINY)
+    return Planted(architecture, "tiny init", model, kinds, _all_layers(model))
 
 
 def huge(architecture: Architecture, seed: int) -> Planted:
     """All weights are far too large."""
-    kinds = ("exploding_gradient", "saturated", "attention_collapsed", "one_hot_rows", "not_finite")
-    return Planted(
-        architecture, "huge init", scaled(architecture.healthy(seed), HUGE), kinds, _all_layers(architecture)
-    )
+    kinds = ("large_weights", "exploding_gradient", "saturated", "attention_collapsed", "one_hot_rows", "not_finite")
+    model = scaled(architecture.healthy(seed), HUGE)
+    return Planted(architecture, "huge init", model, kinds, _all_layers(model))
 
 
 def sigmoid_stack(architecture: Architecture, seed: int) -> Planted:

@@ -24,7 +24,7 @@ class Mlp(eqx.Module):
     """Linear layers with an activation after each but the last."""
 
     layers: list[eqx.nn.Linear]
-    activations: tuple[Activation, ...] = eqx.field(static=True)
+    activations: tuple[Activation, ...]
 
     def __init__(self, sizes: Sequence[int], activations: Sequence[Activation], key: Array):
         keys = jax.random.split(key, len(sizes))
@@ -43,7 +43,7 @@ class Convnet(eqx.Module):
 
     convs: list[eqx.nn.Conv2d]
     head: eqx.nn.Linear
-    activations: tuple[Activation, ...] = eqx.field(static=True)
+    activations: tuple[Activation, ...]
 
     def __init__(self, channels: Sequence[int], activations: Sequence[Activation], key: Array, outputs: int = CLASSES):
         keys = jax.random.split(key, len(channels))
@@ -67,7 +67,7 @@ class Block(eqx.Module):
     second_norm: eqx.nn.LayerNorm
     up: eqx.nn.Linear
     down: eqx.nn.Linear
-    activation: Activation = eqx.field(static=True)
+    activation: Activation
 
     def __init__(self, width: int, activation: Activation, key: Array):
         keys = jax.random.split(key, 3)
