@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-BUNDLED = files(__package__) / "faulty_nets.json"
+BUNDLED = Path(__file__).with_name("faulty_nets.json")
 RECIPE = ("data", "model", "loss", "optimiser", "batch", "steps", "score")
 """What a net is built and trained from; `fixed` may replace any of these."""
 FACTS = ("id", "source", "task", "fault", "also", "where", "fix", "fixed", "epochs", "note")
@@ -62,9 +61,10 @@ def read(path: Path | None) -> list[dict[str, Any]]:
     Raises:
         CaseError: there is no such file, or it is not in the format of the bundled one.
     """
+    path = path or BUNDLED
     expected = 'JSON with "cases", a list of objects that each have an "id",'
     try:
-        facts = json.loads((path or BUNDLED).read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise CaseError(f"{path} cannot be read ({problem}), but {expected} is expected.") from problem
     listed = facts.get("cases") if isinstance(facts, dict) else None

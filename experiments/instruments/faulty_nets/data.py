@@ -212,20 +212,21 @@ def census(rng: np.random.Generator, n: int) -> Rows:
 def circle(rng: np.random.Generator, n: int) -> Rows:
     """Two rings about the origin, times 100."""
     x, y = datasets.make_circles(n, noise=0.1, factor=0.3, random_state=0)
-    return 100 * x, y
+    return 100 * np.asarray(x), np.asarray(y)
 
 
 @kind(700)
 def blob(rng: np.random.Generator, n: int) -> Rows:
     """Three clouds in the plane, times 100."""
     x, y, *_ = datasets.make_blobs(n, centers=3, cluster_std=2, random_state=2)
-    return 100 * x, y
+    return 100 * np.asarray(x), np.asarray(y)
 
 
 @kind(700)
 def moons(rng: np.random.Generator, n: int) -> Rows:
     """Two crescents."""
-    return datasets.make_moons(n, noise=0.1, random_state=0)
+    x, y = datasets.make_moons(n, noise=0.1, random_state=0)
+    return np.asarray(x), np.asarray(y)
 
 
 @kind(900)
@@ -237,8 +238,9 @@ def spirals(rng: np.random.Generator, n: int) -> Rows:
     return radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], 1), y
 
 
-def _table(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, n: int) -> Rows:
-    """Some rows of a table; some twice if it is too short."""
+def _table(read: Callable[..., Any], rng: np.random.Generator, n: int) -> Rows:
+    """Some rows of a table of scikit-learn; some twice if it is too short."""
+    x, y = read(return_X_y=True)
     rows = rng.permutation(len(x))[np.arange(n) % len(x)]
     return x[rows], y[rows]
 
@@ -246,19 +248,19 @@ def _table(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, n: int) -> Ro
 @kind(150)
 def iris(rng: np.random.Generator, n: int) -> Rows:
     """Four lengths of flowers, three species."""
-    return _table(*datasets.load_iris(return_X_y=True), rng, n)
+    return _table(datasets.load_iris, rng, n)
 
 
 @kind(178)
 def wine(rng: np.random.Generator, n: int) -> Rows:
     """13 raw columns up to 1700, three growers."""
-    return _table(*datasets.load_wine(return_X_y=True), rng, n)
+    return _table(datasets.load_wine, rng, n)
 
 
 @kind(569, "cancer")
 def breast_cancer(rng: np.random.Generator, n: int) -> Rows:
     """30 raw columns up to 4300, two classes."""
-    return _table(*datasets.load_breast_cancer(return_X_y=True), rng, n)
+    return _table(datasets.load_breast_cancer, rng, n)
 
 
 @kind(768)

@@ -76,13 +76,13 @@ class BatchNorm(eqx.Module):
 class Recurrent(eqx.Module):
     """The last output of a cell over the steps of a series (step, number)."""
 
-    cell: eqx.nn.LSTMCell | eqx.nn.GRUCell
+    cell: Any
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         start = jnp.zeros(self.cell.hidden_size)
         lstm = isinstance(self.cell, eqx.nn.LSTMCell)
-        state, _ = lax.scan(lambda state, row: (self.cell(row, state), None), (start, start) if lstm else start, x)
-        return state[0] if lstm else state
+        last, _ = lax.scan(lambda state, row: (self.cell(row, state), None), (start, start) if lstm else start, x)
+        return last[0] if lstm else last
 
 
 class Built(NamedTuple):

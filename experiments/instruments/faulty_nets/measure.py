@@ -16,9 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from experiments.core import checks
 from experiments.core.progress import Progress
@@ -196,7 +194,7 @@ def _looks(task: training.Task, seeds: int) -> Iterator[Look]:
         problem, findings = "", list[Found]()
         try:
             diagnosis = probe.diagnose(
-                task.loss, moment.model, *task.batches, optimiser=task.optimiser, losses=moment.losses
+                task.loss, moment.model, *task.batches, optimiser=task.optimiser, losses=moment.losses.tolist()
             )
         except Exception as raised:  # a diagnosis that fails is a result, and the other cases are still of interest
             problem = f"{type(raised).__name__}: {str(raised).partition(chr(10))[0]}"
@@ -217,7 +215,7 @@ def _found(finding: Any, task: training.Task, rows: Sequence[Any]) -> Found:
 class Count:
     """How many of how many."""
 
-    what: Literal["detected", "localised", "alarms", "alarms by another fault"]
+    what: str
     yes: int
     of: int
 
@@ -229,17 +227,16 @@ class Count:
 def counts(results: Sequence[Result]) -> dict[str, list[Count]]:
     """Detected, localised and raised falsely, by net (each seed counts) and by case (most seeds decide)."""
     faulty = [result for result in results if not result.case.healthy]
+    healthy = list({id(net): (result, net) for result in results for net in result.healthy}.values())
     by_seed = {
         "detected": [[result.detected(seed) for seed in result.faulty.seeds] for result in faulty],
         "localised": [[result.localised(seed) for seed in result.faulty.seeds] for result in faulty],
-        "alarms": [[bool(net.of_seed(seed)) for seed in net.seeds] for result in results for net in result.healthy],
+        "alarms": [[bool(net.of_seed(seed)) for seed in net.seeds] for _, net in healthy],
         "alarms by another fault": [
             [any(not result.names_fault(found) for found in net.of_seed(seed)) for seed in net.seeds]
-            for result in results
-            for net in result.healthy
+            for result, net in healthy
         ],
     }
-    return {
-        "nets": [Count(what, sum(map(sum, rows)), sum(map(len, rows))) for what, rows in by_seed.items()],  # pyright: ignore[reportArgumentType]
-        "cases": [Count(what, sum(np.mean(row) > 0.5 for row in rows), len(rows)) for what, rows in by_seed.items()],  # pyright: ignore[reportArgumentType]
-    }
+    nets = [Count(what, sum(map(sum, rows)), sum(map(len, rows))) for what, rows in by_seed.items()]
+    most = {what: [2 * sum(row) > len(row) for row in rows] for what, rows in by_seed.items()}
+    return {"nets": nets, "cases": [Count(what, sum(row), len(row)) for what, row in most.items()]}

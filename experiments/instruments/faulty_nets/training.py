@@ -76,12 +76,12 @@ def task(recipe: Recipe) -> Task:
     order = np.random.default_rng(1).permutation(len(whole.x))
     held_back = int(HELD_SHARE * len(order)) if len(order) >= HELD_FROM else 0
     rows, held = order[held_back:], order[:held_back] if held_back else order
-    batches = tuple(
+    first, second = (
         (jnp.asarray(whole.x[of_batch]), jnp.asarray(y[of_batch]), *([jax.random.key(at)] if built.draws else []))
         for at, of_batch in enumerate(_held_batches(held, recipe.batch))
     )
     loss = partial(_loss, of_loss, built.draws)
-    return Task(recipe, built, optimiser, loss, _rows(whole, rows), _rows(whole, held), y[rows], batches)
+    return Task(recipe, built, optimiser, loss, _rows(whole, rows), _rows(whole, held), y[rows], (first, second))
 
 
 def _rows(whole: data.Data, rows: np.ndarray) -> data.Data:

@@ -1,6 +1,6 @@
 """Eight faults, planted in three architectures: what the diagnosis must say of each, and where."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,38 +51,41 @@ class Architecture:
         return initialised(partial(self.make, [activation(name) for name in names]), GAINS.get(names[0], 1.0), seed)
 
 
-ARCHITECTURES = (
-    Architecture(
-        "MLP",
-        lambda functions, key: Mlp([16, *[WIDTH] * 4, 4], functions, key),
-        4,
-        "relu",
-        taught((16,)),
-        tuple(f"layers[{at}]" for at in range(4)),
-        lambda function, key: Mlp([16, *[WIDTH] * STACK, 4], [function] * STACK, key),
-        "layers",
-    ),
-    Architecture(
-        "convnet",
-        lambda functions, key: Convnet([2, 12, 16, 16], functions, key),
-        3,
-        "relu",
-        taught((2, 8, 8)),
-        tuple(f"convs[{at}]" for at in range(3)),
-        lambda function, key: Convnet([2, *[12] * STACK], [function] * STACK, key),
-        "convs",
-    ),
-    Architecture(
-        "transformer",
-        lambda functions, key: Transformer(6, 8, WIDTH, functions, key),
-        2,
-        "gelu",
-        taught((8, 6)),
-        tuple(f"blocks[{at}].up" for at in range(2)),
-        lambda function, key: Transformer(6, 8, WIDTH, [jax.nn.gelu] * 2, key, head=[function] * STACK),
-        "head.layers",
-    ),
-)
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture(
+            "MLP",
+            lambda functions, key: Mlp([16, *[WIDTH] * 4, 4], functions, key),
+            4,
+            "relu",
+            taught((16,)),
+            tuple(f"layers[{at}]" for at in range(4)),
+            lambda function, key: Mlp([16, *[WIDTH] * STACK, 4], [function] * STACK, key),
+            "layers",
+        ),
+        Architecture(
+            "convnet",
+            lambda functions, key: Convnet([2, 12, 16, 16], functions, key),
+            3,
+            "relu",
+            taught((2, 8, 8)),
+            tuple(f"convs[{at}]" for at in range(3)),
+            lambda function, key: Convnet([2, *[12] * STACK], [function] * STACK, key),
+            "convs",
+        ),
+        Architecture(
+            "transformer",
+            lambda functions, key: Transformer(6, 8, WIDTH, functions, key),
+            2,
+            "gelu",
+            taught((8, 6)),
+            tuple(f"blocks[{at}].up" for at in range(2)),
+            lambda function, key: Transformer(6, 8, WIDTH, [jax.nn.gelu] * 2, key, head=[function] * STACK),
+            "head.layers",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -207,11 +210,8 @@ def _all_layers(model: Any) -> tuple[str, ...]:
     return tuple(jax.tree_util.keystr(keys).removeprefix(".") for keys, node in nodes if is_layer(node))
 
 
-FAULTS = (dead, saturating, tiny, huge, sigmoid_stack, linear_stack, nan_maker, underflowing)
-
-
-def planted(seed: int) -> Iterator[Planted]:
-    """Every fault in every architecture."""
-    for architecture in ARCHITECTURES:
-        for number, fault in enumerate(FAULTS):
-            yield fault(architecture, seed * len(FAULTS) + number)
+FAULTS: dict[str, Callable[[Architecture, int], Planted]] = {
+    fault.__name__: fault
+    for fault in (dead, saturating, tiny, huge, sigmoid_stack, linear_stack, nan_maker, underflowing)
+}
+"""By name, the functions that plant them."""

@@ -12,6 +12,7 @@ without it are then trained on the same batches, from several seeds.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ LAST = 10
 class Config:
     """Does the diagnosis find planted faults, and nothing in healthy nets?"""
 
+    faults: tuple[str, ...] = tuple(FAULTS)
+    """Which faults."""
+    architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    """In which architectures."""
     seeds: int = 3
     """Nets of every architecture in which every fault is planted, and which are repaired."""
     healthy: int = 8
@@ -57,6 +62,10 @@ class Config:
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
+        for name in self.faults:
+            checks.one_of(FAULTS, faults=name)
+        for name in self.architectures:
+            checks.one_of(ARCHITECTURES, architectures=name)
         checks.at_least(1, seeds=self.seeds)
         checks.at_least(0, healthy=self.healthy, repair_steps=self.repair_steps)
         checks.at_least(0, len(SHAPES), shapes=self.shapes)
@@ -159,11 +168,11 @@ def text(finding: Any) -> str:
 
 
 def _planted(config: Config, progress: Progress) -> Iterator[Seen]:
-    for seed in range(config.seeds):
-        share = part(progress, seed, config.seeds)
-        for at, planted in enumerate(faults.planted(seed)):
-            share(at / (len(FAULTS) * len(ARCHITECTURES)), f"{planted.fault} in the {planted.architecture.name}")
-            yield _seen(planted, seed)
+    todo = list(product(config.architectures, config.faults))
+    for at, (architecture, fault) in enumerate(todo):
+        progress(at / len(todo), f"{fault} in the {architecture}")
+        for seed in range(config.seeds):
+            yield _seen(FAULTS[fault](ARCHITECTURES[architecture], seed), seed)
 
 
 def _seen(planted: Planted, seed: int) -> Seen:
@@ -200,19 +209,15 @@ def _alarms_of(shape: Shape, config: Config) -> Iterator[Alarm]:
 
 
 def _repairs(config: Config, progress: Progress) -> Iterator[Repair]:
-    for number, architecture in enumerate(ARCHITECTURES):
-        for at, fault in enumerate(_repairable()):
-            progress((number + at / len(FAULTS)) / len(ARCHITECTURES), f"repairing the {architecture.name}")
-            yield from _repair(architecture, fault, config)
+    todo = list(product(config.architectures, config.faults))
+    for at, (architecture, fault) in enumerate(todo):
+        progress(at / len(todo), f"repair of {fault} in the {architecture}")
+        plant = faults.mostly_dead if fault == faults.dead.__name__ else FAULTS[fault]
+        yield _repair(ARCHITECTURES[architecture], plant, config)
 
 
-def _repairable() -> list[Callable[[Architecture, Array], Planted]]:
-    """All faults; of units that are dead nearly all of a layer, as a net does well without three of them."""
-    return [faults.mostly_dead, *FAULTS[1:]]
-
-
-def _repair(architecture: Architecture, fault: Any, config: Config) -> Iterator[Repair]:
-    """Repair what the diagnosis of the first seed says can be repaired; then the same finding of the other seeds."""
+def _repair(architecture: Architecture, fault: Callable[..., Planted], config: Config) -> Repair:
+    """Repair the net of every seed as the findings say, and train it."""
     nets: list[tuple[Any, Any, str]] = []
     name, problem = "", ""
     for seed in range(config.seeds):
@@ -228,16 +233,16 @@ def _repair(architecture: Architecture, fault: Any, config: Config) -> Iterator[
         if repaired is not None:
             nets.append((planted.model, repaired, finding))
     if not nets:
-        yield Repair(architecture.name, name, "", [], [], [], problem)
-        return
+        return Repair(architecture.name, name, "", [], [], [], problem)
     healthy = [architecture.healthy(REPAIRED + seed) for seed in range(len(nets))]
-    ends = []
+    ends = list[list[float]]()
     for models in ([net for net, _, _ in nets], [net for _, net, _ in nets], healthy):
         dtype = next(leaf.dtype for leaf in jax.tree.leaves(models[0]) if eqx.is_inexact_array(leaf))
         dataset = Dataset(architecture.dataset.x.astype(dtype), architecture.dataset.y)
         _, losses = train(cross_entropy, models, dataset, config.repair_steps)
         ends.append(losses[:, -LAST:].mean(1).tolist())
-    yield Repair(architecture.name, name, nets[0][2], *ends, problem)
+    before, after, without = ends
+    return Repair(architecture.name, name, nets[0][2], before, after, without, problem)
 
 
 def _repaired(model: Any, findings: Sequence[Any], seed: int) -> tuple[Any, str]:
