@@ -5,6 +5,9 @@ from ._diagnose import diagnose as diagnose
 from ._diagnosis import Diagnosis as Diagnosis
 from ._diagnosis import Finding as Finding
 from ._diagnosis import Row as Row
+from ._monitor import Monitor as Monitor
+from ._monitor import MonitorState as MonitorState
+from ._monitor import Record as Record
 from ._probe import probe as probe
 from ._probe import tag as tag
 from ._probe import value_and_grad as value_and_grad

@@ -34,9 +34,11 @@ def raw_inputs(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "hint" if m.has_learned else "fault" if rms > t.input_rms else "warning",
             "input",
             f"What {layer.path} gets has a root mean square of {rms:.3g} and mean {float(finite.mean()):.3g}{spread}.",
-            "Initial weights are made for inputs of mean 0 and deviation 1: with larger ones units saturate or die, and a rate "
+            "Initial weights are made for inputs of mean 0 and deviation 1: with larger ones units saturate or die, "
+            "and a rate "
             "that suits one feature does not suit another.",
-            "Standardise the inputs: subtract the mean of each feature and divide by its deviation, both of the training data. "
+            "Standardise the inputs: subtract the mean of each feature and divide by its deviation, both of the "
+            "training data. "
             "Pixels from 0 to 1 took three times the steps of centred ones in the experiments.",
             (),
             {"rms": rms, "mean": float(finite.mean()), "ratio of deviations": ratio},
@@ -108,9 +110,11 @@ def _regression(m: Measured, t: Thresholds, target: np.ndarray) -> Iterator[Find
             "raw_targets",
             "fault",
             "target",
-            f"The targets have mean {mean:.3g} and deviation {std:.3g}; the outputs have deviation {float(m.output.std()):.3g}."
+            f"The targets have mean {mean:.3g} and deviation {std:.3g}; the outputs have deviation "
+            f"{float(m.output.std()):.3g}."
             if m.output is not None else "",
-            "The last layer has to grow to their size by steps of the learning rate, and the gradient of a squared error is as large as they are.",
+            "The last layer has to grow to their size by steps of the learning rate, and the gradient of a squared "
+            "error is as large as they are.",
             "Standardise the targets, and undo it on the predictions.",
             (),
             {"mean": mean, "std": std},
@@ -159,7 +163,8 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "logits_for_probabilities",
             "fault",
             "output",
-            f"The loss takes the logarithm of the output, of which {outside:.0%} is outside of 0 to 1 (from {m.output.min():.3g} to {m.output.max():.3g}).",
+            f"The loss takes the logarithm of the output, of which {outside:.0%} is outside of 0 to 1 (from "
+            f"{m.output.min():.3g} to {m.output.max():.3g}).",
             f"The output is that of {name}, and no probability.",
             "End the net with softmax (several classes) or sigmoid (two), or take a loss that gets logits: "
             "jaxact.cross_entropy_from_logits.",
@@ -167,12 +172,11 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
             {"outside": outside},
         )
     if site is not None and site.activation in ("softmax", "sigmoid", "log_softmax"):
-        again = [
-            other.activation
-            for other in m.traced.found
-            if other is not site and other.activation in ("softmax", "sigmoid", *IN_LOSSES) and same_values(other.start, site.end)
-            and not (site.activation == other.activation == "log_softmax")
-        ]  # fmt: skip
+        squashing = ("softmax", "sigmoid", *IN_LOSSES)
+        others = [other for other in m.traced.found if other is not site and other.activation in squashing]
+        again = [other.activation for other in others if same_values(other.start, site.end)]
+        if site.activation == "log_softmax":  # whose log_softmax is itself
+            again = [name for name in again if name != "log_softmax"]
         if not again and _exponential_of(m, site.end):
             again = ["exp"]
         if again:
@@ -181,7 +185,8 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "fault",
                 "output",
                 f"The net ends with {site.activation}, and the loss applies {again[0]} to its output again.",
-                "The loss expects logits and gets probabilities, which lie between 0 and 1: the gradient is small and the loss cannot get near 0.",
+                "The loss expects logits and gets probabilities, which lie between 0 and 1: the gradient is small "
+                "and the loss cannot get near 0.",
                 f"Leave {site.activation} out of the net, or take a loss of probabilities.",
             )
 
@@ -259,7 +264,8 @@ def constant_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "output",
             f"The output differs between {len(m.output)} examples by {relative:.1g} of its size.",
             "Little of the input arrives at the output.",
-            "Look at the first site in the table whose units are dead or saturated, or whose signal is lost: it is repaired first.",
+            "Look at the first site in the table whose units are dead or saturated, or whose signal is lost: it is "
+            "repaired first.",
             (),
             {"relative deviation": relative},
         )
@@ -288,11 +294,13 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "no_activation",
             level,
             before.path,
-            f"Between {before.path} and {layer.path} there is {between}; {before.path} has {before.width} units for {before.fan_in} inputs.",
+            f"Between {before.path} and {layer.path} there is {between}; {before.path} has {before.width} units for "
+            f"{before.fan_in} inputs.",
             "Linear layers in a row are one linear layer, by algebra."
             if redundant
             else "A narrow linear layer limits the rank, which may be intended.",
-            f"Apply an activation behind {before.path}, or leave the layer out: on MNIST-1D the bend was worth over 20 points.",
+            f"Apply an activation behind {before.path}, or leave the layer out: on MNIST-1D the bend was worth over "
+            "20 points.",
         )
 
 
@@ -306,7 +314,8 @@ def narrow_layers(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "narrow_layer",
                 "hint",
                 layer.path,
-                f"{layer.path} has {layer.width} units, fewer than its {layer.fan_in} inputs and the {m.output.shape[1]} outputs.",
+                f"{layer.path} has {layer.width} units, fewer than its {layer.fan_in} inputs and the "
+                f"{m.output.shape[1]} outputs.",
                 "All that the output can use passes these units.",
                 "Make the layer wider if accuracy matters more than size.",
                 (),

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,17 +46,20 @@ def diagnose(
     trial_steps: int = 30,
     **thresholds: float,
 ) -> Diagnosis:
-    """diagnose(loss, model, batch, ...) = what keeps the model from learning, where, by which evidence, and what to do
+    """diagnose(loss, model, batch, ...) = what keeps the model from learning, where, by which evidence, what to do
 
-    Runs the loss and its gradient on each batch, and reads the program for what lies between its layers. Nothing is changed.
+    Runs the loss and its gradient on each batch, and reads in the program what lies between the layers. Nothing is
+    changed. Programs are compiled once for a loss and arguments of the same shapes, as by jax.jit.
 
     Args:
-        loss: loss(model, *batch) is one float. Whether the model is of Equinox, Flax or plain arrays makes no difference.
-        model: a pytree. `finding.apply` repairs those of Equinox, and all whose arrays are leaves.
-        batches: tuples of the arguments behind the model; an array alone is a tuple of one. Some hundred examples in all.
-        optimiser: an optax GradientTransformation, for the size of its steps: a copy of the model is trained for a little.
+        loss: loss(model, *batch) is one float. The model may be of Equinox or Flax, or a pytree of plain arrays.
+        model: a pytree with float arrays.
+        batches: tuples of the arguments behind the model; an array alone is a tuple of one. Some hundred examples in
+            all.
+        optimiser: an optax GradientTransformation. With it a copy of the model is trained for `trial_steps` steps, for
+            the size of its steps.
         losses: the training loss of each step so far.
-        trial_steps: how many steps the copy is trained for.
+        trial_steps: how many steps a copy is trained for.
         thresholds: from where on something is said, by the names of `Thresholds`.
 
     Raises:
@@ -66,15 +69,17 @@ def diagnose(
     names = [field.name for field in dataclasses.fields(Thresholds)]
     if unknown := [name for name in thresholds if name not in names]:
         raise TypeError(
-            f"diagnose was called with {unknown[0]}={shown(thresholds[unknown[0]])}; expected one of {', '.join(names)}."
+            f"diagnose was called with {unknown[0]}={shown(thresholds[unknown[0]])}; expected one of "
+            f"{', '.join(names)}."
         )
     if not batches:
         raise ValueError(
-            "diagnose was called without a batch; expected one or more, each a tuple of the arguments of the loss behind the model."
+            "diagnose was called without a batch; expected one or more, each a tuple of the arguments of the loss "
+            "behind the model."
         )
     _check_model(model)
     tuples = [batch if isinstance(batch, tuple) else (batch,) for batch in batches]
-    limits = Thresholds(**thresholds)
+    limits = Thresholds(**cast(Any, thresholds))
     measured = measure(loss, model, tuples, losses, optimiser, limits.slope, trial_steps)
     findings = [finding for check in CHECKS for finding in check(measured, limits)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
@@ -95,7 +100,8 @@ def _check_model(model: Any) -> None:
     leaves = [leaf for leaf in jax.tree.leaves(model) if is_array(leaf)]
     if not any(np.issubdtype(leaf.dtype, np.floating) or "float" in str(leaf.dtype) for leaf in leaves):
         raise ValueError(
-            f"diagnose was called with a model of type {type(model).__name__}, which has no float arrays; expected a pytree of "
+            f"diagnose was called with a model of type {type(model).__name__}, which has no float arrays; expected a "
+            "pytree of "
             "parameters, such as an Equinox module or a dictionary of arrays."
         )
 

@@ -1,6 +1,7 @@
 """Findings about the size of signals and gradients: vanishing, exploding, not finite, lost in 16 bits."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -25,7 +26,7 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
     order = np.arange(len(layers))
     positive = sizes > 0
     logs = np.log10(np.maximum(sizes, sizes[positive].min() * 1e-3))
-    fit = stats.linregress(order, logs)
+    fit: Any = stats.linregress(order, logs)
     half = float(fit.stderr * stats.t.ppf(0.975, len(layers) - 2)) if len(layers) > 2 else float("inf")
     slope, low, high = float(fit.slope), float(fit.slope) - half, float(fit.slope) + half
     change = 10 ** (slope * (len(layers) - 1))  # from the first layer to the last
@@ -38,7 +39,8 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
     }
     text = (
         f"Backwards the gradient of the weights, beside the weights, changes by {10**-slope:.3g} a layer "
-        f"(95 % interval {10**-high:.3g} to {10**-low:.3g}): {sizes[0]:.2g} in {layers[0].path}, {sizes[-1]:.2g} in {layers[-1].path}."
+        f"(95 % interval {10**-high:.3g} to {10**-low:.3g}): {sizes[0]:.2g} in {layers[0].path}, {sizes[-1]:.2g} in "
+        f"{layers[-1].path}."
     )
     names = {found.activation for found in m.structure.before}
     bent = "sigmoid" in names
@@ -54,10 +56,11 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             layers[0].path,
             text,
             cause,
-            "finding.apply(model, key) puts ReLU in place of sigmoid, and draws the weights anew: in the experiments sigmoid lost "
-            "the gradient at all published initialisations, under LayerNorm too."
+            "finding.apply(model, key) puts ReLU in place of sigmoid and draws the weights anew: in the experiments sigmoid "
+            "lost the gradient at all published initialisations, under LayerNorm too."
             if bent
-            else "finding.apply(model, key) draws the weights anew by the gain of the activations, as jaxact.init.reinitialise does.",
+            else "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
+            "jaxact.init.reinitialise does.",
             (),
             numbers,
             replace_activation(m, ["sigmoid"], relu, layers) if bent else redraw_layers(m, layers),
@@ -69,7 +72,8 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             layers[0].path,
             text,
             "Each layer makes the gradient larger: its weights are too large.",
-            "finding.apply(model, key) draws the weights anew by the gain of the activations, as jaxact.init.reinitialise does; or "
+            "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
+            "jaxact.init.reinitialise does; or "
             "put a norm between the layers. Clipping hides it.",
             (),
             numbers,
@@ -95,7 +99,9 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
         is_output = layer is m.structure.last
         if ratio < 1 / t.layer_gain and gain < 1 / t.layer_gain and not is_output:
             kind, what = "small_weights", "small"
-        elif (gain > t.layer_gain and ratio > t.weight_ratio and not is_output) or (ratio > t.weight_ratio and bad_start):
+        elif (gain > t.layer_gain and ratio > t.weight_ratio and not is_output) or (
+            ratio > t.weight_ratio and bad_start
+        ):
             kind, what = "large_weights", "large"
         else:
             continue
@@ -166,7 +172,12 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
             return
         previous = name
     if not np.isfinite(m.loss):
-        yield _not_finite(m, _layer_of_origin(m), f"The loss is {m.loss}.", _origin(m, f"It arises behind {previous}: in the loss itself."))
+        yield _not_finite(
+            m,
+            _layer_of_origin(m),
+            f"The loss is {m.loss}.",
+            _origin(m, f"It arises behind {previous}: in the loss itself."),
+        )
         return
     for value, gradient in m.gradients.items():
         if not np.isfinite(gradient).all():
@@ -184,7 +195,8 @@ def _origin(m: Measured, otherwise: str) -> str:
     value = m.first_not_finite
     if value is None:
         return otherwise
-    return f"The first operation that makes them of finite numbers is {value.operation}, {source_of(value) or 'source unknown'}."
+    source = source_of(value) or "source unknown"
+    return f"The first operation that makes them of finite numbers is {value.operation}, {source}."
 
 
 def _layer_of_origin(m: Measured) -> str:
@@ -203,7 +215,10 @@ def _path(m: Measured, value: object) -> str:
 
 
 def _not_finite(m: Measured, where: str, evidence: str, cause: str) -> Finding:
-    remedy = "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces activations whose gradients overflow."
+    remedy = (
+        "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces activations "
+        "whose gradients overflow."
+    )
     return Finding("not_finite", "fault", where, evidence, cause, remedy)
 
 
@@ -229,9 +244,12 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "one_sign_gradient",
             "hint",
             path,
-            f"In the median unit of {path} {shares[path]:.0%} of the weight gradients have the same sign; by chance {by_chance:.0%}{others}.",
-            f"What the layer gets has mean {float(m.moments[layer.data].mean):.3g} and deviation {float(m.moments[layer.data].std):.3g}.",
-            "Centre the data, or use a zero-centred activation before: centred pixels took a third of the steps in the experiments.",
+            f"In the median unit of {path} {shares[path]:.0%} of the weight gradients have the same sign; by chance "
+            f"{by_chance:.0%}{others}.",
+            f"What the layer gets has mean {float(m.moments[layer.data].mean):.3g} and deviation "
+            f"{float(m.moments[layer.data].std):.3g}.",
+            "Centre the data, or use a zero-centred activation before: centred pixels took a third of the steps in "
+            "the experiments.",
             (),
             {**shares, "by chance": by_chance},
         )
@@ -247,7 +265,8 @@ def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 path,
                 f"{share:.0%} of the gradients of {path} are 0 in {dtype} and not in float32.",
                 f"They are smaller than {dtype} can hold, or a slope in it rounds to 0.",
-                "Scale the loss, keep the parameters in float32, or jaxact.probe.stabilise(model), whose slopes are right in the tails.",
+                "Scale the loss, keep the parameters in float32, or jaxact.probe.stabilise(model), whose slopes are "
+                "right in the tails.",
                 (),
                 {"share": share},
             )

@@ -110,7 +110,7 @@ _COMPILED: WeakKeyDictionary[Any, dict[Any, Compiled]] = WeakKeyDictionary()
 
 
 def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float) -> Compiled:
-    """The programs of a loss, which are compiled once for arguments of the same structure and shapes, as jax.jit does."""
+    """The programs of a loss, which are compiled once for arguments of the same structure and shapes."""
     arrays, constant = eqx.partition((model, batch), is_array)
     leaves, structure = jax.tree.flatten(arrays)
     shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
@@ -141,7 +141,9 @@ def measure(
     results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
     traced, structure = programs[0].traced, programs[0].structure
     parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
-    sites, sums, gradients = (functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients"))
+    sites, sums, gradients = (
+        functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients")
+    )
     values = [float(result["loss"]) for result in results]
     kept = [result["kept"] for result in results]
     inputs = [np.concatenate([_rows(_floats(part[i])) for part in kept]) for i in range(len(structure.first))]
@@ -158,7 +160,9 @@ def measure(
         sites=sites.merged,
         moments=dict(zip(_watched(structure), sums, strict=True)),
         parameters=parameters,
-        gradients={v: np.asarray(g, np.float64) / len(results) for v, g in zip(programs[0].floats, gradients, strict=True)},
+        gradients={
+            v: np.asarray(g, np.float64) / len(results) for v, g in zip(programs[0].floats, gradients, strict=True)
+        },
         inputs=inputs,
         output=output,
         targets=[np.concatenate([np.atleast_1d(np.asarray(a[v.number])) for a in arrays]) for v in structure.targets],
@@ -196,10 +200,10 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
     def record(number: int, x: Any, y: Any, operands: Any) -> Any:
         if number < found:
             return at_site(number, x, y, operands)
-        y = jax.lax.stop_gradient(y)
+        y = y.astype(jnp.float32) if y.dtype == bool else jax.lax.stop_gradient(y)
         return moments(y) if number < found + len(watched) else y
 
-    evaluation = Evaluation([*sites, *extras], record=record, watch=watcher(traced))
+    evaluation = Evaluation(dict(enumerate([*sites, *extras])), record=record, watch=watcher(traced))
     accumulators = empty_cotangents(traced)
     is_parameter = [v.is_float and v not in traced.layers.data for v in traced.graph.inputs]
 
@@ -254,8 +258,10 @@ def _loss_of_constant(traced: Traced, structure: Structure) -> Callable[[Any, li
     def loss(constant: Any, inputs: list[Any]) -> Any:
         assert structure.last is not None
         value = structure.last.result
-        filled = jnp.broadcast_to(constant.reshape(_constant_shape(traced, value)), value.shape).astype(value.type.dtype)
-        evaluation = Evaluation([Watched(value, value, None)], replace=lambda number, x, y, operands: filled)
+        filled = jnp.broadcast_to(constant.reshape(_constant_shape(traced, value)), value.shape).astype(
+            value.type.dtype
+        )
+        evaluation = Evaluation({0: Watched(value, value, None)}, replace=lambda number, x, y, operands: filled)
         return evaluation.run(traced.closed, inputs, {})[0][0].astype(jnp.float32)
 
     return loss
@@ -298,13 +304,15 @@ def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) ->
 
 
 def _first_not_finite(traced: Traced, arrays: list[Any]) -> Value | None:
-    values = [v for v in traced.graph.values if v.is_float and (v.eqn is None or v.operation != "argument") and not v.scope]
+    values = [
+        v for v in traced.graph.values if v.is_float and (v.eqn is None or v.operation != "argument") and not v.scope
+    ]
     values = [v for v in values if v.operation != "constant"]
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Any:
         return jnp.isfinite(y).all()
 
-    evaluation = Evaluation([Watched(value, value, None) for value in values], record=record)
+    evaluation = Evaluation({n: Watched(value, value, None) for n, value in enumerate(values)}, record=record)
     flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
     finite = {value: bool(flags.get(number, True)) for number, value in enumerate(values)}
     bad = (v for v in values if not finite[v] and all(finite.get(operand, True) for operand in v.inputs))

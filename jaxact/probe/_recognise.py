@@ -29,8 +29,8 @@ _NO_NETS = ("identity", "step", "logsumexp", "logmeanexp")
 _GUARDS = {"add": 1e-4, "max": 1}
 """At most what is added to a sum of exponentials, or its least value, so that it is not 0. After x - max(x) it is 1."""
 _PASSED_THROUGH = frozenset(
-    "abs broadcast_in_dim reshape convert_element_type stop_gradient squeeze expand_dims".split()
-)  # noqa: SIM905
+    ["abs", "broadcast_in_dim", "reshape", "convert_element_type", "stop_gradient", "squeeze", "expand_dims"]
+)
 
 
 @dataclass(eq=False)

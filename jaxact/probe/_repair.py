@@ -35,7 +35,7 @@ def redraw_units(m: Measured, layer: Layer, units: tuple[int, ...], activation: 
             flat = bias.reshape(-1)
             return flat.at[jnp.asarray(units)].set(0).reshape(bias.shape) if flat.size == layer.width else bias
 
-        changes = {layer.weight.number: drawn}
+        changes: dict[int, Callable[[Any], Any]] = {layer.weight.number: drawn}
         if layer.bias is not None:
             changes[layer.bias.number] = zero
         return _with_leaves(model, changes)
@@ -59,7 +59,9 @@ def redraw_layers(m: Measured, layers: Sequence[Layer]) -> Repair:
     return repair
 
 
-def replace_activation(m: Measured, old: Sequence[str], new: Callable[..., Any], layers: Sequence[Layer]) -> Repair | None:
+def replace_activation(
+    m: Measured, old: Sequence[str], new: Callable[..., Any], layers: Sequence[Layer]
+) -> Repair | None:
     """Replace the activation functions that the model has as leaves, and draw the layers anew for the new one."""
     functions = {f for f in _functions() if getattr(f, "__name__", "") in old}
 

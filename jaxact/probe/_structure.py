@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from ._elementwise import is_elementwise_or_shape, number_of
 from ._graph import Value
@@ -274,7 +275,7 @@ def _dropouts(traced: Traced, random: set[Value]) -> list[tuple[Value, Value, bo
 def _is_key(value: Value) -> bool:
     dtype = getattr(value.type, "dtype", None)
     return dtype is not None and (
-        jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) or (dtype.name == "uint32" and value.shape[-1:] == (2,))
+        jnp.issubdtype(dtype, jax.dtypes.prng_key) or (dtype.name == "uint32" and value.shape[-1:] == (2,))
     )
 
 

@@ -27,7 +27,7 @@ class Thresholds:
     signal_ratio: float = 1e-3
     """Root mean squares of the signal behind the last and the first hidden layer."""
     layer_gain: float = 20.0
-    """A layer whose output is larger or smaller than its input by this factor: He et al. (2015) keep it near 1."""
+    """A layer whose result is larger or smaller than its input by this factor. He et al. (2015) keep it near 1."""
     weight_ratio: float = 4.0
     """The size of the weights over that of He et al. (2015), from where on they are large if the loss is, too."""
     initial_loss: float = 3.0

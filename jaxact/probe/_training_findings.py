@@ -11,28 +11,36 @@ from ._thresholds import Thresholds
 
 def loss_curve(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """A loss that grew, or that stays where it was, over the steps so far, or over some of trial."""
-    losses, source = m.losses, "so far"
+    losses, of_trial = m.losses, False
     if len(losses) < 10 and m.trial is not None:
-        losses, source = m.trial.losses, "on a copy of the model"
+        losses, of_trial = m.trial.losses, True
     if len(losses) < 10:
         return
     tenth = max(1, len(losses) // 10)
     first, last = float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))
     numbers = {"steps": float(len(losses)), "first": first, "last": last}
-    text = f"Over {len(losses)} steps {source} the loss went from {first:.4g} to {last:.4g}"
+    where = "on a copy of the model" if of_trial else "so far"
+    course = f"Over {len(losses)} steps {where} the loss went from {first:.4g} to {last:.4g}"
+    lower = "Lower the learning rate by ten."
+    worse_than_constant = np.isfinite(m.explained) and m.explained < -0.5
     if not np.isfinite(losses).all():
         at = int(np.flatnonzero(~np.isfinite(losses))[0])
-        yield Finding("growing_loss", "fault", "optimiser", f"{text}; at step {at} it is {losses[at]}.", "The steps are too large, or a value is not finite.", "Lower the learning rate by ten, and clip the gradient.", (), numbers)  # fmt: skip
+        cause = "The steps are too large, or a value is not finite from the start."
+        evidence = f"The loss is {losses[at]} at step {at} of {len(losses)} {where}."
+        yield Finding("growing_loss", "fault", "optimiser", evidence, cause, lower, (), {"step": float(at)})
     elif last > t.growth * first and first > 0:
-        yield Finding("growing_loss", "fault", "optimiser", f"{text}.", "The steps are too large: each one overshoots.", "Lower the learning rate by ten.", (), numbers)  # fmt: skip
-    elif np.isfinite(m.explained) and m.explained < -0.5 and len(losses) >= 50 and last > 0.9 * first:
-        yield Finding("growing_loss", "warning", "optimiser", f"{text}, above {m.baseline:.4g}, the loss of the best constant output.", "The steps are too large: the net does worse than a constant.", "Lower the learning rate by ten.", (), numbers)  # fmt: skip
+        cause = "The steps are too large: each one overshoots."
+        yield Finding("growing_loss", "fault", "optimiser", f"{course}.", cause, lower, (), numbers)
+    elif worse_than_constant and len(losses) >= 50 and last > 0.9 * first:
+        evidence = f"{course}, above {m.baseline:.4g}, the loss of the best constant output."
+        cause = "The net does worse than a constant: the steps are too large, or inputs or weights are."
+        yield Finding("growing_loss", "warning", "optimiser", evidence, cause, lower, (), numbers)
     elif len(losses) >= t.steps and not m.has_learned and abs(last - first) < t.frozen * abs(first):
         yield Finding(
             "frozen_loss",
-            "fault" if source == "so far" else "hint",
+            "fault",
             "loss",
-            f"{text}; the best constant output has {m.baseline:.4g}.",
+            f"{course}; the best constant output has {m.baseline:.4g}.",
             "The net has not learned anything yet.",
             "If nothing else is found here, try learning rates from a hundred times smaller to a hundred times larger.",
             (),
@@ -78,7 +86,8 @@ def updates(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "optimiser",
             f"The first step changes the weights of {largest} by {ratios[largest]:.2g} of their size.",
             "The learning rate is high for these weights.",
-            "Lower the rate: a thousandth a step is usual. Rates far above the tuned one killed two thirds of ReLU units in the experiments.",
+            "Lower the rate: a thousandth a step is usual. Rates far above the tuned one killed two thirds of ReLU "
+            "units in the experiments.",
             (),
             {path: ratio for path, ratio in ratios.items()},
         )

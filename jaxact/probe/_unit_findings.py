@@ -25,7 +25,13 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if not never.any() or float(site.output.nans + site.output.infs) > 0:
             continue
         layer = m.structure.before.get(found)
-        level = "fault" if never.mean() >= t.dead_fault else "warning" if never.mean() >= t.dead_share and never.sum() > 2 else "hint"
+        level = (
+            "fault"
+            if never.mean() >= t.dead_fault
+            else "warning"
+            if never.mean() >= t.dead_share and never.sum() > 2
+            else "hint"
+        )
         pushed, cause, numbers = _pushed_by_bias(m, layer, never)
         for dead, level_of_group, text in (
             (pushed, "warning", cause),
@@ -38,11 +44,14 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "dead_units",
                 "hint" if m.has_learned else min(level, level_of_group, key=LEVELS.index),
                 layer.path if layer is not None else site.name,
-                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples)} examples, so that "
+                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples)} "
+                "examples, so that "
                 "they get no gradient.",
                 text,
-                "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. If they died "
-                "in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by themselves.",
+                "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to "
+                "0. If they died "
+                "in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by "
+                "themselves.",
                 chosen,
                 {"share": float(never.mean()), "examples": float(units.examples), **numbers},
                 redraw_units(m, layer, chosen, found.activation) if layer is not None else None,
@@ -63,7 +72,8 @@ def _pushed_by_bias(m: Measured, layer: Layer | None, dead: np.ndarray) -> tuple
     numbers = {"bias": float(np.median(bias[pushed])), "reach of the weights": float(np.median(reach[pushed]))}
     return (
         pushed,
-        f"Their biases (median {numbers['bias']:.3g}) are far below what the weights reach ({numbers['reach of the weights']:.3g}).",
+        f"Their biases (median {numbers['bias']:.3g}) are far below what the weights reach "
+        f"({numbers['reach of the weights']:.3g}).",
         numbers,
     )
 
@@ -84,7 +94,8 @@ def _cause_of_death(m: Measured, layer: Layer | None, dead: np.ndarray) -> str:
     usual = max(float(np.median(norms[~dead])) if (~dead).any() else 0.0, np.sqrt(2.0))
     if float(np.median(norms[dead])) > 3 * usual:
         return (
-            f"Their weights have norm {np.median(norms[dead]):.3g}, several times the usual {usual:.3g}: a step too large moved "
+            f"Their weights have norm {np.median(norms[dead]):.3g}, several times the usual {usual:.3g}: a step too "
+            "large moved "
             "them off the data."
         )
     if len(m.losses) > 10:
@@ -113,10 +124,12 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "saturated",
             level,
             layer.path if layer is not None else site.name,
-            f"{share:.0%} of the outputs of {site.name} lie where the slope is below {t.slope:g}; its inputs have a root mean "
+            f"{share:.0%} of the outputs of {site.name} lie where the slope is below {t.slope:g}; its inputs have a "
+            "root mean "
             f"square of {size:.3g}.",
             _cause_of_size(m, layer),
-            "finding.apply(model, key) scales the weights of the layer so that its outputs have a root mean square of 1; or draw "
+            "finding.apply(model, key) scales the weights of the layer so that its outputs have a root mean square "
+            "of 1; or draw "
             "the model anew by jaxact.init.reinitialise.",
             tuple(int(i) for i in always),
             {"share": share, "input rms": size},
@@ -139,7 +152,7 @@ def _cause_of_size(m: Measured, layer: Layer | None) -> str:
 def off_centre(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Hidden outputs that are far from zero mean."""
     ratios = {}
-    for site, found in _hidden(m):
+    for site, _ in _hidden(m):
         mean, std = float(site.output.mean), float(site.output.std)
         if std > 0 and abs(mean) > t.off_centre * std:
             ratios[site.name] = abs(mean) / std
@@ -151,7 +164,8 @@ def off_centre(m: Measured, t: Thresholds) -> Iterator[Finding]:
             worst,
             f"The mean of the outputs of {worst} is {ratios[worst]:.1f} times their deviation{_and_others(ratios)}.",
             "The activation gives outputs of one sign.",
-            "A zero-centred activation (jaxact.probe.swap), or a norm behind the layer: sigmoid took twice the steps of "
+            "A zero-centred activation (jaxact.probe.swap), or a norm behind the layer: sigmoid took twice the steps "
+            "of "
             "sigmoid - 1/2 in the experiments, less with Adam.",
             (),
             ratios,
@@ -172,7 +186,8 @@ def near_linear(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "near_linear",
             "hint",
             least,
-            f"The inputs of {least} lie between {float(site.input.low):.3g} and {float(site.input.high):.3g}, where all but "
+            f"The inputs of {least} lie between {float(site.input.low):.3g} and {float(site.input.high):.3g}, where "
+            "all but "
             f"{bends[least]:.1g} of the variance of {site.activation} is linear{_and_others(bends)}.",
             "The layer before it has small outputs.",
             "Larger weights (jaxact.init.reinitialise) use the bend; a net of nearly linear layers is nearly linear.",
@@ -224,9 +239,11 @@ def attention_collapsed(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "attention_collapsed",
                 "warning",
                 site.name,
-                f"{one_hot:.0%} of the rows of {site.name} have one weight of 1; their mean entropy is {entropy:.2g} of the largest.",
+                f"{one_hot:.0%} of the rows of {site.name} have one weight of 1; their mean entropy is {entropy:.2g} "
+                "of the largest.",
                 f"Its inputs have a root mean square of {float(site.input.rms):.3g}.",
-                "Norms of queries and keys, or jaxact.softcap on the scores, keep them small; so do smaller initial weights.",
+                "Norms of queries and keys, or jaxact.softcap on the scores, keep them small; so do smaller initial "
+                "weights.",
                 (),
                 {"entropy": entropy, "one-hot rows": one_hot},
             )
@@ -235,7 +252,8 @@ def attention_collapsed(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "one_hot_rows",
                 "warning",
                 site.name,
-                f"{one_hot:.0%} of the rows of {site.name} are one-hot, and the loss {m.loss:.3g} is above {m.baseline:.3g}, that "
+                f"{one_hot:.0%} of the rows of {site.name} are one-hot, and the loss {m.loss:.3g} is above "
+                f"{m.baseline:.3g}, that "
                 "of the best constant output.",
                 f"Its inputs have a root mean square of {float(site.input.rms):.3g}: the net is certain, and wrong.",
                 "Draw the last layer with smaller weights, or lower the rate.",
