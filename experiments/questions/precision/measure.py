@@ -30,6 +30,8 @@ below 0, or between -0.5 and 0.5.
 - "Better elsewhere" (P2) is the same for the lead averaged over all other settings.
 - "NaN by jax.nn's gradient" (P3): of all pairs, the share in which only jax.nn's net ended in NaN less the share in
 which only jaxact's did is SUPPORTED if its interval (from both Wilson intervals) lies above 0, REFUTED if below 10 %.
+A first look at tanh, softmax and the LSTM preceded the run. After it the rates were raised, as the tuned one was the
+highest, and the sequences made shorter, with fewer symbols, as LSTMs learnt little; the rules stayed as they were.
 """
 
 from collections.abc import Callable
@@ -49,7 +51,18 @@ from experiments.core.data import TITLES, Data, Name, Split, load
 from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
-from experiments.core.training import FRESH, OPTIMIZERS, Grid, Net, Recipe, State, forward, initial_state, losses, resume
+from experiments.core.training import (
+    FRESH,
+    OPTIMIZERS,
+    Grid,
+    Net,
+    Recipe,
+    State,
+    forward,
+    initial_state,
+    losses,
+    resume,
+)
 from experiments.core.tuning import by_error
 
 LIBRARIES: dict[str, Any] = {"jax.nn": jax.nn, "jaxact": jaxact}
@@ -58,7 +71,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 HEADS = ("sigmoid", "softmax")
 LSTM = "LSTM"
 LOSS_SCALES = {"float16": 128.0}  # 2^7 keeps gradients from 1/128 of float16's least number to 1/128 of its largest
-SYMBOLS = 8
+SYMBOLS = 4
 COUNTED = 128  # training examples on which gradients are counted
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -72,13 +85,13 @@ class Config:
     """Activations of the hidden layers: functions that jax.nn and jaxact both have."""
     heads: tuple[str, ...] = HEADS
     """Functions behind the last layer: sigmoid or softmax."""
-    biases: tuple[float, ...] = (1.0, 5.0)
+    biases: tuple[float, ...] = (5.0,)
     """Initial forget biases of the LSTM, in rising order."""
     dtypes: tuple[Dtype, ...] = DTYPES
     """Types of the computation, each with verdicts of its own: float32, bfloat16 or float16."""
     gains: tuple[float, ...] = (1.0, 4.0, 16.0)
     """Initial gains of the dense nets, in rising order: 1 is LeCun's rule, the others saturate units."""
-    rates: tuple[float, ...] = (0.001, 0.004, 0.016)
+    rates: tuple[float, ...] = (0.004, 0.016, 0.064)
     """Learning rates of Adam, in rising order; the last are too high for most nets."""
     layers: int = 2
     """Hidden layers of the dense nets; those with a head have one, of ReLU."""
@@ -86,11 +99,11 @@ class Config:
     """Units per hidden layer."""
     steps: int = 150
     """Steps of Adam of the dense nets."""
-    units: int = 12
+    units: int = 8
     """Units of the LSTM."""
-    length: int = 30
+    length: int = 25
     """Symbols of a sequence, of which the first is to be remembered."""
-    memory_steps: int = 150
+    memory_steps: int = 200
     """Steps of Adam of the LSTM."""
     batch: int = 32
     """Examples per step."""
@@ -145,8 +158,20 @@ class Cell(NamedTuple):
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    few = Config(("gelu",), ("sigmoid",), (5.0,), ("float16",), (1.0, 16.0), (0.004, 0.016), 1, 8, 10, 4, 5, 5)
-    return Config(**vars(few) | {"seeds": 3, "tuning_seeds": 1})
+    return Config(
+        activations=("gelu",),
+        heads=("sigmoid",),
+        dtypes=("float16",),
+        gains=(1.0, 16.0),
+        rates=(0.004, 0.016),
+        width=8,
+        steps=10,
+        units=4,
+        length=5,
+        memory_steps=5,
+        seeds=3,
+        tuning_seeds=1,
+    )
 
 
 def full() -> Config:
@@ -154,7 +179,7 @@ def full() -> Config:
     return Config(
         biases=(1.0, 3.0, 5.0, 8.0),
         gains=(1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
-        rates=(0.00025, 0.001, 0.004, 0.016, 0.064),
+        rates=(0.001, 0.004, 0.016, 0.064, 0.256),
         steps=400,
         units=16,
         length=60,
@@ -262,14 +287,15 @@ def inspect(recipes: tuple[Recipe, ...], state: State, data: Data) -> Inspected:
     """The errors and gradients of every net, computed by each library; `recipes` has one for each."""
 
     def errors(recipe: Recipe, net: Net, part: Split) -> tuple[Array, Array, Array]:
-        output = forward(recipe, net, part.x)[0]
-        labels = part.y.argmax(-1) if recipe.loss == "squared_error" else part.y
-        loss = jnp.mean(losses(recipe, net, part.x, part.y))
-        return jnp.mean(output.argmax(-1) != labels), loss, ~jnp.isfinite(output).all()
+        x, y = map(jnp.asarray, part)
+        output = forward(recipe, net, x)[0]
+        labels = y.argmax(-1) if recipe.loss == "squared_error" else y
+        return jnp.mean(output.argmax(-1) != labels), jnp.mean(losses(recipe, net, x, y)), ~jnp.isfinite(output).all()
 
     def of_net(net: Net) -> Inspected:
         validation, test = ([errors(recipe, net, part) for recipe in recipes] for part in data[1:])
-        found = [jnp.concatenate([g.ravel() for g in gradients(recipe, net, *data.train)]) for recipe in recipes]
+        x, y = map(jnp.asarray, data.train)
+        found = [jnp.concatenate([g.ravel() for g in gradients(recipe, net, x, y)]) for recipe in recipes]
         zero, wild = jnp.stack([g == 0 for g in found]), jnp.stack([~jnp.isfinite(g) for g in found])
         bad = zero | wild
         (validation_error, validation_loss, _), (error, _, diverged) = (
@@ -355,11 +381,11 @@ def _reported(config: Config, cell: Cell, data: Data) -> Runs:
     steps = config.memory_steps if cell.place == "memory" else config.steps
     beginning = start(config, recipes[0], grid, cell.place)
     examples = data._replace(train=Split(*(part[:COUNTED] for part in data.train)))
-    before = _arrays(inspect(recipes, beginning, examples))
+    before = jax.tree.map(np.asarray, inspect(recipes, beginning, examples))
     after = []
     for recipe in recipes:
         *_, (_, state) = resume(recipe, beginning, grid.seed, data.train, steps, steps)
-        after.append(_arrays(inspect(recipes, state, examples)))
+        after.append(jax.tree.map(np.asarray, inspect(recipes, state, examples)))
     settings = list(product(config.rates, strengths))
     costs = np.nan_to_num(by_error(after[0].validation_error[:, 0], after[0].validation_loss[:, 0]), nan=np.inf)
     costs = costs.reshape(len(settings), len(seeds))[:, : config.tuning_seeds]
@@ -373,7 +399,3 @@ def _reported(config: Config, cell: Cell, data: Data) -> Runs:
         for i, ((rate, strength), seed) in enumerate(product(settings, seeds))
         if seed >= FRESH
     ]
-
-
-def _arrays(inspected: Inspected) -> Inspected:
-    return Inspected(*map(np.asarray, inspected))
