@@ -75,7 +75,8 @@ def page(answers: Sequence[tuple[Result, str]], explorer: Section | None = None)
         "was written down before the run. If the rule's limit lies within the interval, the verdict is inconclusive. "
         "As many claims are judged at once, intervals are wide on purpose. A verdict holds for the data and nets that "
         "it names, not for all nets. Claims are numbered A where algebra decides and B where only an experiment can; P "
-        "is not a claim of the notes, but a published accuracy that sound training reaches.</p>"
+        "is not a claim of the notes, but a published accuracy that sound training reaches; nor are those with other "
+        "numbers, which the notes do not ask about.</p>"
         f"<p class=soft>{_text(NOTES)}</p>"
         f"{_summary_table(answers)}{section}{''.join(_question(*answer) for answer in answers)}</body></html>\n"
     )
@@ -90,7 +91,7 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def markdown(answers: Sequence[tuple[Result, str]]) -> str:
-    """The verdicts as Markdown tables: counts for each claim, every verdict, and the commands that repeat the runs."""
+    """The verdicts as Markdown: counts for each claim, every verdict, commands that repeat the runs, first findings."""
     head = ["claim", *(word.lower() for word in VERDICTS)]
     short = markdown_table(head, counts_table(claim for result, _ in answers for claim in result.claims))
     rows = [
@@ -108,7 +109,8 @@ def markdown(answers: Sequence[tuple[Result, str]]) -> str:
     origins = listed(list(dict.fromkeys(_origin(result) for result, _ in answers)))
     lead = f"{_lead(answers)} Runs of {seconds / 60:.0f} minutes together, with {origins}."
     commands = markdown_table(["question", "asked again by", "seconds"], runs)
-    return "\n".join([lead, "", *short, "", *table, "", *commands]) + "\n"
+    first = [f"- {_cell(result.name)}: {_cell(next(iter(result.report.findings), ''))}" for result, _ in answers]
+    return "\n".join([lead, "", *short, "", *table, "", *commands, "", *first]) + "\n"
 
 
 def _cell(text: str) -> str:

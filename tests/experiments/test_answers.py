@@ -148,7 +148,7 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
 
 
 def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> None:
-    lead, short, claims, commands = (
+    lead, short, claims, commands, findings = (
         part.splitlines() for part in (answered / "report.md").read_text("utf-8").split("\n\n")
     )
     (lead,) = lead
@@ -164,6 +164,7 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     assert f"JAX {jax.__version__}" in lead
     assert [line.split(" | ")[0].removeprefix("| ") for line in commands[2:]] == list(QUESTIONS)
     assert any("python -m experiments collapse --" in line for line in commands)
+    assert [line.split(": ")[0] for line in findings] == [f"- {name}" for name in QUESTIONS]
 
 
 def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_one(answered: Path) -> None:
@@ -329,6 +330,10 @@ def test_help_explains_every_setting(
         ("noise --levels 0.5 0", "levels is 0", "above 0"),
         ("noise --others elu", "others is", "none twice"),
         ("noise --slopes 2", "slopes is 2", "below 1"),
+        ("precision --heads relu", "heads is 'relu'", "'softmax'"),
+        ("precision --activations snake", "activations is 'snake'", "'tanh'"),
+        ("precision --dtypes float8", "float8", "bfloat16"),
+        ("precision --rates 0.1", "rates is [0.1]", "at least two"),
         ("gravity", "'gravity'", "collapse"),
         ("--quick --full", "--quick and --full were given", "one size is expected"),
         ("cost --smallest --full", "--smallest and --full", "one size is expected"),

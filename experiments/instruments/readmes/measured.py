@@ -124,11 +124,18 @@ def gains(report: str) -> str:
 
 def verdicts(report: str) -> str:
     """The verdicts on each claim, and the commands that repeat the runs, from the study's report.md."""
-    lead, short, every, commands = report.split("\n\n")
+    lead, short, every, commands, *_ = report.split("\n\n")
     number, link = len(every.splitlines()) - 2, "[study.md](measured/study.md)"
     where = f"All {number} verdicts, with nets, data and what was measured: {link}."
     again = markdown.folded("The commands that ask again", commands.splitlines())
     return "\n".join([lead, "", short, "", where, "", *again])
+
+
+def precision(report: str) -> str:
+    """Whether nets train better by gradients that are right in the tails, from the question's report.md."""
+    (finding,) = (line for line in report.splitlines() if line.startswith("- precision: "))
+    asked = "[asked again](experiments/README.md) by `python -m experiments precision`"
+    return f"- **Better training, as a rule.** {finding.removeprefix('- precision: ')} It is {asked}."
 
 
 def _cell(worst: Worst, library: str, name: str, dtype: str, orders: int = 3) -> str:

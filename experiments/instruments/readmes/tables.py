@@ -26,6 +26,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "modules": modules.modules,
     "gains": lambda: measured.gains(_reported("depth.md")),
     "verdicts": lambda: measured.verdicts(_reported("study.md")),
+    "precision": lambda: measured.precision(_reported("precision.md")),
 }
 
 

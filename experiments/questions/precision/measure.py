@@ -63,7 +63,6 @@ from experiments.core.training import (
     losses,
     resume,
 )
-from experiments.core.tuning import by_error
 
 LIBRARIES: dict[str, Any] = {"jax.nn": jax.nn, "jaxact": jaxact}
 THEIRS, OURS = LIBRARIES
@@ -123,7 +122,7 @@ class Config:
         checks.one_of(TITLES, data=self.data)
         checks.activations(self.activations, allow_prelu=False)
         for name in self.activations:
-            checks.one_of([name for name in dir(jax.nn) if hasattr(jaxact, name)], activations=name)
+            checks.one_of([name for name in jaxact.CATALOGUE if hasattr(jax.nn, name)], activations=name)
         for name in self.heads:
             checks.one_of(HEADS, heads=name)
         for dtype in self.dtypes:
@@ -132,10 +131,14 @@ class Config:
         checks.not_empty(biases=self.biases, gains=self.gains, rates=self.rates)
         checks.strictly_between(0, np.inf, biases=self.biases, gains=self.gains, rates=self.rates)
         checks.strictly_between(0, 1, confidence=self.confidence)
-        checks.at_least(2, rates=[len(self.rates)], seeds=self.seeds)
+        checks.at_least(2, seeds=self.seeds)
         checks.at_least(1, checks.MOST_LAYERS, layers=self.layers, length=self.length)
         checks.at_least(1, width=self.width, units=self.units, batch=self.batch, tuning_seeds=self.tuning_seeds)
         checks.at_least(1, steps=self.steps, memory_steps=self.memory_steps)
+        if len(self.rates) < 2:
+            raise ValueError(
+                f"rates is {list(self.rates)}, but at least two are expected: one of them is the tuned one."
+            )
 
     def cells(self) -> list["Cell"]:
         """Everything that is compared between the libraries: a function in a place, in a type."""
@@ -264,16 +267,12 @@ scale_gradient.defvjp(lambda x, factor: (x, None), lambda factor, _, gradient: (
 
 
 class Inspected(NamedTuple):
-    """What is measured of a net; the fields from `zero` on have an entry for each library, in the order of LIBRARIES.
-
-    Output and gradients of each library are those at the same weights.
-    """
+    """What is measured of a net; every field has an entry for each library, in the order of LIBRARIES."""
 
     validation_error: Array
-    validation_loss: Array
     error: Array
     diverged: Array
-    """Whether an output on the test part is NaN or infinite."""
+    """Whether an output on the validation or test part is NaN or infinite."""
     zero: Array
     """Share of the gradients that are exactly 0."""
     nan: Array
@@ -285,24 +284,19 @@ class Inspected(NamedTuple):
 @each_net()
 def inspect(recipes: tuple[Recipe, ...], state: State, data: Data) -> Inspected:
     """The errors and gradients of every net, computed by each library; `recipes` has one for each."""
-
-    def errors(recipe: Recipe, net: Net, part: Split) -> tuple[Array, Array, Array]:
-        x, y = map(jnp.asarray, part)
-        output = forward(recipe, net, x)[0]
-        labels = y.argmax(-1) if recipe.loss == "squared_error" else y
-        return jnp.mean(output.argmax(-1) != labels), jnp.mean(losses(recipe, net, x, y)), ~jnp.isfinite(output).all()
+    x, y = (jnp.concatenate(both) for both in zip(data.validation, data.test, strict=True))
+    labels = y if y.ndim == 1 else y.argmax(-1)
 
     def of_net(net: Net) -> Inspected:
-        validation, test = ([errors(recipe, net, part) for recipe in recipes] for part in data[1:])
-        x, y = map(jnp.asarray, data.train)
-        found = [jnp.concatenate([g.ravel() for g in gradients(recipe, net, x, y)]) for recipe in recipes]
-        zero, wild = jnp.stack([g == 0 for g in found]), jnp.stack([~jnp.isfinite(g) for g in found])
+        outputs = jnp.stack([forward(recipe, net, x)[0] for recipe in recipes])
+        validation, test = jnp.split(outputs.argmax(-1) != labels, [len(data.validation.y)], axis=1)
+        found = [gradients(recipe, net, *map(jnp.asarray, data.train)) for recipe in recipes]
+        flat = jnp.stack([jnp.concatenate([g.ravel() for g in each]) for each in found])
+        zero, wild = flat == 0, ~jnp.isfinite(flat)
         bad = zero | wild
-        (validation_error, validation_loss, _), (error, _, diverged) = (
-            map(jnp.stack, zip(*each, strict=True)) for each in (validation, test)
-        )
-        shares = (jnp.mean(each.astype("float32"), axis=1) for each in (zero, wild, bad & ~bad[::-1]))
-        return Inspected(validation_error, validation_loss, error, diverged, *shares)
+        kinds = (validation, test, zero, wild, bad & ~bad[::-1])
+        validation_error, error, *shares = (jnp.mean(each.astype("float32"), axis=1) for each in kinds)
+        return Inspected(validation_error, error, ~jnp.isfinite(outputs).all((1, 2)), *shares)
 
     return jax.lax.map(of_net, state.net)
 
@@ -387,9 +381,8 @@ def _reported(config: Config, cell: Cell, data: Data) -> Runs:
         *_, (_, state) = resume(recipe, beginning, grid.seed, data.train, steps, steps)
         after.append(jax.tree.map(np.asarray, inspect(recipes, state, examples)))
     settings = list(product(config.rates, strengths))
-    costs = np.nan_to_num(by_error(after[0].validation_error[:, 0], after[0].validation_loss[:, 0]), nan=np.inf)
-    costs = costs.reshape(len(settings), len(seeds))[:, : config.tuning_seeds]
-    tuned = settings[int(np.argmin(np.median(costs, axis=1)))]
+    costs = after[0].validation_error[:, 0].reshape(len(settings), len(seeds))[:, : config.tuning_seeds]
+    tuned = settings[int(np.argmin(np.median(costs, axis=1)))]  # of equal ones that with the lowest rate
     return [
         {"library": library, "strength": strength, "rate": rate, "seed": seed, "tuned": (rate, strength) == tuned}
         | {"accuracy": 1 - float(found.error[i, own]), "diverged": bool(found.diverged[i, own])}

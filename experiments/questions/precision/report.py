@@ -46,13 +46,14 @@ def headline(config: Config, runs: Runs) -> str:
         if better
         else "No net was shown to learn better by gradients that are right in the tails"
     )
+    budget = f"{config.steps} or {config.memory_steps} steps of Adam, {config.seeds} seeds"
     return (
         f"{answer}: in {len(cells)} comparisons of {OURS} with {THEIRS} ({listed(functions)} in "
-        f"{listed(config.dtypes)}; {config.steps} or {config.memory_steps} steps of Adam, {config.seeds} seeds) {OURS} was "
-        f"{_outcomes(tuned)} at tuned settings, and {_outcomes(elsewhere)} at other initial weights and rates; of "
-        f"{pairs} pairs of nets {_number(theirs)} ended in NaN by {THEIRS}'s gradients alone and {_number(ours)} by "
-        f"{OURS}'s alone; up to {lost:.0f} % of {THEIRS}'s gradients were 0 or NaN where {OURS}'s were neither "
-        f"({named(where.function)}, {where.dtype}, {_strength_text(config, where)})."
+        f"{listed(config.dtypes)}; {budget}) {OURS} was {_outcomes(tuned)} at tuned settings, and "
+        f"{_outcomes(elsewhere)} at other initial weights and rates; of {pairs} pairs of nets {_number(theirs)} ended "
+        f"in NaN by {THEIRS}'s gradients alone and {_number(ours)} by {OURS}'s alone; up to {lost:.0f} % of "
+        f"{THEIRS}'s gradients were 0 or NaN where {OURS}'s were neither ({named(where.function)}, {where.dtype}, "
+        f"{_strength_text(config, where)})."
     )
 
 
