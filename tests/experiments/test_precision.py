@@ -25,10 +25,9 @@ from experiments.questions.precision.measure import (
     THEIRS,
     Cell,
     Config,
-    Mixed,
-    _recipe,
     gradients,
     inspect,
+    recipe_of,
     sequences,
     smallest,
     start,
@@ -52,7 +51,7 @@ def _one(recipe: Recipe, place: str, gain: float = 1.0) -> Net:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_in_float32_a_dense_net_is_that_of_all_questions(library: str) -> None:
-    recipe = _recipe(CONFIG, Cell("hidden", "tanh", "float32"), library, 64)
+    recipe = recipe_of(CONFIG, Cell("hidden", "tanh", "float32"), library, 64)
     net, x, y = _one(recipe, "hidden"), *map(jnp.asarray, digits().test)
     plain = recipe._replace(activation="tanh", custom_forward=None)
     assert np.allclose(forward(recipe, net, x)[0], forward(plain, net, x)[0], atol=1e-6)
@@ -71,7 +70,7 @@ def test_numbers_are_of_the_type_and_the_losses_scale_leaves_gradients_as_they_a
 ) -> None:
     data = sequences(CONFIG.length) if place == "memory" else digits()
     x, y = jnp.asarray(data.test.x[:50]), jnp.asarray(data.test.y[:50])
-    recipes = [_recipe(CONFIG, Cell(place, function, each), OURS, 64) for each in (dtype, "float32")]
+    recipes = [recipe_of(CONFIG, Cell(place, function, each), OURS, 64) for each in (dtype, "float32")]
     y = jax.nn.one_hot(y, 10) if place == "head" else y
     net = _one(recipes[0], place)
 
@@ -88,7 +87,7 @@ def test_numbers_are_of_the_type_and_the_losses_scale_leaves_gradients_as_they_a
 
 
 def test_the_lstm_is_equinoxs() -> None:
-    recipe = _recipe(CONFIG, Cell("memory", LSTM, "float32"), THEIRS, 0)
+    recipe = recipe_of(CONFIG, Cell("memory", LSTM, "float32"), THEIRS, 0)
     gates, last = net = _one(recipe, "memory", 5.0)
     order = np.concatenate([np.arange(4) + 4 * part for part in (0, 1, 3, 2)])  # Equinox: in, forget, cell, out
     cell = eqx.nn.LSTMCell(SYMBOLS + 1, 4, key=jax.random.key(0))
@@ -104,7 +103,7 @@ def test_the_lstm_is_equinoxs() -> None:
 
 def test_only_the_forget_gate_has_a_bias_and_weights_have_lecuns_size() -> None:
     config = Config(units=100)
-    recipe = _recipe(config, Cell("memory", LSTM, "float32"), OURS, 0)
+    recipe = recipe_of(config, Cell("memory", LSTM, "float32"), OURS, 0)
     gates, last = start(config, recipe, Grid.of([0, 1], [0.1], [5.0]), "memory").net
     bias = np.asarray(gates.bias).reshape(2, 4, 100)
     assert (bias[:, 1] == 5).all()
@@ -127,7 +126,7 @@ def test_sequences_are_labelled_by_their_first_symbol() -> None:
 
 def _inspected(function: str, dtype: str, weight: float) -> Any:
     """Of a net of one unit with this pre-activation, on three equal examples."""
-    recipes = tuple(_recipe(CONFIG, Cell("hidden", function, dtype), library, 1) for library in LIBRARIES)
+    recipes = tuple(recipe_of(CONFIG, Cell("hidden", function, dtype), library, 1) for library in LIBRARIES)
     state = initial_state(Recipe((1, 1, 2), "relu"), Grid.of([0, 1], [0.1]))
     hidden, last = state.net
     hidden = hidden._replace(weight=jnp.full_like(hidden.weight, weight))
@@ -150,6 +149,17 @@ def test_bad_gradients_are_counted_by_whose_they_are(
     function: str, dtype: str, weight: float, zero: list[int], nan: list[int], lost: list[int]
 ) -> None:
     assert _inspected(function, dtype, weight) == {"zero": zero, "nan": nan, "lost": lost}
+
+
+@pytest.mark.parametrize("function", ["silu", "mish"])
+def test_a_large_gradient_from_above_overflows_in_float16_by_jax_nns_alone(function: str) -> None:
+    x, above = jnp.float16(1000), jnp.float16(100)
+    found = [
+        jax.jit(lambda f: jax.vjp(f, x)[1](above)[0], static_argnums=0)(getattr(library, function))
+        for library in LIBRARIES.values()
+    ]
+    assert np.isfinite(found).tolist() == [False, True]
+    assert found[1] == 100
 
 
 def _runs(config: Config, tuned: float, elsewhere: float, spread: float = 0.0, nan: tuple[int, int] = (0, 0)) -> Runs:
@@ -229,11 +239,11 @@ def test_the_finding_reads_well_whatever_came_out(tuned: float, elsewhere: float
     pairs = FEW.seeds * len(FEW.rates) * len(FEW.gains) * 3
     alone = [count * pairs // FEW.seeds or "none" for count in nan]
     assert sentence == (
-        f"{BEGINNINGS[which]} of jaxact with jax.nn (1 activation, 1 head and an LSTM in float16; 150 or 200 steps "
-        f"of Adam, 8 seeds) jaxact was {counts[tuned]} at tuned settings, and {counts[elsewhere]} at other initial "
+        f"{BEGINNINGS[which]} of jaxact with jax.nn (1 activation, 1 head and an LSTM in float16; 120 or 200 steps of "
+        f"Adam, 8 seeds) jaxact was {counts[tuned]} at tuned settings, and {counts[elsewhere]} at other initial "
         f"weights and rates; of {pairs} pairs of nets {alone[0]} ended in NaN by jax.nn's gradients alone and "
-        f"{alone[1]} by jaxact's alone; up to 75 % of jax.nn's gradients were 0 or NaN where jaxact's were neither (LSTM, float16, "
-        "forget bias 5)."
+        f"{alone[1]} by jaxact's alone; up to 75 % of jax.nn's gradients were 0 or NaN where jaxact's were neither "
+        "(LSTM, float16, forget bias 5)."
     )
 
 
@@ -257,4 +267,4 @@ def test_the_first_readme_gets_the_finding() -> None:
 
 def test_the_smallest_settings_have_every_place() -> None:
     assert {cell.place for cell in smallest().cells()} == {cell.place for cell in Config().cells()}
-    assert {Mixed(cell, OURS).cell.dtype for cell in Config().cells()} == set(DTYPES)
+    assert {cell.dtype for cell in Config().cells()} == set(DTYPES)

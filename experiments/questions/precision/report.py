@@ -10,7 +10,7 @@ from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, SUPPORTED, Interval
 from experiments.core.style import canvas, color, legend, listed, named, title
 
-from .measure import LIBRARIES, LOSS_SCALES, LSTM, OURS, THEIRS, Cell, Config
+from .measure import LIBRARIES, LSTM, OURS, THEIRS, Cell, Config
 from .verdicts import MARGIN, by_seed, ended_in_nan, judge, lead, of_cell, place_text
 
 TITLE = "Does it matter to training that a gradient is right in the tails?"
@@ -124,13 +124,13 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _compared(config: Config) -> list[str]:
-    scales = [f"{scale:g} in {dtype}" for dtype, scale in LOSS_SCALES.items() if dtype in config.dtypes]
     return [
         "Micikevicius et al. 2018 (https://arxiv.org/abs/1710.03740) train large nets in float16 with weights kept in "
         "float32 and a scaled loss, as here, and lose no accuracy; they do not ask about slopes in the tails.",
-        f"What differs: our nets are small, the loss's scale is fixed ({listed(scales) if scales else 'none'}) and a "
-        "step with NaN is not skipped: with a scale that adapts, a net whose every gradient has a NaN would stand "
-        "still instead of ending in NaN.",
+        f"What differs: our nets are small, the loss's scale in float16 is always {config.loss_scale:g}, and a step "
+        f"with NaN is not skipped. A scale that adapts would become smaller, which helps where {THEIRS} multiplies the "
+        "gradient from above by x before the slope, as for silu and mish; it does not where x^3 overflows, as for "
+        "gelu.",
     ]
 
 
@@ -166,8 +166,8 @@ def _caption(config: Config) -> str:
         f"Above: points of test accuracy by which nets with {OURS}'s gradients are ahead of those with {THEIRS}'s, "
         f"with {config.confidence:.0%} intervals over {config.seeds} paired seeds, at the tuned setting (filled) and "
         f"averaged over all others (hollow); in the shaded band, {MARGIN:g} points wide on either side, differences do "
-        "not count. Below: the share of gradients that are 0, NaN or infinite before the first step, at the largest "
-        "initial gain or forget bias."
+        "not count; beyond 1 point the scale is logarithmic. Below: the share of gradients that are 0, NaN or infinite "
+        "before the first step, at the largest initial gain or forget bias."
     )
 
 
@@ -206,6 +206,7 @@ def figure(config: Config, runs: Runs) -> Figure:
         places = np.arange(len(cells))
         above.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
         above.axhline(0, color=COLORS[THEIRS], linestyle="--", linewidth=1)
+        above.set_yscale("symlog", linthresh=1)
         for tuned, fill, shift in ((True, COLORS[OURS], -0.12), (False, "white", 0.12)):
             values, lows, highs = np.array([lead(config, runs, cell, tuned) for cell in cells]).T
             style = {"fmt": "o", "capsize": 2.5, "elinewidth": 1.2, "color": COLORS[OURS], "markerfacecolor": fill}
@@ -222,6 +223,6 @@ def figure(config: Config, runs: Runs) -> Figure:
         title(above, dtype)
     axes[0][0].set_ylabel(f"points by which {OURS} is ahead")
     axes[1][0].set_ylabel("gradients 0 or not finite, in %")
-    axes[0][0].legend(fontsize=8)
+    axes[0][0].legend(fontsize=8, loc="upper left", frameon=False)
     legend(picture, axes[1][0], len(LIBRARIES))
     return picture
