@@ -291,7 +291,7 @@ def inspect(recipes: tuple[Recipe, ...], state: State, data: Data) -> Inspected:
 
     def of_net(net: Net) -> Inspected:
         outputs = jnp.stack([forward(recipe, net, x)[0] for recipe in recipes])
-        validation, test = jnp.split(outputs.argmax(-1) != labels, [len(data.validation.y)], axis=1)
+        validation, test = jnp.split(outputs.argmax(-1) != labels[None], [len(data.validation.y)], axis=1)
         found = [gradients(recipe, net, *map(jnp.asarray, data.train)) for recipe in recipes]
         flat = jnp.stack([jnp.concatenate([g.ravel() for g in each]) for each in found])
         zero, wild = flat == 0, ~jnp.isfinite(flat)
