@@ -190,13 +190,18 @@ def test_constant_targets_and_outputs():
         return -jnp.mean(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
 
     one = eqx.nn.Sequential([eqx.nn.Linear(64, 1, key=KEY), eqx.nn.Lambda(jax.nn.softmax)])
-    assert "over an axis of one element" in the("constant_output", diagnose(binary, one, (IMAGES, LABELS % 2 * 1.0))).evidence
+    assert (
+        "over an axis of one element"
+        in the("constant_output", diagnose(binary, one, (IMAGES, LABELS % 2 * 1.0))).evidence
+    )
 
 
 def test_dropout_that_leaves_nothing():
     def loss(model, x, y, key):
         keys = jax.random.split(key, len(x))
-        return optax.softmax_cross_entropy_with_integer_labels(jax.vmap(lambda v, k: model(v, key=k))(x, keys), y).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(
+            jax.vmap(lambda v, k: model(v, key=k))(x, keys), y
+        ).mean()
 
     def net(rate):
         relu = eqx.nn.Lambda(jax.nn.relu)
