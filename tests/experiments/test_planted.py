@@ -49,8 +49,9 @@ def test_every_fault_is_planted_in_the_layers_that_it_names(architecture: faults
 def test_dead_units_are_off_and_the_others_are_not(architecture: faults.Architecture) -> None:
     planted = faults.dead(architecture, 3)
     layer = at_path(planted.layers[0])(planted.model)
-    assert planted.units == tuple(np.flatnonzero(layer.bias.ravel() < -99).tolist())
-    assert len(planted.units) == faults.DEAD
+    units = tuple(np.flatnonzero(layer.bias.ravel() < -99).tolist())
+    assert planted.units == units
+    assert len(units) == faults.DEAD
     mostly = faults.mostly_dead(architecture, 3)
     assert len(mostly.units or ()) == layer.bias.size - 2
 
