@@ -263,7 +263,7 @@ def test_thresholds_are_arguments():
     net = eqx.tree_at(lambda m: m.layers[0].bias, mlp(), jnp.full(32, -1.0))
     lenient = diagnose(cross_entropy, net, BATCH, examples=10_000)
     assert not lenient.of_kind("dead_units")
-    with pytest.raises(TypeError, match="diagnose was called with dead=0.1; expected one of slope, dead_share"):
+    with pytest.raises(TypeError, match=r"diagnose was called with dead=0.1; expected one of slope, dead_share"):
         diagnose(cross_entropy, net, BATCH, dead=0.1)
 
 
