@@ -9,7 +9,7 @@ from ._diagnosis import Finding
 from ._graph import Value
 from ._layers import SHAPE_CHANGES
 from ._measure import Measured
-from ._structure import IN_LOSSES, linear_path, only_shapes_between, same_values, used_by
+from ._structure import IN_LOSSES, layer_before, same_values, used_by
 from ._thresholds import Thresholds
 
 
@@ -279,9 +279,9 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Layers that follow one another without an activation between them: their product is one layer."""
     pairs = []
     for layer in m.structure.layers:
-        before = linear_path(layer, m.structure.layers, m.structure, m.traced)
+        before = layer_before(layer, m.structure, m.traced)
         bends = before is None
-        before = before or only_shapes_between(layer, m.structure.layers, m.traced, m.structure)
+        before = before or layer_before(layer, m.structure, m.traced, pooled=True)
         if before is not None and before is not layer:
             pairs.append((before, layer, bends))
     for before, layer, bends in pairs:

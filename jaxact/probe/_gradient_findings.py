@@ -56,8 +56,8 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             layers[0].path,
             text,
             cause,
-            "finding.apply(model, key) puts ReLU in place of sigmoid and draws the weights anew: in the experiments sigmoid "
-            "lost the gradient at all published initialisations, under LayerNorm too."
+            "finding.apply(model, key) puts ReLU in place of sigmoid and draws the weights anew: in the experiments "
+            "sigmoid lost the gradient at all published initialisations, under LayerNorm too."
             if bent
             else "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
             "jaxact.init.reinitialise does.",

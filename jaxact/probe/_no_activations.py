@@ -8,6 +8,10 @@ from ._graph import Graph, Place, Value, function_file
 from ._layers import PRODUCTS, SHAPE_CHANGES, Layers, next_argument
 
 _LOSSES = ("cross_entropy_from_logits", "binary_cross_entropy_from_logits", "entropy_from_logits", "kl_from_logits")
+_LIMITS = ("relu", "leaky_relu", "hard_tanh", "relu6", "select_n", "exponential")
+"""What norms do to statistics."""
+_IN_LOSSES = ("relu", "softplus", "log_sigmoid", "leaky_relu", "smelu", "hard_tanh")
+"""What losses do to a difference or a product of prediction and target."""
 _LOGARITHMS = ("log_sigmoid", "log_softmax")
 _SUMS = ("psum", "pmean", "psum_invariant", "all_gather")
 
@@ -19,18 +23,19 @@ class NoActivations:
         self.layers = layers
         self.places: list[Place] = [call.place for call in graph.calls if _is_loss_or_random(call.name, call.eqn)]
         self.updates = _updates(graph)
-        self._inputs = _inputs(graph)
+        carried = {argument: output for argument, output in _carried(graph).items() if output not in self.updates}
+        self._inputs = _inputs(graph, carried)
         self._has_inputs = bool(graph.inputs)
-        self._before_layers = self._find_before_layers(graph)
+        self._before_layers = self._find_before_layers(graph, carried)
         self._raw_inputs = sum(1 << v.number for v in graph.inputs if v in layers.data)
-        self._after_products = _after_products(graph)
+        self._after_products = _after_products(graph, carried)
 
-    def has(self, start: Value, end: Value, activation: str) -> bool:
+    def has(self, start: Value, end: Value, activation: str, call: Any) -> bool:
         """Whether what leads from one value to another is no activation."""
         return (
             end in self.updates
             or (self._has_inputs and not self._inputs.get(start))
-            or is_statistic(end)
+            or (call is None and activation in _LIMITS and is_statistic(end))
             or (activation == "softplus" and _is_minus_abs(start))
             or self._is_in_loss(start, end, activation)
         )
@@ -39,16 +44,19 @@ class NoActivations:
         """Whether a target is compared with a prediction just before or just behind, and no layer follows."""
         if end in self._before_layers:
             return False
-        if self._compares(start) or (activation in _LOGARITHMS and self._meets_other_inputs(start, end)):
-            return True
-        return activation == "relu" and self._is_part_of_cross_entropy(start, end)
+        return (
+            (activation in _IN_LOSSES and self._compares(start))
+            or (activation in _LOGARITHMS and self._meets_other_inputs(start, end))
+            or (activation == "relu" and self._is_part_of_cross_entropy(start, end))
+        )
 
     def _compares(self, value: Value, depth: int = 0) -> bool:
         """1 - y * t, or y - t: a prediction and a target that no layer has touched."""
         if depth > 12 or not (value.operation == "argument" or is_elementwise_or_shape(value)):
             return False
         operands = [v for v in value.inputs if number_of(v) is None]
-        if len(operands) == 2 and any(self._is_target(a, b) for a, b in (operands, operands[::-1])):
+        is_comparison = value.operation in ("mul", "sub") and len(operands) == 2
+        if is_comparison and (self._is_target(*operands) or self._is_target(*operands[::-1])):
             return True
         return any(self._compares(operand, depth + 1) for operand in operands)
 
@@ -82,19 +90,19 @@ class NoActivations:
                     return True
         return False
 
-    def _find_before_layers(self, graph: Graph) -> set[Value]:
+    def _find_before_layers(self, graph: Graph, carried: dict[Value, Value]) -> set[Value]:
         """The values from which a layer computes something, in the forward pass."""
-        found: set[Value] = set()
-        ends: dict[Value, list[Value]] = {}
-        """Where the outputs of bodies go on."""
+        goes_on: dict[Value, list[Value]] = {}
+        """What the outputs of bodies are outside, and in the next step of a loop."""
         for result in graph.values:
             if result.body is not None:
-                followers = ends.setdefault(result.body.outputs[result.number], [])
-                argument = next_argument(result) if result.operation == "scan" else None
-                followers += [result] if argument is None else [result, argument]
+                goes_on.setdefault(result.body.outputs[result.number], []).append(result)
+        for argument, output in carried.items():
+            goes_on[output].append(argument)
+        found: set[Value] = set()
         for _ in range(2):  # twice for what a loop carries
             for value in reversed(graph.values):
-                followers = [*self.layers.users.get(value, []), *ends.get(value, [])]
+                followers = (*self.layers.users.get(value, []), *goes_on.get(value, []))
                 if any(self._is_layer(v) or v in found for v in followers if v not in self.updates):
                     found.add(value)
         return found
@@ -144,18 +152,30 @@ def _updates(graph: Graph) -> set[Value]:
     return updates
 
 
-def _inputs(graph: Graph) -> dict[Value, int]:
+def _carried(graph: Graph) -> dict[Value, Value]:
+    """What the arguments of scans are in later steps."""
+    carried = {}
+    for result in graph.values:
+        if result.operation == "scan" and result.body and (argument := next_argument(result)) is not None:
+            carried[argument] = result.body.outputs[result.number]
+    return carried
+
+
+def _inputs(graph: Graph, carried: dict[Value, Value]) -> dict[Value, int]:
     """On which inputs of the program each value depends, as bits."""
     inputs = {value: 1 << value.number for value in graph.inputs}
-    for value in graph.values:
-        for operand in value.inputs:
-            inputs[value] = inputs.get(value, 0) | inputs.get(operand, 0)
+    for _ in range(2):  # twice for what a loop carries
+        for value in graph.values:
+            for operand in (*value.inputs, carried.get(value, value)):
+                inputs[value] = inputs.get(value, 0) | inputs.get(operand, 0)
     return inputs
 
 
-def _after_products(graph: Graph) -> set[Value]:
+def _after_products(graph: Graph, carried: dict[Value, Value]) -> set[Value]:
     found: set[Value] = set()
-    for value in graph.values:
-        if value.operation in PRODUCTS or any(v in found for v in value.inputs):
-            found.add(value)
+    for _ in range(2):
+        for value in graph.values:
+            operands = (*value.inputs, carried.get(value, value))
+            if value.operation in PRODUCTS or any(v in found for v in operands):
+                found.add(value)
     return found

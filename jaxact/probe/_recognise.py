@@ -59,7 +59,7 @@ def recognise(graph: Graph, layers: Layers) -> list[Found]:
         for site in search(graph, layers, claimed):
             claimed.places.update(site.inside)
             found.append(site)
-    sites = [f for f in found if f.kind == "tag" or not no_activations.has(f.start, f.end, f.activation)]
+    sites = [f for f in found if f.kind == "tag" or not no_activations.has(f.start, f.end, f.activation, f.call)]
     return sorted(sites, key=lambda site: site.end.place)
 
 
@@ -263,7 +263,7 @@ def _by_operation(root: Value, members: list[Value], layers: Layers, taken: set[
 
 def _may_end(root: Value, value: Value, layers: Layers) -> bool:
     """Whether a value may be the output of an activation."""
-    return value.is_float and not (is_backward(value) or is_statistic(value) or _is_clip(root, value, layers))
+    return value.is_float and not (is_backward(value) or _is_clip(root, value, layers))
 
 
 def _is_clip(root: Value, value: Value, layers: Layers) -> bool:

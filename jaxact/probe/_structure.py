@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from ._elementwise import is_elementwise_or_shape, number_of
 from ._graph import Value
-from ._layers import POOLS, PRODUCTS, SHAPE_CHANGES
+from ._layers import POOLS, SHAPE_CHANGES
 from ._recognise import Found
 from ._trace import Traced
 
-LINEAR = frozenset("add sub mul div neg reduce_sum select_n dynamic_update_slice".split())  # noqa: SIM905
+LINEAR = frozenset("add sub mul div neg reduce_sum select_n dynamic_update_slice argument".split())  # noqa: SIM905
 """Operations that are linear in one operand if the others are numbers, parameters or random masks."""
 
 
@@ -179,32 +179,18 @@ def _unit_axis(product: Value, operand: Value, weight: Value) -> int | None:
     return axes[-1] if axes and axes[-1] < len(weight.shape) else None
 
 
-def linear_path(layer: Layer, layers: list[Layer], structure: Structure, traced: Traced) -> Layer | None:
-    """The layer before, if what this layer gets is a linear function of its result alone."""
-    by_product = {other.product: other for other in layers}
+def layer_before(layer: Layer, structure: Structure, traced: Traced, pooled: bool = False) -> Layer | None:
+    """The layer before, if what this layer gets is a linear function of its result alone; `pooled`, also of maxima."""
+    by_product = {other.product: other for other in structure.layers}
+    linear = SHAPE_CHANGES | LINEAR | (POOLS if pooled else {"reduce_window_sum"})
     value = layer.data
     for _ in range(200):
         if value in by_product:
             return by_product[value]
         operands = [v for v in value.inputs if v in traced.layers.data and v not in structure.random]
-        operands = list(dict.fromkeys(v for v in operands if number_of(v) is None))
-        linear = value.operation in SHAPE_CHANGES | LINEAR | {"reduce_window_sum", "argument"} | {"jit"}
-        if not linear or len(operands) != 1 or value.operation in PRODUCTS:
-            return None
-        (value,) = operands
-    return None
-
-
-def only_shapes_between(layer: Layer, layers: list[Layer], traced: Traced, structure: Structure) -> Layer | None:
-    """As `linear_path`, also through max pooling, which bends but is no activation."""
-    by_product = {other.product: other for other in layers}
-    value = layer.data
-    for _ in range(200):
-        if value in by_product:
-            return by_product[value]
-        operands = [v for v in value.inputs if v in traced.layers.data and v not in structure.random]
-        operands = list(dict.fromkeys(v for v in operands if number_of(v) is None))
-        if value.operation not in SHAPE_CHANGES | LINEAR | POOLS | {"argument"} or len(operands) != 1:
+        operands = [v for v in operands if number_of(v) is None]
+        is_reciprocal = value.operation == "div" and operands != [value.inputs[0]]
+        if value.operation not in linear or len(operands) != 1 or is_reciprocal:
             return None
         (value,) = operands
     return None

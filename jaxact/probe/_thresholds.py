@@ -19,7 +19,7 @@ class Thresholds:
     examples: int = 20
     """Fewer examples (or positions) say nothing about single units."""
     saturated_share: float = 0.5
-    """The share of saturated elements: Glorot and Bengio (2010) call a layer saturated whose outputs lie at the ends."""
+    """The share of saturated elements: Glorot and Bengio (2010) call layers saturated whose outputs are extreme."""
     saturated_fault: float = 0.95
     gradient_ratio: float = 1e-3
     """Norms of the gradient of the first and of the last layer: so much smaller, or larger by its inverse."""

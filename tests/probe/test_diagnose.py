@@ -119,7 +119,7 @@ def test_saturating_weights():
 
 @pytest.mark.parametrize(("factor", "kind"), [(0.01, "small_weights"), (20.0, "large_weights")])
 def test_initial_weights_of_another_size(factor, kind):
-    assert [f.where for f in diagnose(cross_entropy, scaled(mlp(), factor), BATCH).of_kind(kind)][0] == "layers[0]"
+    assert the(kind, diagnose(cross_entropy, scaled(mlp(), factor), BATCH)).where == "layers[0]"
 
 
 def test_a_linear_stack_is_one_layer():
@@ -263,14 +263,14 @@ def test_thresholds_are_arguments():
     net = eqx.tree_at(lambda m: m.layers[0].bias, mlp(), jnp.full(32, -1.0))
     lenient = diagnose(cross_entropy, net, BATCH, examples=10_000)
     assert not lenient.of_kind("dead_units")
-    with pytest.raises(TypeError, match="diagnose was called with dead=0.1; expected one of slope, dead_share"):
+    with pytest.raises(TypeError, match=r"diagnose was called with dead=0.1; expected one of slope, dead_share"):
         diagnose(cross_entropy, net, BATCH, dead=0.1)
 
 
 def test_misuse_has_its_sentence():
     with pytest.raises(ValueError, match="diagnose was called without a batch; expected one or more"):
         diagnose(cross_entropy, mlp())
-    with pytest.raises(ValueError, match="which has no float arrays; expected a pytree of parameters"):
+    with pytest.raises(ValueError, match=r"which has no float arrays; expected a pytree of parameters"):
         diagnose(cross_entropy, {"n": jnp.arange(3)}, BATCH)
-    with pytest.raises(TypeError, match="which returns float32.256.; expected a function that returns its loss"):
+    with pytest.raises(TypeError, match=r"which returns float32.256.; expected a function that returns its loss"):
         diagnose(lambda m, x, y: jax.vmap(m)(x)[:, 0], mlp(), BATCH)

@@ -182,10 +182,12 @@ def test_sites_in_a_scan_are_merged() -> None:
     x = jnp.stack([X, X, X])
     (_, state) = jax.jit(monitor.value_and_grad)(monitor.init(jnp.eye(2), x), jnp.eye(2), x)
     (measured,) = monitor.history(state)[0].rows
-    site = jax.jit(value_and_grad(recurrent))(jnp.eye(2), x)[1].merged[measured.site]
-    assert site.output_cotangent is not None
-    assert measured.rms == pytest.approx(float(site.output.rms), rel=1e-5)
-    assert measured.gradient_rms == pytest.approx(float(site.output_cotangent.rms), rel=1e-5)
+    h, expected = np.zeros((32, 2)), []
+    for _ in range(3):
+        h = np.tanh(h + np.asarray(X))
+        expected.append(h)
+    assert measured.rms == pytest.approx(np.sqrt(np.mean(np.square(expected))), rel=1e-5)
+    assert measured.gradient_rms > 0
 
 
 def test_a_batch_may_have_another_size_than_the_first() -> None:
@@ -198,6 +200,10 @@ def test_a_batch_may_have_another_size_than_the_first() -> None:
 not_callable: Any = 3
 
 
+def small(weight: Any, x: Any) -> Any:
+    return jnp.sum(jnp.tanh(x @ weight))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -207,11 +213,9 @@ not_callable: Any = 3
         (lambda: Monitor(lambda m, x: jnp.sum(m * x)).init(X, X), ValueError, "no activation was found; expected"),
         (lambda: Monitor(lambda m: jax.nn.relu(m)).init(X), TypeError, "expected a function that returns its loss"),
         (
-            lambda: Monitor(loss).value_and_grad(
-                Monitor(loss).init(MLP, X, Y), eqx.nn.MLP(2, 3, 5, 2, key=jax.random.key(0)), X, Y
-            ),
+            lambda: Monitor(small).value_and_grad(Monitor(small).init(jnp.ones((2, 3)), X), jnp.ones((2, 5)), X),
             ValueError,
-            r"a state for eqx.nn.MLP/relu\[0\] \(16 units\).*the loss has .*\(5 units\)",
+            r"a state for tanh \(3 units\); the loss has tanh \(5 units\)",
         ),
         (lambda: alarms((), patience=0), ValueError, "patience = 0; expected at least 1"),
     ],
