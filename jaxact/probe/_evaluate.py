@@ -9,7 +9,8 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jax.sharding import PartitionSpec
 
-from ._graph import CALLS, Place, Value, bind, bodies, scan_parts
+from .._jaxprs import CALLS, bind, bodies, scan_parts
+from ._graph import Place, Value
 
 Records = dict[int, Any]
 """What was recorded, by the number of the site."""

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .._facts import CATALOGUE
+from .._jaxprs import bodies, has_product
 from ._elementwise import POINTS, Chains, activation_between, is_linear, number_of, values_on
-from ._graph import Call, Graph, Place, Value, bodies
-from ._layers import PRODUCTS, Layers
+from ._graph import Call, Graph, Place, Value
+from ._layers import Layers
 from ._no_activations import NoActivations, is_backward, is_statistic
 
 ROWS = frozenset(
@@ -88,7 +89,7 @@ def _named(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
     for call in sorted(graph.calls, key=lambda call: (len(call.place), call.place)):
         if call.name not in CATALOGUE or call.name in _NO_NETS or call.place in claimed:
             continue
-        if "transpose(" in str(call.eqn.source_info.name_stack) or _has_product(call.eqn):
+        if "transpose(" in str(call.eqn.source_info.name_stack) or has_product(call.eqn):
             continue
         if (site := _site_of_call(call, call.name)) is not None:
             site.inside.append(call.place)
@@ -107,12 +108,6 @@ def _site_of_call(call: Call, name: str) -> Found | None:
     if name in ROWS:
         return Found(same[0], end, name, "rows", _row_axes(call.eqn)) if len(same) == 1 else None
     return Found(arrays[0], end, name, "other") if name in _GATES else None
-
-
-def _has_product(eqn: Any) -> bool:
-    return eqn.primitive.name in PRODUCTS or any(
-        _has_product(inner) for body in bodies(eqn) for inner in body.jaxpr.eqns
-    )
 
 
 def _row_axes(eqn: Any) -> tuple[int, ...]:

@@ -12,10 +12,11 @@ import numpy as np
 
 from .._checks import shown
 from .._facts import CATALOGUE
+from .._jaxprs import bind, bodies
 from .._slope import slope
 from ._elementwise import POINTS, jax_values, known_values, values_on
 from ._evaluate import Evaluation, Watched
-from ._graph import Graph, bind, bodies, read, scope_names, source_of
+from ._graph import Graph, read, scope_names, source_of
 from ._layers import Layers
 from ._recognise import Found, recognise
 
