@@ -151,11 +151,18 @@ def _names(found: list[Found]) -> list[str]:
 
 
 def _not_entered(graph: Graph) -> list[NotEntered]:
-    reports = []
-    for value in graph.not_entered:
-        inside: list[str] = []
-        for body in bodies(value.eqn):
-            inner = read(body)
-            inside += [site.activation for site in recognise(inner, Layers(inner, lambda _: False))]
-        reports.append(NotEntered(value.operation, tuple(dict.fromkeys(inside)), source_of(value)))
-    return reports
+    return [
+        NotEntered(value.operation, tuple(dict.fromkeys(_activations_in(value.eqn))), source_of(value))
+        for value in graph.not_entered
+    ]
+
+
+def _activations_in(eqn: Any) -> list[str]:
+    """The activations in the bodies of an equation, and in the loops and kernels in these."""
+    found: list[str] = []
+    for body in bodies(eqn):
+        graph = read(body)
+        found += [site.activation for site in recognise(graph, Layers(graph, lambda _: False))]
+        for value in graph.not_entered:
+            found += _activations_in(value.eqn)
+    return found
