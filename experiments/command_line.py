@@ -28,8 +28,11 @@ from experiments.core.refusals import missing, refuse
 from experiments.core.result import Result, load, save
 from experiments.core.storage import StorageError, prepare
 from experiments.core.style import listed, svg
+from experiments.instruments import overhead
 from experiments.instruments.accuracy import report as accuracy_report
 from experiments.instruments.depth import report as depth_report
+from experiments.instruments.faulty_nets import report as faulty_nets_report
+from experiments.instruments.planted import report as planted_report
 from experiments.instruments.speed import report as speed_report
 from experiments.page import build as rebuild
 from experiments.page import explorer, gallery, report
@@ -55,7 +58,10 @@ Questions:
   python -m experiments accuracy               the error of every activation in ulp
   python -m experiments accuracy --help        its settings; the other commands have --help as well
   python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
+  python -m experiments overhead               what the statistics of jaxact.probe cost a train step
   python -m experiments speed                  memory and operations of every activation; --timed for times
+  python -m experiments planted                whether the diagnosis finds faults that were planted, and no others
+  python -m experiments faulty_nets            what it says about nets that people published because they do not learn
 
 Read results/report.html afterwards; results/log.txt is the log. A question that was answered before by the same code
 with the same settings, data and libraries is not run again. After Ctrl-C every finished question is kept, and the same
@@ -76,8 +82,11 @@ LISTED = "\n".join(f"  {question.name:<12} {question.title}" for question in QUE
 COMMANDS = {
     "accuracy": accuracy_report.main,
     "depth": depth_report.main,
+    "faulty_nets": faulty_nets_report.main,
     "gallery": gallery.main,
     "list": listing,
+    "planted": planted_report.main,
+    "overhead": overhead.main,
     "report": rebuild.main,
     "speed": speed_report.main,
 }

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -76,7 +78,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `diagnose` found, the worst first. `print` shows it; `html` and `to_json` are for files."""
+    """What `diagnose` found, the worst first. `print` shows it, `rich.print` in colours; `save` writes a page."""
 
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
@@ -84,6 +86,8 @@ class Diagnosis:
     examples: int
     not_entered: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    baseline: float = float("nan")
+    """The loss of the best output that is the same for all examples; NaN if it could not be found."""
 
     @property
     def healthy(self) -> bool:
@@ -93,6 +97,26 @@ class Diagnosis:
     def of_kind(self, kind: str) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
+    def __str__(self) -> str:
+        from ._text import plain
+
+        return plain(self)
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from ._text import rich_diagnosis
+
+        return rich_diagnosis(self)
+
+    def html(self) -> str:
+        """A page that shows all of it, in one file that loads nothing else."""
+        from ._html import page
+
+        return page(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the page into a file."""
+        Path(path).write_text(self.html(), "utf-8")
+
     def to_json(self) -> str:
         """All of it as JSON, but for the repairs."""
         findings = [
@@ -100,9 +124,16 @@ class Diagnosis:
             for finding in self.findings
         ]
         rows = [dataclasses.asdict(row) for row in self.rows]
-        rest = {"loss": self.loss, "examples": self.examples, "not_entered": self.not_entered}
+        rest = {
+            "loss": self.loss,
+            "baseline": self.baseline,
+            "examples": self.examples,
+            "not_entered": self.not_entered,
+        }
         thresholds = dict(self.thresholds)
-        return json.dumps({"findings": findings, "sites": rows, **rest, "thresholds": thresholds}, indent=1, default=dict)
+        return json.dumps(
+            {"findings": findings, "sites": rows, **rest, "thresholds": thresholds}, indent=1, default=dict
+        )
 
 
 def shortened(units: tuple[int, ...]) -> str:

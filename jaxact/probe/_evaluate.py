@@ -96,7 +96,8 @@ class Evaluation:
         """Record what is to be recorded of a value, and return the value to compute on with."""
         for number in self.ends.get(key, ()):
             site = self.sites[number]
-            x, operands = frame.inputs[_key(site.start)], frame.operands.get(site.call or ())
+            x = value if site.start is site.end else frame.inputs[_key(site.start)]
+            operands = frame.operands.get(site.call or ())
             if self.record is not None:
                 frame.records[number] = self.record(number, x, value, operands)
             if self.replace is not None:

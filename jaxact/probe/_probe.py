@@ -54,14 +54,14 @@ def probe(
         if not grad:
             outputs, sites = _run(traced, traced.inputs, {}, arrays, tolerance)
             return traced.restore(outputs), sites
-        _check_loss("probe", fun, traced)
+        check_loss("probe", fun, traced)
 
         def loss(accumulators: Any) -> tuple[Any, Any]:
             outputs, sites = _run(traced, traced.inputs, accumulators, arrays, tolerance)
             return outputs[0], sites
 
-        (value, sites), cotangents = jax.value_and_grad(loss, has_aux=True)(_accumulators(traced))
-        return traced.restore([value]), _with_cotangents(sites, traced, cotangents)
+        (value, sites), cotangents = jax.value_and_grad(loss, has_aux=True)(empty_cotangents(traced))
+        return traced.restore([value]), with_cotangents(sites, traced, cotangents)
 
     return probed
 
@@ -82,7 +82,7 @@ def value_and_grad(
     @functools.wraps(fun)
     def probed(model: Any, *args: Any, **kwargs: Any) -> tuple[tuple[Any, Any], Sites]:
         traced = trace("value_and_grad", fun, (model, *args), kwargs)
-        _check_loss("value_and_grad", fun, traced, has_aux)
+        check_loss("value_and_grad", fun, traced, has_aux)
         leaves, structure = jax.tree.flatten(eqx.filter(model, is_array))
         is_float = [jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves]
         parameters = [leaf for leaf, yes in zip(leaves, is_float, strict=True) if yes]
@@ -94,10 +94,10 @@ def value_and_grad(
             return outputs[0], (outputs, sites)
 
         differentiated = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
-        (_, (outputs, sites)), (gradients, cotangents) = differentiated(parameters, _accumulators(traced))
+        (_, (outputs, sites)), (gradients, cotangents) = differentiated(parameters, empty_cotangents(traced))
         remaining = iter(gradients)
         gradient = jax.tree.unflatten(structure, [next(remaining) if yes else None for yes in is_float])
-        return (traced.restore(outputs), gradient), _with_cotangents(sites, traced, cotangents)
+        return (traced.restore(outputs), gradient), with_cotangents(sites, traced, cotangents)
 
     return probed
 
@@ -106,6 +106,14 @@ def _run(
     traced: Traced, inputs: list[Any], accumulators: Any, arrays: bool, tolerance: float
 ) -> tuple[list[Any], Sites]:
     """The outputs and the sites of a program."""
+    record = recorder(traced, arrays, tolerance)
+    evaluation = traced.evaluation(record=record, watch=watcher(traced) if accumulators else None)
+    outputs, records = evaluation.run(traced.closed, inputs, accumulators)
+    return outputs, sites_of(traced, records)
+
+
+def recorder(traced: Traced, arrays: bool, tolerance: float) -> Callable[..., Site]:
+    """What is recorded at a site, for `Evaluation`."""
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
         found = traced.found[number]
@@ -126,17 +134,28 @@ def _run(
             unit_axes=axes,
         )
 
+    return record
+
+
+def watcher(traced: Traced) -> Callable[..., Any]:
+    """What is computed on with, so that the gradients of the accumulators are statistics, for `Evaluation`."""
+
     def watch(number: int, which: int, value: Any, both: tuple[Cotangent, Cotangent]) -> Any:
         found = traced.found[number]
         return _watched(traced.layers.unit_axes(found.end if which else found.start), value, both[which])
 
-    evaluation = traced.evaluation(record=record, watch=watch if accumulators else None)
-    outputs, records = evaluation.run(traced.closed, inputs, accumulators)
-    sites = {traced.names[number]: records[number] for number in sorted(records)}
-    return outputs, Sites(sites, tuple(map(str, traced.not_entered)))
+    return watch
 
 
-def _check_loss(caller: str, fun: Callable[..., Any], traced: Traced, has_aux: bool = False) -> None:
+def sites_of(traced: Traced, records: dict[int, Site]) -> Sites:
+    names = traced.names
+    return Sites(
+        {names[number]: records[number] for number in sorted(records) if number < len(names)},
+        tuple(map(str, traced.not_entered)),
+    )
+
+
+def check_loss(caller: str, fun: Callable[..., Any], traced: Traced, has_aux: bool = False) -> None:
     types = traced.closed.out_avals
     if (
         not types
@@ -151,7 +170,7 @@ def _check_loss(caller: str, fun: Callable[..., Any], traced: Traced, has_aux: b
         )
 
 
-def _accumulators(traced: Traced) -> dict[int, Any]:
+def empty_cotangents(traced: Traced) -> dict[int, Any]:
     """Empty statistics of gradients for the input and the output of each site, stacked as the records are."""
     sites = jax.eval_shape(lambda inputs: _run(traced, inputs, {}, False, TOLERANCE)[1], traced.inputs)
 
@@ -166,7 +185,7 @@ def _accumulators(traced: Traced) -> dict[int, Any]:
     return {n: (empty(n, site.start), empty(n, site.end)) for n, site in enumerate(traced.found)}
 
 
-def _with_cotangents(sites: Sites, traced: Traced, cotangents: dict[int, Any]) -> Sites:
+def with_cotangents(sites: Sites, traced: Traced, cotangents: dict[int, Any]) -> Sites:
     names = {name: number for number, name in enumerate(traced.names)}
     return Sites(
         {

@@ -7,7 +7,8 @@ from experiments.core.provenance import MEASURED, ROOT
 
 from . import catalogue, measured, modules
 
-READMES = tuple(ROOT / folder / "README.md" for folder in ("", "jaxact", "jaxact/nn", "jaxact/init", "experiments"))
+_PACKAGES = ("", "jaxact", "jaxact/nn", "jaxact/init", "jaxact/probe", "experiments")
+READMES = tuple(ROOT / folder / "README.md" for folder in _PACKAGES)
 COMMAND = "python -m experiments.instruments.readmes"
 MARK = re.compile(rf"<!-- (\w+), made by: {re.escape(COMMAND)} -->")
 

@@ -1,0 +1,368 @@
+"""What a diagnosis looks at: everything that is measured of a loss, a model and some batches."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxpr_as_fun
+from scipy import optimize
+
+from ._evaluate import Evaluation, Watched
+from ._graph import Value
+from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
+from ._sites import Sites
+from ._statistics import Moments, merge, moments
+from ._structure import Structure, path_of, structure_of
+from ._trace import Traced, is_array, trace
+
+
+@dataclass
+class Measured:
+    """What was measured, summed or concatenated over all batches."""
+
+    traced: Traced
+    structure: Structure
+    loss: float
+    batch_losses: list[float]
+    examples: int
+    sites: Sites
+    moments: dict[Value, Moments]
+    """Of the operands and the results of layers, and of masked values."""
+    parameters: dict[Value, np.ndarray]
+    gradients: dict[Value, np.ndarray]
+    """The gradient of the loss by each parameter: the mean over the batches."""
+    inputs: list[np.ndarray]
+    """What each of the first layers gets, one row an example."""
+    output: np.ndarray | None
+    """What the model returns, one row an example and one column a unit."""
+    targets: list[np.ndarray]
+    batches: Sequence[tuple[Any, ...]]
+    baseline: float = np.nan
+    """The loss of the best constant output."""
+    losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """The training losses so far, as given."""
+    trial: "Trial | None" = None
+    lost_in_16_bit: list[tuple[str, float, str]] = field(default_factory=list)
+    """For each parameter of a 16-bit type its path, the share of gradients that are 0 only in it, and the type."""
+
+    first_not_finite: Value | None = None
+    """What the first operation makes that makes NaN or infinity of finite numbers."""
+
+    @property
+    def explained(self) -> float:
+        """The share of the baseline's loss that the model avoids: 0 for a constant output, 1 for no loss."""
+        return 1 - self.loss / self.baseline if np.isfinite(self.baseline) and self.baseline > 0 else np.nan
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether its loss is less than half that of the best constant output."""
+        return bool(self.explained > 0.5)
+
+
+@dataclass
+class Trial:
+    """Some further training of a copy of the model."""
+
+    losses: np.ndarray
+    updates: dict[Value, float]
+    """For each weight the root mean square of its first update, over that of the weight."""
+
+
+class Compiled:
+    """What is compiled for one loss and batches of one shape."""
+
+    def __init__(self, loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float):
+        self.traced = trace("diagnose", loss, (model, *batch), {})
+        check_loss("diagnose", loss, self.traced)
+        self.structure = structure_of(self.traced)
+        self.run = jax.jit(_pass(self.traced, self.structure, tolerance))
+        self.constant_loss = jax.jit(jax.value_and_grad(_loss_of_constant(self.traced, self.structure)))
+        self.floats = [v for v in self.traced.graph.inputs if v.is_float and v not in self.traced.layers.data]
+        self._steps: dict[int, tuple[Any, Any]] = {}
+
+    def step(self, optimiser: Any) -> Callable[..., Any]:
+        """One step of training: the parameters, the state, the loss and the updates behind it."""
+        if id(optimiser) not in self._steps:
+
+            @jax.jit
+            def step(parameters: list[Any], state: Any, arrays: list[Any]) -> Any:
+                value, gradient = jax.value_and_grad(lambda p: self._loss(p, arrays))(parameters)
+                updates, state = optimiser.update(gradient, state, parameters)
+                new = [(p + u).astype(p.dtype) for p, u in zip(parameters, updates, strict=True)]
+                return new, state, value, updates
+
+            self._steps[id(optimiser)] = (step, optimiser)
+        return self._steps[id(optimiser)][0]
+
+    def _loss(self, parameters: list[Any], arrays: list[Any]) -> Any:
+        replaced = {v.number: p for v, p in zip(self.floats, parameters, strict=True)}
+        inputs = [replaced.get(number, leaf) for number, leaf in enumerate(arrays)]
+        return jaxpr_as_fun(self.traced.closed)(*inputs)[0]
+
+
+_COMPILED: WeakKeyDictionary[Any, dict[Any, Compiled]] = WeakKeyDictionary()
+
+
+def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float) -> Compiled:
+    """The programs of a loss, which are compiled once for arguments of the same structure and shapes."""
+    arrays, constant = eqx.partition((model, batch), is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
+    try:
+        known = _COMPILED.setdefault(loss, {})
+        key = (structure, shapes, tuple(jax.tree.leaves(constant)), jax.tree.structure(constant), tolerance)
+        if key not in known:
+            known[key] = Compiled(loss, model, batch, tolerance)
+        return known[key]
+    except TypeError as error:
+        if "hash" not in str(error) and "weak reference" not in str(error):
+            raise
+        return Compiled(loss, model, batch, tolerance)
+
+
+def measure(
+    loss: Callable[..., Any],
+    model: Any,
+    batches: Sequence[tuple[Any, ...]],
+    losses: Sequence[float] | None,
+    optimiser: Any,
+    tolerance: float,
+    trial_steps: int,
+) -> Measured:
+    """Measure all that the checks of a diagnosis look at."""
+    programs = [_compiled(loss, model, batch, tolerance) for batch in batches]
+    arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
+    results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
+    traced, structure = programs[0].traced, programs[0].structure
+    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
+    sites, sums, gradients = (
+        functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients")
+    )
+    values = [float(result["loss"]) for result in results]
+    kept = [result["kept"] for result in results]
+    inputs = [np.concatenate([_rows(_floats(part[i])) for part in kept]) for i in range(len(structure.first))]
+    output = None
+    if structure.output is not None:
+        axes = traced.layers.unit_axes(structure.output)
+        output = np.concatenate([_examples(_floats(part[len(structure.first)]), axes) for part in kept])
+    measured = Measured(
+        traced=traced,
+        structure=structure,
+        loss=float(np.mean(values)),
+        batch_losses=values,
+        examples=sum(_batch_size(program.traced, inputs) for program, inputs in zip(programs, arrays, strict=True)),
+        sites=sites.merged,
+        moments=dict(zip(_watched(structure), sums, strict=True)),
+        parameters=parameters,
+        gradients={
+            v: np.asarray(g, np.float64) / len(results) for v, g in zip(programs[0].floats, gradients, strict=True)
+        },
+        inputs=inputs,
+        output=output,
+        targets=[np.concatenate([np.atleast_1d(np.asarray(a[v.number])) for a in arrays]) for v in structure.targets],
+        batches=batches,
+        losses=np.asarray([] if losses is None else losses, float),
+    )
+    measured.baseline = _baseline(measured, programs[0], arrays)
+    if not np.isfinite(measured.loss):
+        bad = next(i for i, value in enumerate(values) if not np.isfinite(value))
+        measured.first_not_finite = _first_not_finite(programs[bad].traced, arrays[bad])
+    measured.lost_in_16_bit = _lost_in_16_bit(loss, model, batches[0], measured)
+    if optimiser is not None:
+        measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
+    return measured
+
+
+def _floats(x: Any) -> np.ndarray:
+    return np.asarray(x, np.float32)
+
+
+def _watched(structure: Structure) -> list[Value]:
+    values = [v for layer in structure.layers for v in (layer.data, layer.result)]
+    return list(dict.fromkeys([*values, *structure.masked]))
+
+
+def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[list[Any]], dict[str, Any]]:
+    """A function of the arrays of the model and a batch: the loss, its gradients and all records."""
+    found = len(traced.found)
+    sites = [Watched(s.start, s.end, s.call.place if s.call else None) for s in traced.found]
+    watched = _watched(structure)
+    kept = [*[layer.data for layer in structure.first], *([structure.output] if structure.output is not None else [])]
+    extras = [Watched(value, value, None) for value in (*watched, *kept)]
+    at_site = recorder(traced, False, tolerance)
+
+    def record(number: int, x: Any, y: Any, operands: Any) -> Any:
+        if number < found:
+            return at_site(number, x, y, operands)
+        y = y.astype(jnp.float32) if y.dtype == bool else jax.lax.stop_gradient(y)
+        return moments(y) if number < found + len(watched) else y
+
+    evaluation = Evaluation(dict(enumerate([*sites, *extras])), record=record, watch=watcher(traced))
+    accumulators = empty_cotangents(traced)
+    is_parameter = [v.is_float and v not in traced.layers.data for v in traced.graph.inputs]
+
+    def run(arrays: list[Any]) -> dict[str, Any]:
+        def loss(parameters: list[Any], accumulators: Any) -> tuple[Any, Any]:
+            remaining = iter(parameters)
+            inputs = [next(remaining) if yes else leaf for leaf, yes in zip(arrays, is_parameter, strict=True)]
+            outputs, records = evaluation.run(traced.closed, inputs, accumulators)
+            return outputs[0], records
+
+        parameters = [leaf for leaf, yes in zip(arrays, is_parameter, strict=True) if yes]
+        (value, records), gradients = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(parameters, accumulators)
+        extra = [records[number] for number in range(found, found + len(extras))]
+        for i in range(len(watched)):
+            while np.ndim(extra[i].count):
+                extra[i] = jax.tree_util.tree_map_with_path(_over_steps, extra[i])
+        return {
+            "loss": value,
+            "gradients": gradients[0],
+            "sites": with_cotangents(sites_of(traced, records), traced, gradients[1]),
+            "moments": extra[: len(watched)],
+            "kept": extra[len(watched) :],
+        }
+
+    return run
+
+
+def _over_steps(path: Any, leaf: Any) -> Any:
+    name = getattr(path[-1], "name", "")
+    return {"low": jnp.min, "high": jnp.max}.get(name, jnp.sum)(leaf, axis=0)
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(-1, 1)
+
+
+def _examples(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """One row an example, one column a unit."""
+    others = [axis for axis in range(x.ndim) if axis not in axes]
+    units = int(np.prod([x.shape[axis] for axis in axes]))
+    return np.transpose(x, (*others, *axes)).reshape(-1, units)
+
+
+def _batch_size(traced: Traced, arrays: list[Any]) -> int:
+    sizes = [np.shape(arrays[v.number])[0] for v in traced.graph.inputs if v in traced.layers.data and v.shape]
+    return max(sizes, default=1)
+
+
+def _loss_of_constant(traced: Traced, structure: Structure) -> Callable[[Any, list[Any]], Any]:
+    """The loss if the last layer's result, before its activation, is the same for all examples."""
+
+    def loss(constant: Any, inputs: list[Any]) -> Any:
+        assert structure.last is not None
+        value = structure.last.result
+        filled = jnp.broadcast_to(constant.reshape(_constant_shape(traced, value)), value.shape).astype(
+            value.type.dtype
+        )
+        evaluation = Evaluation({0: Watched(value, value, None)}, replace=lambda number, x, y, operands: filled)
+        return evaluation.run(traced.closed, inputs, {})[0][0].astype(jnp.float32)
+
+    return loss
+
+
+def _constant_shape(traced: Traced, value: Value) -> list[int]:
+    axes = traced.layers.unit_axes(value)
+    return [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
+
+
+def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) -> float:
+    """The least loss of an output that is the same for all examples."""
+    last = measured.structure.last
+    if last is None or measured.output is None or last.result.scope:
+        return float("nan")
+    size = int(np.prod(_constant_shape(measured.traced, last.result)))
+    if size > 4096:
+        return float("nan")
+    shapes = [np.shape(x) for x in arrays[0]]
+    same = [inputs for inputs in arrays if [np.shape(x) for x in inputs] == shapes]
+    starts, scale = [np.zeros(size)], 1.0
+    mean = float(measured.moments[last.result].mean)
+    if np.isfinite(mean):
+        starts.append(np.full(size, mean))
+    for target in measured.targets:
+        if target.dtype.kind == "f" and np.isfinite(target).all():
+            rows = target.reshape(len(target), -1)
+            scale = max(scale, float(np.abs(rows).max()))
+            if rows.shape[1] == size:
+                starts.append(rows.mean(0, dtype=float))
+
+    def objective(c: np.ndarray) -> tuple[float, np.ndarray]:
+        parts = [program.constant_loss(jnp.asarray(c * scale, jnp.float32), inputs) for inputs in same]
+        value = float(np.mean([float(part[0]) for part in parts]))
+        slope = np.mean([np.asarray(part[1], float) for part in parts], 0) * scale
+        return (value, slope) if np.isfinite(value) and np.isfinite(slope).all() else (1e30, np.zeros_like(slope))
+
+    found = [optimize.minimize(objective, start / scale, jac=True, method="L-BFGS-B") for start in starts]
+    return min((float(result.fun) for result in found if result.fun < 1e29), default=float("nan"))
+
+
+def _first_not_finite(traced: Traced, arrays: list[Any]) -> Value | None:
+    values = [
+        v for v in traced.graph.values if v.is_float and (v.eqn is None or v.operation != "argument") and not v.scope
+    ]
+    values = [v for v in values if v.operation != "constant"]
+
+    def record(number: int, x: Any, y: Any, operands: Any) -> Any:
+        return jnp.isfinite(y).all()
+
+    evaluation = Evaluation({n: Watched(value, value, None) for n, value in enumerate(values)}, record=record)
+    flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
+    finite = {value: bool(flags.get(number, True)) for number, value in enumerate(values)}
+    bad = (v for v in values if not finite[v] and all(finite.get(operand, True) for operand in v.inputs))
+    return next(bad, None)
+
+
+def _lost_in_16_bit(
+    loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], measured: Measured
+) -> list[tuple[str, float, str]]:
+    """Compare the gradients of 16-bit parameters with those of the same model and batch in float32."""
+    narrow = [v for v in measured.traced.graph.inputs if v.is_float and v.type.dtype.itemsize < 4]
+    narrow = [v for v in narrow if v not in measured.traced.layers.data]
+    if not narrow:
+        return []
+
+    def widen(leaf: Any) -> Any:
+        is_narrow = is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype.itemsize < 4
+        return jnp.asarray(leaf, jnp.float32) if is_narrow else leaf
+
+    def gradients(model: Any, batch: Any) -> list[Any]:
+        return jax.tree.leaves(eqx.filter_jit(eqx.filter_grad(loss))(model, *batch))
+
+    try:
+        own, wide = gradients(model, batch), gradients(jax.tree.map(widen, model), jax.tree.map(widen, batch))
+    except (TypeError, ValueError):
+        return []  # a program that asks for its 16-bit type
+    floats = [v for v in measured.traced.graph.inputs if v.is_float and v not in measured.traced.layers.data]
+    found = []
+    for value, a, b in zip(floats, own, wide, strict=True):
+        if value in narrow:
+            lost = float(jnp.mean((a == 0) & (b != 0)))
+            found.append((path_of(measured.traced, value), lost, value.type.dtype.name))
+    return found
+
+
+def _try_training(programs: list[Compiled], arrays: list[list[Any]], optimiser: Any, steps: int) -> Trial:
+    """Train a copy of the model for some steps on the batches, in turn."""
+    floats = programs[0].floats
+    parameters = [jnp.asarray(arrays[0][v.number]) for v in floats]
+    state, values, ratios = optimiser.init(parameters), [], {}
+    for number in range(steps):
+        which = number % len(programs)
+        before = parameters
+        parameters, state, value, updates = programs[which].step(optimiser)(parameters, state, arrays[which])
+        values.append(float(value))
+        if number == 0:
+            sizes = [(_rms(p), _rms(u)) for p, u in zip(before, updates, strict=True)]
+            ratios = {v: change / size for v, (size, change) in zip(floats, sizes, strict=True) if size > 0}
+    return Trial(np.asarray(values), ratios)
+
+
+def _rms(x: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))
