@@ -19,7 +19,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Units of a one-sided activation that are on for no example: they get no gradient."""
     for site, found in _sites(m):
         units = site.units
-        if found.kind != "elementwise" or units is None or float(units.examples) < t.examples or not _one_sided(found):
+        if found.kind != "elementwise" or units is None or units.examples.max() < t.examples or not _one_sided(found):
             continue
         never = np.asarray(units.never_on).reshape(-1)
         if not never.any() or float(site.output.nans + site.output.infs) > 0:
@@ -44,7 +44,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "dead_units",
                 "hint" if m.has_learned else min(level, level_of_group, key=LEVELS.index),
                 layer.path if layer is not None else site.name,
-                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples)} "
+                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples.max())} "
                 "examples, so that "
                 "they get no gradient.",
                 text,
@@ -53,7 +53,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by "
                 "themselves.",
                 chosen,
-                {"share": float(never.mean()), "examples": float(units.examples), **numbers},
+                {"share": float(never.mean()), "examples": float(units.examples.max()), **numbers},
                 redraw_units(m, layer, chosen, found.activation) if layer is not None else None,
             )
 
