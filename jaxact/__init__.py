@@ -12,10 +12,10 @@ alpha) is bfloat16 for a bfloat16 x and a float32 alpha, and the gradient of alp
 
 Parameters. Each parameter that is annotated as an array can be differentiated. With an elementwise function it
 broadcasts to x; with a function over an axis it is a single number or has as many axes as x. A parameter that has to be
-positive is checked if it is a Python number: it is an error if it is 0 in the type of the computation, or infinite
-where the function has no limit for it. Elsewhere, as for temperature and cap, an infinite factor counts as a very large
-number. An array of other numbers gives NaN or a meaningless result. All other parameters, such as axis, are constants
-under jit.
+positive is checked if it is a Python number: it is an error if it is 0 in the type of the computation. So is an
+infinite number for which the function has no limit, such as elu's alpha. Elsewhere, as for temperature and cap, an
+infinite factor counts as a very large number. An array of other numbers gives NaN or a meaningless result. All other
+parameters, such as axis, are constants under jit.
 
 Axes and masks. A function over an axis treats each row by itself: the elements along `axis`, an int, or a tuple of
 ints or None (all axes) if the signature has it. `where` is an array of bools that broadcasts to x. Elements where it is
@@ -36,9 +36,9 @@ anyway, if that determines the slope (relu and other piecewise-linear functions,
 squareplus in float32); one byte per element for other piecewise-linear functions; else the slope, or x if a parameter
 is differentiated too. A function over an axis stores its input or its output.
 
-Errors. TypeError for arguments that are not arrays of real numbers, not bools for flags such as keepdims, not hashable
-constants, or not in the signature; ValueError for an axis, a shape or a number that does not fit. The message says what
-was called, with what, and what was expected.
+Errors. TypeError for arguments that are not arrays of real numbers, not bools for flags such as keepdims, not ints or
+floats for constants such as axis, or not in the signature; ValueError for an axis, a shape or a number that does not
+fit. The message says what was called, with what, and what was expected.
 
 `CATALOGUE` has the facts of each function (bounds, kinks, paper). `get` finds a function by its name here or in another
 library, and `config` is its inverse. What else jax.nn has, such as `one_hot`, is passed through, so that

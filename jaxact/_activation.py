@@ -87,7 +87,7 @@ def jvp(*, widened: bool = True, **rules: Callable[..., Array]) -> Callable[[F],
     """Give a function over an axis a jvp rule for each array parameter: a linear map `rule(tangent, y, x, ...)`.
 
     The tangent of the result y is the sum of the maps. Every array parameter needs a rule; one that may be absent
-    (`ArrayLike | None`) is differentiated if it has a rule. If not `widened`, a 16-bit x is passed as it is, for a body
+    (`OptionalArray`) is differentiated if it has a rule. If not `widened`, a 16-bit x is passed as it is, for a body
     that widens only what it sums: XLA on CPU writes a widened x to memory where two results are computed from it.
     """
 

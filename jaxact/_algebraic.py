@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import PositiveFinite, as_arrays
+from ._arguments import Operand, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE
 
@@ -67,7 +67,7 @@ def arctan(x: ArrayLike) -> Array:
 
 
 @jax.custom_jvp
-def _ratio_and_root(x: Array, alpha: Array) -> tuple[Array, Array]:
+def _ratio_and_root(x: Array, alpha: Operand) -> tuple[Array, Array]:
     """x * w and w = 1 / sqrt(1 + alpha*x*x), computed with x / max(|x|, 1), so that no square overflows."""
     x = jnp.clip(x, -LARGE, LARGE)
     m = jnp.maximum(jnp.abs(x), 1)
@@ -82,13 +82,13 @@ def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Ar
     return (y, w), (w * w * w * dx - y * y * y / 2 * dalpha, -y * w * (alpha * w * dx + y / 2 * dalpha))
 
 
-def _isru_slope(x: Array, alpha: Array) -> Array:
+def _isru_slope(x: Array, alpha: Operand) -> Array:
     """(1 + alpha*x*x)**(-3/2)"""
     _, w = _ratio_and_root(x, alpha)
     return w * w * w
 
 
-def _isru_by_alpha(x: Array, alpha: Array) -> Array:
+def _isru_by_alpha(x: Array, alpha: Operand) -> Array:
     y, _ = _ratio_and_root(x, alpha)
     return -0.5 * y * y * y
 

@@ -21,11 +21,19 @@ KeepsIntegers = Annotated[ArrayLike, "integers stay integers"]
 """An array whose integers are not converted to floats: x of relu, or labels, which are classes if they are integers."""
 Factor = Annotated[ArrayLike, "finite"]
 """An array of factors. An infinite number counts as a large one (`largest_factor`), since inf * 0 is NaN."""
+Finite = Annotated[Factor, "no limit at inf"]
+"""A factor for which the function has no useful limit at infinity: an infinite number is an error."""
 Positive = Annotated[Factor, "greater than 0"]
 """An array of positive factors. Only a number is checked, since an array has no values under jit."""
 PositiveFinite = Annotated[Positive, "no limit at inf"]
-"""The same where the function has no useful limit for an infinite parameter: an error."""
+"""A positive factor that is finite."""
 Key = Annotated[ArrayLike | None, "PRNG key"]
+OptionalArray = ArrayLike | list[Any] | tuple[Any, ...] | None
+"""An array that may be absent, such as a gate or factors, and that may be written as a list."""
+Mask = OptionalArray
+"""An array of bools."""
+Operand = Array | float
+"""A parameter as a body gets it: a float if it is a constant of the program."""
 Approximate = bool | Literal["none", "tanh"]
 """A flag of gelu, for which PyTorch has strings."""
 _APPROXIMATE = {"none": False, "tanh": True}
@@ -42,14 +50,18 @@ class Parameters:
     positive: tuple[str, ...]
     """Factors that have to be greater than 0."""
     finite: tuple[str, ...]
-    """Positive factors that have to be finite."""
+    """Factors that have to be finite."""
     optional: tuple[str, ...]
-    """`ArrayLike | None`, such as a mask or a gate, or `Key`: traced, but not converted."""
+    """`OptionalArray`, such as a mask or a gate, or `Key`: traced, but not converted."""
     keys: tuple[str, ...]
     static: tuple[str, ...]
     """Any other annotation: a static argument of jit."""
     flags: tuple[str, ...]
     """Static arguments that are bools."""
+    integers: tuple[str, ...]
+    """Static arguments that are ints."""
+    numbers: tuple[str, ...]
+    """Static arguments that are ints or floats."""
 
     @property
     def x(self) -> str:
@@ -65,14 +77,16 @@ class Parameters:
         def annotated(*kinds: Any) -> tuple[str, ...]:
             return tuple(name for name in names if hints[name] in kinds)
 
-        finite, keep_integers, keys = annotated(PositiveFinite), annotated(KeepsIntegers), annotated(Key)
+        finite, keep_integers, keys = annotated(Finite, PositiveFinite), annotated(KeepsIntegers), annotated(Key)
         positive = annotated(Positive, PositiveFinite)
-        factors = annotated(Factor, Positive, PositiveFinite)
-        arrays = annotated(ArrayLike, KeepsIntegers, Factor, Positive, PositiveFinite)
-        optional = annotated(ArrayLike | None, Key)
+        factors = annotated(Factor, Finite, Positive, PositiveFinite)
+        arrays = annotated(ArrayLike, KeepsIntegers, Factor, Finite, Positive, PositiveFinite)
+        optional = annotated(ArrayLike | None, OptionalArray, Key)
         static = tuple(name for name in names if name not in arrays + optional)
-        flags = annotated(bool, Approximate)
-        return Parameters(arrays, keep_integers, factors, positive, finite, optional, keys, static, flags)
+        flags, integers, numbers = annotated(bool, Approximate), annotated(int), annotated(float)
+        return Parameters(
+            arrays, keep_integers, factors, positive, finite, optional, keys, static, flags, integers, numbers
+        )
 
 
 @dataclass(frozen=True)
@@ -126,6 +140,10 @@ def sort_arguments(
 
 
 def _static(function: str, name: str, value: Any, parameters: Parameters) -> Any:
+    if name in parameters.integers:
+        return _checks.as_int(function, name, value)
+    if name in parameters.numbers:
+        return _checks.as_number(function, name, value)
     if name not in parameters.flags:
         return _checks.as_constant(function, name, value)
     translated = _APPROXIMATE.get(value, value) if name == "approximate" and isinstance(value, str) else value
@@ -133,11 +151,15 @@ def _static(function: str, name: str, value: Any, parameters: Parameters) -> Any
 
 
 def _factor(function: str, name: str, value: float, parameters: Parameters, x: Any) -> float:
-    """The number, but for inf, and numbers near it, the largest one that is safe in products and quotients."""
+    """The number; but the largest one that is safe in quotients for inf, which has a limit, and numbers near it."""
     _checks.as_floats(function, name, value)  # which refuses 10**400
     dtype = computation_dtype(_float_type(x))
     if name in parameters.positive:
-        _checks.check_positive(function, name, value, dtype, name in parameters.finite)
+        _checks.check_positive(function, name, value, dtype)
+    if name in parameters.finite:
+        _checks.check_finite(function, name, value, dtype)
+        if name not in parameters.positive:
+            return value
     largest = largest_factor(dtype)
     return min(max(value, -largest), largest)
 
@@ -159,9 +181,9 @@ def _is_float_tracer(value: Any) -> bool:
     return isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.floating)
 
 
-def as_arrays(*values: ArrayLike) -> tuple[Array, ...]:
+def as_arrays(x: ArrayLike, *parameters: ArrayLike) -> tuple[Array, *tuple[Operand, ...]]:
     """The same values, for the type checker: a body gets arrays and floats, though its signature says ArrayLike."""
-    return typing.cast(tuple[Array, ...], values)
+    return typing.cast(Any, (x, *parameters))
 
 
 def cast(value: Array, dtype: Any) -> Array:

@@ -19,6 +19,23 @@ def as_flag(function: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
+def as_int(function: str, name: str, value: Any) -> int:
+    """An int of Python or NumPy; a bool is none."""
+    if not isinstance(value, bool | np.bool_):
+        try:
+            return operator.index(value)
+        except TypeError:  # also for a tracer
+            pass
+    raise TypeError(f"{function} was called with {name} = {shown(value)}; expected an int.")
+
+
+def as_number(function: str, name: str, value: Any) -> float:
+    """A number of Python or NumPy as a float; a bool is none."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{function} was called with {name} = {shown(value)}; expected an int or a float, a constant.")
+    return float(as_floats(function, name, value))
+
+
 def as_constant(function: str, name: str, value: Any) -> Any:
     """A static argument of jit. NumPy integers become Python's, also in tuples."""
     if isinstance(value, tuple):
@@ -65,7 +82,11 @@ def as_array(function: str, name: str, value: Any) -> Any:
 def as_optional_array(function: str, name: str, value: Any) -> Any:
     """An argument that may be None, such as a mask, a key or a gate, and that may be a list."""
     if isinstance(value, list | tuple):
-        value = jnp.asarray(value) if any(isinstance(v, jax.Array) for v in jax.tree.leaves(value)) else np.array(value)
+        traced = any(isinstance(v, jax.Array) for v in jax.tree.leaves(value))
+        try:
+            value = jnp.asarray(value) if traced else np.array(value)
+        except (TypeError, ValueError):  # rows of different lengths
+            raise TypeError(f"{function} was called with {name} = {shown(value)}; expected an array.") from None
     if value is None or (isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)):
         return value
     value = as_array(function, name, value)
@@ -130,15 +151,22 @@ def check_key(function: str, name: str, key: Any) -> None:
         raise TypeError(f"{function} was called with {name} = {what}; expected a key from jax.random.key.")
 
 
-def check_positive(function: str, name: str, number: float, dtype: Any, finite: bool) -> None:
-    """Refuse a number that is not positive in the type of the computation, or infinite if it has to be finite."""
+def check_positive(function: str, name: str, number: float, dtype: Any) -> None:
+    """Refuse a number that is not positive in the type of the computation."""
     what = f"{function} was called with {name} = {number!r}"
     if not number > 0:
         raise ValueError(f"{what}; expected a number greater than 0.")
     if number < float(jnp.finfo(dtype).tiny):
         raise ValueError(f"{what}, which counts as 0 in {jnp.dtype(dtype)}; expected a number greater than 0.")
-    if finite and number > float(jnp.finfo(dtype).max):
-        raise ValueError(f"{what}, which is inf in {jnp.dtype(dtype)}; expected a finite number.")
+
+
+def check_finite(function: str, name: str, number: float, dtype: Any) -> None:
+    """Refuse a number that is infinite in the type of the computation."""
+    if abs(number) > float(jnp.finfo(dtype).max):
+        raise ValueError(
+            f"{function} was called with {name} = {number!r}, which is {'-' if number < 0 else ''}inf in "
+            f"{jnp.dtype(dtype)}; expected a finite number."
+        )
 
 
 def check_broadcast(function: str, x: Any, name: str, value: Any) -> None:

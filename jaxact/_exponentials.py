@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Factor, PositiveFinite, as_arrays
+from ._arguments import Finite, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, exp_left, expm1_left, expm1_minus_x_left, expm1_minus_x_over_x_left
 from ._residuals import from_output
@@ -18,7 +18,7 @@ from ._residuals import from_output
     x=lambda x, alpha: jnp.where(x > 0, 1, alpha * exp_left(x)),
     alpha=lambda x, alpha: expm1_left(x),
 )
-def elu(x: ArrayLike, alpha: Factor = 1.0) -> Array:
+def elu(x: ArrayLike, alpha: Finite = 1.0) -> Array:
     """elu(x, alpha) = x if x > 0 else alpha * (exp(x) - 1)
 
     Exponential linear unit: it saturates at -alpha, so that the mean of the outputs is closer to 0. The slope at 0 is

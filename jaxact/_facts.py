@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from jax import Array
 
 from ._activation import Rules
+from ._public import ByPublicName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +19,7 @@ Triple = tuple[Number, Number, Number]
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(metaclass=ByPublicName):
     """What is known of an activation. Only what cannot be computed is declared, and each declaration is tested."""
 
     function: Callable[..., Array]

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import autodiff
-from ._arguments import check_array
+from ._arguments import OptionalArray, check_array
 from ._facts import activation
 from ._gates import silu
 from ._normal_gates import gelu_exact
@@ -20,7 +20,7 @@ from ._rows import axis_of
 from ._sigmoids import sigmoid
 
 
-def _halves(name: str, x: ArrayLike, axis: int, gate: ArrayLike | None) -> tuple[Array, Array]:
+def _halves(name: str, x: ArrayLike, axis: int, gate: OptionalArray) -> tuple[Array, Array]:
     """The features that are gated, and their gate."""
     x = jnp.asarray(x)
     if gate is None:
@@ -40,7 +40,7 @@ def _halves(name: str, x: ArrayLike, axis: int, gate: ArrayLike | None) -> tuple
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/1612.08083")
 @autodiff
-def glu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
+def glu(x: ArrayLike, axis: int = -1, gate: OptionalArray = None) -> Array:
     """glu(x)[i] = x[i] / (1 + exp(-x[i + len(x) // 2]))
 
     Gated linear unit: the first half times the sigmoid of the second.
@@ -55,7 +55,7 @@ def glu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
 @autodiff
-def reglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
+def reglu(x: ArrayLike, axis: int = -1, gate: OptionalArray = None) -> Array:
     """reglu(x)[i] = x[i] * max(0, x[i + len(x) // 2])
 
     Gated linear unit whose gate is relu: the first half times relu of the second.
@@ -70,7 +70,7 @@ def reglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
 @autodiff
-def geglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
+def geglu(x: ArrayLike, axis: int = -1, gate: OptionalArray = None) -> Array:
     """geglu(x)[i] = x[i] * x[i + len(x) // 2] * (1 + erf(x[i + len(x) // 2] / sqrt(2))) / 2
 
     Gated linear unit whose gate is gelu_exact: the first half times gelu_exact of the second.
@@ -85,7 +85,7 @@ def geglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
 @autodiff
-def swiglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
+def swiglu(x: ArrayLike, axis: int = -1, gate: OptionalArray = None) -> Array:
     """swiglu(x)[i] = x[i] * x[i + len(x) // 2] / (1 + exp(-x[i + len(x) // 2]))
 
     Gated linear unit whose gate is silu: the first half times silu of the second. Where the gate is the first half
@@ -101,7 +101,7 @@ def swiglu(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array
 
 @activation(bounds=(-inf, inf), source="https://arxiv.org/abs/2002.05202")
 @autodiff
-def bilinear(x: ArrayLike, axis: int = -1, gate: ArrayLike | None = None) -> Array:
+def bilinear(x: ArrayLike, axis: int = -1, gate: OptionalArray = None) -> Array:
     """bilinear(x)[i] = x[i] * x[i + len(x) // 2]
 
     Gated linear unit whose gate has no activation: the first half times the second.

@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import jvp
-from ._arguments import check_array
+from ._arguments import Mask, OptionalArray, check_array
 from ._facts import activation
 from ._numerics import largest
 from ._rows import (
@@ -34,9 +34,7 @@ def _log_sum_exp(x: Array, axes: tuple[int, ...], keepdims: bool, divisor: Array
     return y if keepdims else jnp.squeeze(y, axes)
 
 
-def _logsumexp_arguments(
-    a: ArrayLike, axis: Axis, b: ArrayLike | None, where: Any
-) -> tuple[Array, Any, tuple[int, ...]]:
+def _logsumexp_arguments(a: ArrayLike, axis: Axis, b: OptionalArray, where: Any) -> tuple[Array, Any, tuple[int, ...]]:
     """The logarithms, -inf where they are masked or their factor is 0; the factors; the axes."""
     a = masked("logsumexp", a, where)
     if b is None:
@@ -45,7 +43,7 @@ def _logsumexp_arguments(
     try:
         a, factors = jnp.broadcast_arrays(at_least_float32(a), jnp.asarray(b, at_least_float32(a).dtype))
     except ValueError:
-        shapes = f"b of shape {jnp.shape(b)}; expected one that broadcasts with a's, {a.shape}"
+        shapes = f"b of shape {jnp.shape(jnp.asarray(b))}; expected one that broadcasts with a's, {a.shape}"
         raise ValueError(f"logsumexp was called with {shapes}.") from None
     return jnp.where(factors == 0, -inf, a), factors, axes_of("logsumexp", a, axis)
 
@@ -94,10 +92,10 @@ def _pair_if_return_sign(function: F) -> F:
 def logsumexp(
     a: ArrayLike,
     axis: Axis = None,
-    b: ArrayLike | None = None,
+    b: OptionalArray = None,
     keepdims: bool = False,
     return_sign: bool = False,
-    where: ArrayLike | None = None,
+    where: Mask = None,
 ) -> Array:
     """logsumexp(a) = log(sum(exp(v) for v in a))
 
@@ -129,7 +127,7 @@ def _logmeanexp_by_x(dx: Array, y: Array, x: Array, axis: Axis, where: Any, keep
 
 @activation(bounds=(-inf, inf), source="https://en.wikipedia.org/wiki/Quasi-arithmetic_mean")
 @jvp(widened=False, x=_logmeanexp_by_x)
-def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False) -> Array:
+def logmeanexp(x: ArrayLike, axis: Axis = None, where: Mask = None, keepdims: bool = False) -> Array:
     """logmeanexp(x) = log(sum(exp(v) for v in x) / len(x))
 
     The logarithm of the mean of numbers that are given by their logarithms: a smooth maximum that never exceeds the

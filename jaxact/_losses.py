@@ -12,7 +12,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import jvp
-from ._arguments import KeepsIntegers, check_array
+from ._arguments import KeepsIntegers, Mask, OptionalArray, check_array
 from ._facts import activation
 from ._numerics import largest, softplus_value
 from ._rows import (
@@ -145,9 +145,9 @@ def cross_entropy_from_logits(
     logits: ArrayLike,
     labels: KeepsIntegers,
     axis: int = -1,
-    where: ArrayLike | None = None,
+    where: Mask = None,
     label_smoothing: float = 0.0,
-    weight: ArrayLike | None = None,
+    weight: OptionalArray = None,
     ignore_index: int = -100,
 ) -> Array:
     """cross_entropy_from_logits(logits, labels) = -dot(labels, log_softmax(logits))
@@ -185,10 +185,19 @@ def cross_entropy_from_logits(
     return jnp.squeeze(jnp.where((total == 0) | (factor == 0), 0, factor * loss), axis)
 
 
+def _probabilities(labels: ArrayLike, logits: ArrayLike) -> Array:
+    """The labels as floats, NaN for an integer that is no class."""
+    labels = jnp.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        return labels
+    dtype = at_least_float32(logits).dtype
+    return labels.astype(dtype) * one_or_nan((labels == 0) | (labels == 1)).astype(dtype)
+
+
 def _binary_arguments(logits: ArrayLike, labels: ArrayLike, where: Any, pos_weight: Any) -> tuple[Array, Array, Array]:
     """The logits, and the weights of the two classes: pos_weight * labels and 1 - labels."""
     name = "binary_cross_entropy_from_logits"
-    x = masked(name, logits, where, 0)
+    x, labels = masked(name, logits, where, 0), _probabilities(labels, logits)
     y = masked(name, broadcast_parameter(name, "labels", labels, x.shape), where, 0)
     if pos_weight is None:
         return x, y, 1 - y
@@ -197,15 +206,17 @@ def _binary_arguments(logits: ArrayLike, labels: ArrayLike, where: Any, pos_weig
 
 
 def _binary_cross_entropy_by_logits(
-    dx: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+    dx: Array, loss: Array, logits: Array, labels: Any, where: Any, pos_weight: Any
 ) -> Array:
     x, positive, negative = _binary_arguments(logits, labels, where, pos_weight)
     slope = negative * sigmoid(x) - positive * sigmoid(-x)  # sigmoid(x) - labels is 0 for a confident right answer
-    return jnp.where(jnp.isnan(labels), 0, slope) * masked("binary_cross_entropy_from_logits", dx, where, 0)
+    return jnp.where(jnp.isnan(_probabilities(labels, logits)), 0, slope) * masked(
+        "binary_cross_entropy_from_logits", dx, where, 0
+    )
 
 
 def _binary_cross_entropy_by_labels(
-    dy: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+    dy: Array, loss: Array, logits: Array, labels: Any, where: Any, pos_weight: Any
 ) -> Array:
     x, positive, _ = _binary_arguments(logits, 1.0, where, pos_weight)
     slope = -x if pos_weight is None else positive * softplus_value(-x) - softplus_value(x)
@@ -213,7 +224,7 @@ def _binary_cross_entropy_by_labels(
 
 
 def _binary_cross_entropy_by_pos_weight(
-    dw: Array, loss: Array, logits: Array, labels: Array, where: Any, pos_weight: Any
+    dw: Array, loss: Array, logits: Array, labels: Any, where: Any, pos_weight: Any
 ) -> Array:
     x, y, _ = _binary_arguments(logits, labels, where, None)
     return jnp.where(y > 0, y * softplus_value(-x), 0) * jnp.broadcast_to(dw, x.shape)
@@ -226,16 +237,17 @@ def _binary_cross_entropy_by_pos_weight(
     pos_weight=_binary_cross_entropy_by_pos_weight,
 )
 def binary_cross_entropy_from_logits(
-    logits: ArrayLike, labels: ArrayLike, where: ArrayLike | None = None, pos_weight: ArrayLike | None = None
+    logits: ArrayLike, labels: KeepsIntegers, where: Mask = None, pos_weight: OptionalArray = None
 ) -> Array:
     """binary_cross_entropy_from_logits(logits, labels)[i] = cross_entropy([logits[i], 0], [labels[i], 1 - labels[i]])
 
     The cross entropy of two classes, where sigmoid(logits) is the probability of the first: one loss for each element.
 
     Args:
-        labels: the probability of the first class, from 0 to 1: floats, which have a gradient, integers or bools; a
-            single number or an array with as many axes as logits. A label of NaN gives the loss NaN, but adds nothing
-            to the gradient. Labels smoothed by s are labels * (1 - s) + s / 2.
+        labels: the probability of the first class: floats, which have a gradient, integers or bools; a single number or
+            an array with as many axes as logits. A label of NaN or an integer that is not 0 or 1 gives the loss NaN,
+            but adds nothing to the gradient. Floats are not checked to be from 0 to 1, as in PyTorch; beyond, the loss
+            may be negative. Labels smoothed by s are labels * (1 - s) + s / 2.
         where: the mask; masked elements have loss 0.
         pos_weight: the factor of the first class, which broadcasts to logits: one number, or one for each element of
             the last axis.
@@ -260,7 +272,7 @@ def _entropy_by_logits(dx: Array, y: Array, logits: Array, axis: Axis, where: An
 
 @activation(bounds=(0, inf), source="https://en.wikipedia.org/wiki/Entropy_(information_theory)")
 @jvp(logits=_entropy_by_logits)
-def entropy_from_logits(logits: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+def entropy_from_logits(logits: ArrayLike, axis: Axis = -1, where: Mask = None) -> Array:
     """entropy_from_logits(logits) = -dot(softmax(logits), log_softmax(logits))
 
     Shannon's entropy of the softmax of a row, in nats.
@@ -283,13 +295,13 @@ def _kl_arguments(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis, where: A
     return p, log_p, y, log_softmax(y, axes), axes
 
 
-def _kl_by_p(dx: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
+def _kl_by_p(dx: Array, divergence: Array, p_logits: Array, q_logits: Any, axis: Axis, where: Any) -> Array:
     p, log_p, _, log_q, axes = _kl_arguments(p_logits, q_logits, axis, where)
     log_ratio = jnp.where((p > 0) & (log_q > -jnp.inf), log_p - log_q, 0)
     return jnp.sum(log_ratio * softmax_jvp(masked("kl_from_logits", dx, where, 0), p, axes), axes)
 
 
-def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Array, axis: Axis, where: Any) -> Array:
+def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Any, axis: Axis, where: Any) -> Array:
     p, _, y, _, axes = _kl_arguments(p_logits, q_logits, axis, where)
     nonempty = jnp.max(p, axes, keepdims=True, initial=0) > 0  # False for NaN too, which may be masked after the call
     return jnp.sum(jnp.where(nonempty, softmax(y, axes) - p, 0) * masked("kl_from_logits", dy, where, 0), axes)
@@ -297,7 +309,7 @@ def _kl_by_q(dy: Array, divergence: Array, p_logits: Array, q_logits: Array, axi
 
 @activation(bounds=(0, inf), source="https://doi.org/10.1214/aoms/1177729694")
 @jvp(p_logits=_kl_by_p, q_logits=_kl_by_q)
-def kl_from_logits(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+def kl_from_logits(p_logits: ArrayLike, q_logits: ArrayLike, axis: Axis = -1, where: Mask = None) -> Array:
     """kl_from_logits(p_logits, q_logits) = dot(softmax(p_logits), log_softmax(p_logits) - log_softmax(q_logits))
 
     Kullback-Leibler divergence, sum(p * log(p / q)), in nats, where p and q are the softmax of the logits.

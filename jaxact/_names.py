@@ -13,10 +13,11 @@ import numpy as np
 
 from ._arguments import Parameters
 from ._facts import CATALOGUE
+from ._public import ByPublicName
 
 
 @dataclass(frozen=True)
-class Peer:
+class Peer(metaclass=ByPublicName):
     """A function of another library that computes the same as a function of jaxact."""
 
     theirs: str

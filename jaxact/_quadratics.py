@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Factor, PositiveFinite, as_arrays
+from ._arguments import Finite, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import zero
 from ._rectifiers import above, sparse_sigmoid, within
@@ -61,7 +61,7 @@ def _positive_part(x: Array) -> Array:
     scale=lambda x, scale, bias: jnp.square(_positive_part(x)),
     bias=lambda x, scale, bias: 1 + zero(x),
 )
-def star_relu(x: ArrayLike, scale: Factor = 0.8944, bias: ArrayLike = -0.4472) -> Array:
+def star_relu(x: ArrayLike, scale: Finite = 0.8944, bias: ArrayLike = -0.4472) -> Array:
     """star_relu(x, scale, bias) = scale*x*x + bias if x > 0 else bias
 
     Squared relu with mean 0 and variance 1 for normal inputs, of MetaFormer.

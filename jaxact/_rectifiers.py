@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Factor, KeepsIntegers, Key
+from ._arguments import Finite, KeepsIntegers, Key
 from ._facts import activation
 from ._numerics import zero
 from ._residuals import from_output, two_slopes
@@ -115,7 +115,7 @@ def _leaky_slope(x: Array, negative_slope: ArrayLike) -> Array:
         two_slopes("negative_slope", 1),
     ),
 )
-def leaky_relu(x: ArrayLike, negative_slope: Factor = 0.01) -> Array:
+def leaky_relu(x: ArrayLike, negative_slope: Finite = 0.01) -> Array:
     """leaky_relu(x, negative_slope) = x if x > 0 else negative_slope * x
 
     Rectified linear unit with a small slope on the negative side, so that every unit has a gradient.
@@ -132,7 +132,7 @@ def leaky_relu(x: ArrayLike, negative_slope: Factor = 0.01) -> Array:
     alpha=lambda x, alpha: jnp.where(x > 0, 0, x),
     residuals=(two_slopes("alpha", 1),),
 )
-def prelu(x: ArrayLike, alpha: Factor) -> Array:
+def prelu(x: ArrayLike, alpha: Finite) -> Array:
     """prelu(x, alpha) = x if x > 0 else alpha * x
 
     Parametric rectified linear unit: a leaky_relu whose slope is learnt; `jaxact.nn.PReLU` holds the parameter. It
@@ -246,7 +246,7 @@ def _random_slope(x: Array, lower: ArrayLike, upper: ArrayLike, key: ArrayLike |
         ),
     ),
 )
-def rrelu(x: ArrayLike, lower: Factor = 1 / 8, upper: Factor = 1 / 3, key: Key = None) -> Array:
+def rrelu(x: ArrayLike, lower: Finite = 1 / 8, upper: Finite = 1 / 3, key: Key = None) -> Array:
     """rrelu(x, lower, upper) = x if x > 0 else (lower + upper) / 2 * x
 
     Randomised leaky relu: with a key, the negative slope is drawn for each element, uniformly from lower to upper;

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ._arguments import cast, computation_dtype, widen
+from ._arguments import Operand, cast, computation_dtype, widen
 from ._context import JVPContext
 
 
@@ -46,7 +46,7 @@ def two_slopes(low: int | float | str, high: int | float) -> Residual:
         slope = slope_by_x()
         return jnp.where(slope == high, 1, jnp.where(jnp.isnan(slope), -1, 0)).astype(jnp.int8)
 
-    def slope(code: Array, **parameters: Array) -> Array:
+    def slope(code: Array, **parameters: Operand) -> Array:
         zero_or_nan = jnp.minimum(jnp.sqrt(code), 0)  # a constant NaN would set off jax.debug_nans
         return jnp.where(code > 0, high, (parameters[low] if isinstance(low, str) else low) + zero_or_nan)
 

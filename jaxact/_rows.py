@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from ._arguments import widen
+from ._arguments import Mask, widen
 from ._numerics import largest
 
 Axis = int | tuple[int, ...] | None
@@ -41,7 +41,7 @@ def axis_of(name: str, x: ArrayLike, axis: int) -> int:
     return axes_of(name, x, axis)[0]
 
 
-def masked(name: str, x: ArrayLike, where: ArrayLike | None, fill: float = -jnp.inf) -> Array:
+def masked(name: str, x: ArrayLike, where: Mask, fill: float = -jnp.inf) -> Array:
     """The array with `fill` where the mask is False; the array itself if there is no mask."""
     x = jnp.asarray(x)
     if where is None:

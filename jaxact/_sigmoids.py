@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, PositiveFinite, as_arrays
+from ._arguments import Operand, Positive, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, largest_factor, logistic_slope, sech, x_minus_tanh
 from ._numerics import erf_slope as erf_slope_value
@@ -55,13 +55,13 @@ def erf(x: ArrayLike) -> Array:
     return lax.erf(x)
 
 
-def _gompertz_parts(x: Array, b: Array, c: Array) -> tuple[Array, Array]:
+def _gompertz_parts(x: Array, b: Operand, c: Operand) -> tuple[Array, Array]:
     """e = b * exp(-c*x), and sqrt(gompertz(x)): a product with two such factors underflows later."""
     e = b * jnp.exp(jnp.minimum(-c * x, 30))
     return e, jnp.exp(-e / 2)
 
 
-def _gompertz_curvature(x: Array, b: Array, c: Array) -> Array:
+def _gompertz_curvature(x: Array, b: Operand, c: Operand) -> Array:
     e, root = _gompertz_parts(x, b, c)
     return c * c * e * (e - 1) * root * root
 
@@ -76,7 +76,7 @@ def gompertz_slope(x: ArrayLike, b: PositiveFinite = 1.0, c: PositiveFinite = 1.
     return _gompertz_slope(*as_arrays(x, b, c))
 
 
-def _gompertz_slope(x: Array, b: Array, c: Array) -> Array:
+def _gompertz_slope(x: Array, b: Operand, c: Operand) -> Array:
     e, root = _gompertz_parts(x, b, c)
     return c * e * root * root
 

@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import autodiff, jvp
-from ._arguments import Positive
+from ._arguments import Key, Mask, Positive
 from ._facts import activation
 from ._rows import (
     Axis,
@@ -40,7 +40,7 @@ def _softmax_by_temperature(dt: Array, p: Array, x: Array, axis: Axis, where: An
 
 @activation(bounds=(0, 1), source="https://en.wikipedia.org/wiki/Softmax_function")
 @jvp(x=_softmax_by_x, temperature=_softmax_by_temperature)
-def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
+def softmax(x: ArrayLike, axis: Axis = -1, where: Mask = None, temperature: Positive = 1.0) -> Array:
     """softmax(x, temperature)[i] = exp(x[i] / temperature) / sum(exp(v / temperature) for v in x)
 
     Normalised exponential: scores become probabilities along an axis. Scores of inf share the probability 1; an empty
@@ -71,7 +71,7 @@ def _log_softmax_by_temperature(dt: Array, y: Array, x: Array, axis: Axis, where
 
 @activation(bounds=(-inf, 0), source="https://en.wikipedia.org/wiki/Softmax_function")
 @jvp(x=_log_softmax_by_x, temperature=_log_softmax_by_temperature)
-def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
+def log_softmax(x: ArrayLike, axis: Axis = -1, where: Mask = None, temperature: Positive = 1.0) -> Array:
     """log_softmax(x, temperature)[i] = x[i] / temperature - log(sum(exp(v / temperature) for v in x))
 
     Logarithm of softmax, finite where the softmax underflows to 0.
@@ -89,7 +89,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, t
 
 @activation(bounds=(0, 1), source="https://docs.pytorch.org/docs/stable/nn.functional.html")
 @autodiff
-def softmin(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None, temperature: Positive = 1.0) -> Array:
+def softmin(x: ArrayLike, axis: Axis = -1, where: Mask = None, temperature: Positive = 1.0) -> Array:
     """softmin(x, temperature)[i] = exp(-x[i] / temperature) / sum(exp(-v / temperature) for v in x)
 
     The softmax of -x: distances or costs become probabilities, the smallest the most probable. An element of inf, and
@@ -134,7 +134,7 @@ def _softmax1_by_temperature(
 def softmax1(
     x: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Mask = None,
     sink: ArrayLike = 0.0,
     temperature: Positive = 1.0,
 ) -> Array:
@@ -159,9 +159,7 @@ def softmax1(
 
 def _noisy_logits(key: Any, logits: ArrayLike, axis: int, where: Any) -> Array:
     """logits - max(logits) + Gumbel noise: the shift keeps the digits of the noise."""
-    name, dtype = "gumbel_softmax", getattr(key, "dtype", None)
-    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == jnp.uint32):
-        raise TypeError(f"{name} was called with key = {key!r:.60} of type {dtype}; expected a PRNG key.")
+    name = "gumbel_softmax"
     x = masked(name, logits, where)
     return shift_by_max(x, row_max(x, (axis_of(name, x, axis),))) + jax.random.gumbel(key, x.shape, x.dtype)
 
@@ -183,12 +181,12 @@ def _gumbel_softmax_by_tau(
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1611.01144")
 @jvp(logits=_gumbel_softmax_by_logits, tau=_gumbel_softmax_by_tau)
 def gumbel_softmax(
-    key: ArrayLike | None,
+    key: Key,
     logits: ArrayLike,
     tau: Positive = 1.0,
     hard: bool = False,
     axis: int = -1,
-    where: ArrayLike | None = None,
+    where: Mask = None,
 ) -> Array:
     """gumbel_softmax(key, logits, tau)[i] = softmax(logits + noise, tau)[i]
 

@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import Positive, PositiveFinite, as_arrays
+from ._arguments import Operand, Positive, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, expm1, logistic, logistic_slope
 from ._residuals import from_output
@@ -66,21 +66,21 @@ def log_sigmoid(x: ArrayLike) -> Array:
     return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
-def _hypotenuse(x: Array, b: Array) -> Array:
+def _hypotenuse(x: Array, b: Operand) -> Array:
     """sqrt(x*x + b), or abs(x) where the square would overflow."""
     return jnp.maximum(jnp.abs(x), jnp.sqrt(jnp.minimum(x * x, 1e37) + b))
 
 
-def _squareplus(x: Array, b: Array) -> Array:
+def _squareplus(x: Array, b: Operand) -> Array:
     return jnp.maximum(x, 0) + b / (2 * (jnp.abs(x) + _hypotenuse(x, b)))
 
 
-def _squareplus_curvature(x: Array, b: Array) -> Array:
+def _squareplus_curvature(x: Array, b: Operand) -> Array:
     w = 1 / _hypotenuse(x, b)
     return b / 2 * w * w * w
 
 
-def _squareplus_slope_by_b(x: Array, b: Array) -> Array:
+def _squareplus_slope_by_b(x: Array, b: Operand) -> Array:
     w = 1 / _hypotenuse(x, b)
     return -0.25 * (jnp.clip(x, -LARGE, LARGE) * w) * w * w
 
@@ -93,7 +93,7 @@ def squareplus_slope(x: ArrayLike, b: PositiveFinite = 4) -> Array:
 
 
 @jax.custom_jvp
-def _squareplus_slope_from_output(y: Array, b: Array) -> Array:
+def _squareplus_slope_from_output(y: Array, b: Operand) -> Array:
     """y / sqrt(x*x + b), where the square root is y + b / (4*y)."""
     return 1 / (1 + b / (4 * y) / y)
 

@@ -8,7 +8,9 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from ._activation import jvp
+from ._arguments import Mask
 from ._facts import activation
+from ._numerics import LARGE, largest
 from ._rows import Axis, axes_of, masked, row_max, shift_by_max
 from ._softmaxes import softmax
 
@@ -32,7 +34,7 @@ def _sparsemax_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any) -> Ar
 
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1602.02068")
 @jvp(x=_sparsemax_by_x)
-def sparsemax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+def sparsemax(x: ArrayLike, axis: Axis = -1, where: Mask = None) -> Array:
     """sparsemax(x)[i] = max(0, x[i] - root(lambda t: sum(max(0, v - t) for v in x) - 1))
 
     The vector of probabilities nearest to x: those of small scores are exactly 0, and so are their gradients. The root
@@ -51,7 +53,7 @@ def sparsemax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> 
 def _entmax_jvp(dx: Array, p: Array, alpha: float, axes: tuple[int, ...]) -> Array:
     """s * (dx - mean(dx)), the mean weighted by s = p**(2 - alpha): equation 10 of https://arxiv.org/abs/1905.05702."""
     support = p > 0
-    s = jnp.where(support, jnp.where(support, p, 1) ** (2 - alpha), 0)
+    s = jnp.where(support, jnp.minimum(jnp.where(support, p, 1) ** (2 - alpha), LARGE), 0)
     total = jnp.sum(s, axes, keepdims=True)
     d = jnp.where(support, dx, 0)
     return s * (d - jnp.sum(s * d, axes, keepdims=True) / jnp.where(total == 0, 1, total))
@@ -63,7 +65,7 @@ def _entmax15_by_x(dx: Array, p: Array, x: Array, axis: Axis, where: Any) -> Arr
 
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1905.05702")
 @jvp(x=_entmax15_by_x)
-def entmax15(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+def entmax15(x: ArrayLike, axis: Axis = -1, where: Mask = None) -> Array:
     """entmax15(x)[i] = max(0, x[i] / 2 - root(lambda t: sum(max(0, v / 2 - t)**2 for v in x) - 1))**2
 
     Half-way between softmax and sparsemax (alpha = 1.5): smooth, with exact zeros for small scores. The root is the
@@ -87,9 +89,13 @@ def entmax15(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> A
     return jnp.square(jnp.maximum(z - jnp.maximum(threshold, -1), 0))
 
 
-def _exp_alpha(v: Array, alpha: float) -> Array:
-    """max(0, 1 + (alpha - 1) * v)**(1 / (alpha - 1)) by its logarithm, which keeps the digits for alpha near 1."""
-    return jnp.exp(jnp.log1p(jnp.maximum((alpha - 1) * v, -1)) / (alpha - 1))
+def _entmax_at(s: Array, z: Array, alpha: float) -> Array:
+    """The probabilities if the largest one is p = exp(-s): p * exp_alpha(z / p**(alpha - 1), alpha).
+
+    exp_alpha is computed by its logarithm, which keeps the digits for alpha near 1.
+    """
+    v = z * jnp.minimum(jnp.exp((alpha - 1) * s), largest(z))
+    return jnp.exp(jnp.log1p(jnp.maximum((alpha - 1) * v, -1)) / (alpha - 1) - s)
 
 
 def _entmax_by_x(dx: Array, p: Array, x: Array, alpha: float, axis: Axis, where: Any) -> Array:
@@ -98,34 +104,34 @@ def _entmax_by_x(dx: Array, p: Array, x: Array, alpha: float, axis: Axis, where:
 
 @activation(bounds=(0, 1), source="https://arxiv.org/abs/1905.05702")
 @jvp(x=_entmax_by_x)
-def entmax(x: ArrayLike, alpha: float = 1.5, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
+def entmax(x: ArrayLike, alpha: float = 1.5, axis: Axis = -1, where: Mask = None) -> Array:
     """entmax(x, alpha)[i] = exp_alpha(x[i] - root(lambda t: sum(exp_alpha(v - t, alpha) for v in x) - 1), alpha)
 
     From softmax (alpha = 1) to sparsemax (alpha = 2) and beyond, with exp_alpha(v, alpha) = max(0, 1 + (alpha - 1) * v)
     ** (1 / (alpha - 1)), which is exp(v) in the limit of 1. The root is found by bisection, those of `sparsemax` and
-    `entmax15` by sorting; the derivative is that of the formula and not of the search.
+    `entmax15` by sorting; the derivative is that of the formula and not of the search. For alpha > 2 a probability has
+    an infinite slope where it becomes 0; for alpha > 5 the rounding error of x decides which ones do.
 
     Args:
-        alpha: a constant, at least 1; larger ones give more zeros.
+        alpha: a constant from 1 to 100; larger ones give more zeros.
         axis: the axis or axes of the probabilities; None for all.
         where: the mask; masked elements become 0.
     """
-    if not alpha >= 1:
-        raise ValueError(f"entmax was called with alpha = {alpha!r}; expected a number of at least 1.")
+    if not 1 <= alpha <= 100:
+        raise ValueError(f"entmax was called with alpha = {alpha!r}; expected a number from 1 to 100.")
     axes, x = axes_of("entmax", x, axis), masked("entmax", x, where)
     if alpha == 1:
         return softmax(x, axes)
-    maximum = row_max(x, axes)
-    z, t = shift_by_max(x, maximum), jnp.zeros_like(maximum)
-
-    def total(t: Array) -> Array:
-        return jnp.sum(_exp_alpha(z - t, alpha), axes, keepdims=True)
+    z = shift_by_max(x, row_max(x, axes))
 
     def halve(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-        t, width = bracket
-        return jnp.where(total(t + width / 2) > 1, t + width / 2, t), width / 2
+        s, width = bracket
+        total = jnp.sum(_entmax_at(s + width / 2, z, alpha), axes, keepdims=True)
+        return jnp.where(total > 1, s + width / 2, s), width / 2
 
-    size = jnp.maximum(jnp.sum(jnp.ones_like(z), axes, keepdims=True), 1)
-    flat = (1 - size ** (1 - alpha)) / (alpha - 1)  # the root if all are equal
-    t, _ = lax.fori_loop(0, jnp.finfo(z.dtype).nmant + 2, halve, (t, flat))
-    return _exp_alpha(z - t, alpha) / jnp.where(total(t) == 0, 1, total(t))
+    # The largest probability is found and not the threshold: a power of 1 / (alpha - 1) enlarges rounding errors.
+    flat = jnp.log(jnp.maximum(jnp.sum(jnp.ones_like(z), axes, keepdims=True), 1))  # -log(p) if all are equal
+    s, _ = lax.fori_loop(0, jnp.finfo(z.dtype).nmant + 2, halve, (jnp.zeros_like(flat), flat))
+    p = _entmax_at(s, z, alpha)
+    total = jnp.sum(p, axes, keepdims=True)
+    return p / jnp.where(total == 0, 1, total)

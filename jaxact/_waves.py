@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from ._activation import derivative
-from ._arguments import PositiveFinite, as_arrays
+from ._arguments import Operand, PositiveFinite, as_arrays
 from ._facts import activation
 from ._numerics import LARGE, finite
 
@@ -97,11 +97,11 @@ def sinc(x: ArrayLike) -> Array:
     return jnp.where(x == 0, 1, jnp.sin(finite(x)) / jnp.where(x == 0, 1, x))
 
 
-def _phase(x: Array, alpha: Array) -> Array:
+def _phase(x: Array, alpha: Operand) -> Array:
     return finite(alpha * x) + 0 * x  # NaN at infinity, where a wave has no limit
 
 
-def _snake_slope_by_phase(x: Array, alpha: Array) -> Array:
+def _snake_slope_by_phase(x: Array, alpha: Operand) -> Array:
     return 2 * jnp.cos(_phase(x, 2 * alpha))
 
 
@@ -115,7 +115,7 @@ def snake_slope(x: ArrayLike, alpha: PositiveFinite = 1.0) -> Array:
     return jnp.square(jnp.sin(phase) + jnp.cos(phase))
 
 
-def _snake_by_alpha(x: Array, alpha: Array) -> Array:
+def _snake_by_alpha(x: Array, alpha: Operand) -> Array:
     """(x * sin(2*alpha*x) - sin(alpha*x)**2 / alpha) / alpha"""
     s, c = jnp.sin(_phase(x, alpha)), jnp.cos(_phase(x, alpha))
     return s * (2 * x * c - s / alpha) / alpha

@@ -15,9 +15,11 @@ from ._uses import Uses
 
 POINTS = np.linspace(-3, 3, 99)  # on which functions are compared
 BEFORE_ACTIVATION = (
-    "reshape transpose squeeze expand_dims broadcast_in_dim concatenate reduce_window_max".split()  # noqa: SIM905
+    "reshape transpose squeeze expand_dims broadcast_in_dim concatenate reduce_window_max reduce_window_sum".split()  # noqa: SIM905
 )
-"""What may come between a product and its activation, apart from a bias: changes of shape, and max pooling."""
+"""What may come between a product and its activation, apart from a bias: changes of shape, and pooling."""
+AVERAGES = "div mul".split()  # noqa: SIM905
+"""What makes average pooling of a sum over windows: a factor that is known."""
 DRAWS = 200
 """Uniform numbers for the mean of a random activation: any dropout rate that is a multiple of 0.5 % is exact."""
 
@@ -60,16 +62,19 @@ def activation_after(program: Program, uses: Uses, product: int) -> tuple[str, C
 
 def _with_bias(program: Program, known: dict[int, Any], value: int) -> int:
     """The product after the addition of its bias, in the shape in which the activation gets it."""
-    has_bias = False
+    has_bias = is_sum = False
     while value not in program.outputs:
         users = [step for step in program.steps if value in step.inputs]
         if len(users) != 1:
             break
         (step,) = users
-        adds_bias = step.primitive.name == "add" and values_of(step.inputs) - {value} <= known.keys()
-        if step.primitive.name not in BEFORE_ACTIVATION and (has_bias or not adds_bias):
+        name, others_are_known = step.primitive.name, values_of(step.inputs) - {value} <= known.keys()
+        adds_bias = name == "add" and others_are_known and not has_bias
+        averages = name in AVERAGES and others_are_known and is_sum
+        if name not in BEFORE_ACTIVATION and not adds_bias and not averages:
             break
         has_bias, value = has_bias or adds_bias, step.outputs[0]
+        is_sum = name == "reduce_window_sum" or (is_sum and not averages)
     return value
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from .._public import part_of
 from ._gauss import ActivationLike, Quadrature, function_of, name_of, quadrature
 
 Mode = Literal["forward", "backward", "compromise"]
@@ -88,6 +89,7 @@ def initializer(
     return partial(_draw_scaled, options, dtype)
 
 
+@part_of(initializer, "draw")
 def _draw_scaled(options: tuple[Any, ...], default: Any, key: Array, shape: Sequence[int], dtype: Any = None) -> Array:
     """An initialiser of jax.nn.initializers; a `functools.partial` of a function with a name can be pickled."""
     return jax.nn.initializers.variance_scaling(*options)(key, shape, default if dtype is None else dtype)
@@ -125,6 +127,7 @@ def orthogonal_with_gain(gain: float, out_axis: int, dtype: Any = None) -> Initi
     return partial(_draw_orthogonal, gain, out_axis, dtype)
 
 
+@part_of(orthogonal, "draw")
 def _draw_orthogonal(
     gain: float, out_axis: int, default: Any, key: Array, shape: Sequence[int], dtype: Any = None
 ) -> Array:

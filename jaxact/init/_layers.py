@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 from jax.tree_util import GetAttrKey
 
+from .._public import ByPublicName
 from ._program import Program, program_of
 from ._uses import Members, Uses, layer_uses
 
@@ -23,7 +24,7 @@ LAYERS = (eqx.nn.Linear, eqx.nn.Conv, eqx.nn.ConvTranspose)
 
 
 @dataclass(frozen=True)
-class LayerReport:
+class LayerReport(metaclass=ByPublicName):
     """The new weights of one layer."""
 
     path: str
@@ -39,7 +40,7 @@ class LayerReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(metaclass=ByPublicName):
     """The new weights of a model, layer by layer; `print` shows it as a table."""
 
     layers: list[LayerReport]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._public import ByPublicName
 from ._gauss import (
     ActivationLike,
     Quadrature,
@@ -191,8 +192,8 @@ def correlation_fixed_point(fn: ActivationLike, sigma_w: float = 1.0, sigma_b: f
     return _root(change, 0.0, 1 - 1e-6) if change(0.0) > 0 else 0.0
 
 
-class CriticalPoint(NamedTuple):
-    """A point on the edge of chaos: the variance is a fixed point, at which chi is 1."""
+class _CriticalPoint(NamedTuple):
+    """The fields of `CriticalPoint`: a named tuple has no metaclass of its own."""
 
     sigma_w: float
     """sqrt(fan-in) times the standard deviation of the weights."""
@@ -202,6 +203,10 @@ class CriticalPoint(NamedTuple):
     """The variance of the pre-activations, the same in every layer."""
     stability: float
     """The factor by which each layer multiplies a small deviation from this variance; above 1 it grows with depth."""
+
+
+class CriticalPoint(_CriticalPoint, metaclass=ByPublicName):
+    """A point on the edge of chaos: the variance is a fixed point, at which chi is 1."""
 
 
 def edge_of_chaos(fn: ActivationLike, variance: float = 1.0) -> CriticalPoint:

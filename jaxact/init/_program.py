@@ -15,6 +15,9 @@ ELEMENTWISE = frozenset(
     shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor""".split()  # noqa: SIM905
 )
 
+RENAMINGS = ("optimization_barrier", "name")
+"""What returns its inputs: a barrier, also between the weights and the input of a vmapped cond, and checkpoint_name."""
+
 
 class Step(NamedTuple):
     """An operation of a program, or a call that is elementwise. Its inputs and outputs are numbered values."""
@@ -69,7 +72,9 @@ def program_of(function: Callable[..., Any], *examples: Any, exactly: bool) -> P
             return [variable if isinstance(variable, Literal) else number[variable] for variable in variables]
 
         for eqn in jaxpr.eqns:
-            if eqn.primitive.name == "optimization_barrier":  # also between the weights and the input of a vmapped cond
+            if not eqn.outvars:  # a print
+                continue
+            if eqn.primitive.name in RENAMINGS:
                 number |= zip(eqn.outvars, numbered(eqn.invars), strict=True)
                 continue
             elementwise = _is_elementwise(eqn)

@@ -51,7 +51,8 @@ def reinitialise(
     of a layer is all that is applied elementwise to its output, whether it is a function or written out. Parameters
     that differ between channels are replaced by their median; random numbers (dropout) are averaged over. A layer
     without an activation (before a norm, a residual sum, an attention score, the result) has gain 1. Further leading
-    axes of weights are the members of an ensemble made by eqx.filter_vmap, or of a stack for jax.lax.scan.
+    axes of weights are the members of an ensemble made by eqx.filter_vmap, or of a stack for jax.lax.scan. A layer
+    inside jax.shard_map is not found, and reported as untouched.
 
     Args:
         model: any Equinox model; its layers may be nested.
@@ -131,7 +132,7 @@ def _traced(model: Any, layers: dict[str, Any], example: Any, apply: Callable[..
 
 
 def _is_linear(function: Elementwise) -> bool:
-    return np.ptp(value_and_slope(function, POINTS)[1]) == 0
+    return bool(np.ptp(value_and_slope(function, POINTS)[1]) == 0)
 
 
 def _jaxpr_of(function: Elementwise) -> tuple[str, tuple[bytes, ...]]:

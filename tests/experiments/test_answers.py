@@ -209,9 +209,8 @@ def test_other_settings_a_damaged_answer_and_fresh_are_run(
     assert all(f'id="{name}"' in page for name in QUESTIONS)
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_keeps_what_is_finished(
     number: int, code: int, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -407,7 +406,9 @@ def test_a_trained_layer_does_as_well_as_sklearns_logistic_regression() -> None:
     assert abs(np.mean(1 - np.asarray(error)) - theirs) < 0.02
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "clipped_sgd", "adam"])
+@pytest.mark.parametrize(
+    "optimizer", [*(pytest.param(o, marks=pytest.mark.slow) for o in ("sgd", "clipped_sgd")), "adam"]
+)
 def test_a_net_trained_among_others_is_the_net_trained_alone(optimizer: str) -> None:
     data, recipe = digits().train, Recipe((64, 8, 10), "tanh", optimizer)
     (*_, (_, many)) = train(recipe, Grid.of([5, 6], [0.01, 0.1]), data, 20, 10)

@@ -63,9 +63,28 @@ from beartype.claw import beartype_packages
 conf = BeartypeConf(claw_decor_place_func=BeartypeDecorPlace.FIRST, is_pep484_tower=True)
 beartype_packages(("jaxact",), conf=conf)
 import jax, jax.numpy as jnp
+import inspect
+import equinox as eqx
 import jaxact, jaxact.init, jaxact.nn
-x = jnp.linspace(-3, 3, 7)
-for name in ("relu", "gelu", "silu", "tanh", "softplus", "mish"):
-    jax.grad(lambda x: getattr(jaxact, name)(x).sum())(x)
-jaxact.softmax(x, axis=0), jaxact.nn.PReLU()(x), jaxact.get("relu", of="keras", max_value=None)
+x, key = jnp.linspace(0.1, 3, 8).reshape(2, 4), jax.random.key(0)
+for name, facts in jaxact.CATALOGUE.items():
+    signature, parameters = inspect.signature(facts.function).parameters, facts.rules.parameters
+    given = {n: 0.25 for n, default in facts.parameters.items() if not isinstance(default, float)}
+    given |= {n: {"key": key, "axis": -1}[n] for n in ("key", "axis") if n in signature}
+    f = lambda x, **more: facts.function(**{parameters.x: x}, **given | more)
+    y, pull = jax.vjp(f, x)
+    pull(jnp.ones_like(y))
+    jax.eval_shape(lambda x: jax.jvp(lambda x: jax.vjp(f, x)[1](jnp.ones_like(y))[0], (x,), (x,)), x)
+    for parameter in parameters.arrays[1:]:
+        number = jnp.asarray(given.get(parameter, signature[parameter].default), "float32")
+        jax.eval_shape(jax.grad(lambda number: f(x, **{parameter: number}).sum()), number)
+    if "where" in signature:
+        f(x, where=[True, False, True, True])
+    for by in ("x", *facts.parameters) if facts.elementwise else ():
+        jaxact.slope(facts.function, by)(x, **given)
+model = eqx.nn.MLP(4, 4, 8, 2, activation=jaxact.silu, key=key)
+jaxact.init.reinitialise(model, key, example=x[0]), jaxact.init.lsuv(model, key, x)
+jaxact.init.edge_of_chaos("tanh"), jaxact.init.initializer("relu")(key, (3, 4))
+jaxact.nn.PReLU()(x), jaxact.nn.Snake()(x), jaxact.nn.Maxout(4, 2, key=key)(x[0])
+jaxact.get("relu", of="keras", max_value=None)
 """)

@@ -181,6 +181,32 @@ def test_flags_are_bools(facts: Facts) -> None:
                 facts.function(**given | {name: wrong})
 
 
+@functions
+def test_constants_are_numbers(facts: Facts) -> None:
+    """A bool, a string or None is no number; NumPy's numbers are."""
+    parameters, given = facts.rules.parameters, {first(facts): jnp.ones(4)} | required(facts)
+    for names, expected in ((parameters.integers, "an int"), (parameters.numbers, "an int or a float, a constant")):
+        for name in names:
+            for wrong in (True, "a", None, (0,), np.bool_(True), {}):
+                with pytest.raises(TypeError, match=rf"{facts.name} was called with {name} = .*; expected {expected}"):
+                    facts.function(**given | {name: wrong})
+    for name in parameters.numbers:
+        for number in (np.float32(1), np.int64(1), 1):
+            got, want = (facts.function(**given | {name: n}) for n in (number, 1.0))
+            np.testing.assert_array_equal(got, want)
+        with pytest.raises(ValueError, match=rf"{facts.name} was called with {name} = an int of 1329 bits; expected"):
+            facts.function(**given | {name: 10**400})
+
+
+@functions
+def test_lists_whose_rows_differ_in_length(facts: Facts) -> None:
+    given = {first(facts): jnp.ones(4)} | required(facts)
+    for name in set(facts.rules.parameters.optional) - set(facts.rules.parameters.keys):
+        for wrong in ([[1], [1, 2]], [jnp.ones(2), 1]):
+            with pytest.raises(TypeError, match=rf"{facts.name} was called with {name} = .*; expected an array"):
+                facts.function(**given | {name: wrong})
+
+
 def test_gelu_takes_pytorch_s_names_of_its_flag() -> None:
     x = jnp.linspace(-3, 3, 7)
     names: list[tuple[bool, Any]] = [(False, "none"), (True, "tanh")]

@@ -134,13 +134,21 @@ def test_public_names_are_documented_and_pickles_name_no_private_file(path: str)
     assert pickle.loads(pickle.dumps(value)) is copy.deepcopy(value) is value
     if inspect.isfunction(value):
         assert value.__module__ == path.rpartition(".")[0]
-    if inspect.isfunction(value) or path.startswith("jaxact.nn."):
-        assert not PRIVATE.search(pickle.dumps(value))
+    assert not PRIVATE.search(pickle.dumps(value))
 
 
 def test_pickles_of_objects_name_no_private_file() -> None:
-    for value in (CATALOGUE, jaxact.nn.PReLU(3), jaxact.nn.Activation(jaxact.elu, alpha=0.5)):
+    draws = jaxact.init.initializer("relu"), jaxact.init.orthogonal("relu")
+    model = eqx.nn.Linear(2, 2, key=jax.random.key(0))
+    _, report = jaxact.init.reinitialise(model, jax.random.key(0), "relu")
+    point, modules = (
+        jaxact.init.edge_of_chaos("relu"),
+        (jaxact.nn.PReLU(3), jaxact.nn.Activation(jaxact.elu, alpha=0.5)),
+    )
+    for value in (CATALOGUE, *modules, *draws, jaxact.PEERS, report, report.layers[0], point):
         assert not PRIVATE.search(pickle.dumps(value))
+    for value in (jaxact.PEERS, report, point):
+        assert pickle.loads(pickle.dumps(value)) == value
 
 
 class Subclass(jaxact.nn.PReLU):

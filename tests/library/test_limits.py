@@ -170,10 +170,12 @@ def _value_and_slope(facts: Facts, name: str, number: float) -> tuple[np.ndarray
 
 @elementwise
 def test_factors_of_zero_and_infinity(facts: Facts) -> None:
-    """For positive ones an error or the limit; for the others no NaN but where an infinite x meets a 0."""
+    """An error, the limit, or no NaN but where an infinite x meets a 0."""
+    finite = set(facts.rules.parameters.finite) - set(facts.positive)
     for name in facts.rules.parameters.factors:
         for number in (0.0, np.inf, -np.inf):
-            if name in facts.positive and (number <= 0 or name in NO_LIMIT.get(facts.name, [])):
+            of_positive = name in facts.positive and (number <= 0 or name in NO_LIMIT.get(facts.name, []))
+            if of_positive or (name in finite and np.isinf(number)):
                 with pytest.raises(ValueError, match=f"{facts.name} was called with {name} = {number}"):
                     facts.function(jnp.ones(2), **required(facts) | {name: number})
                 continue

@@ -81,7 +81,7 @@ def test_gates_that_do_not_fit_are_refused(function: Callable[..., jax.Array]) -
         ValueError, match=rf"{name} was called with an array of shape \(2, 3\); expected an even size of"
     ):
         function(jnp.ones((2, 3)))
-    for axis in (2, -3, False):
+    for axis in (2, -3):
         with pytest.raises(ValueError, match=f"{name} was called with axis = {axis} .*; expected distinct axes"):
             function(jnp.ones((2, 4)), axis)
     with pytest.raises(ValueError, match=rf"{name} was called with axis = -1 for an array of shape \(\); expected"):
@@ -90,8 +90,9 @@ def test_gates_that_do_not_fit_are_refused(function: Callable[..., jax.Array]) -
         function(jnp.ones((2, 3)), gate=jnp.ones(3))
     with pytest.raises(TypeError, match=f"{name} was called with gate of type complex64; expected real numbers"):
         function(jnp.ones(3), gate=jnp.ones(3, "complex64"))
-    with pytest.raises(TypeError, match=f"{name} was called with axis = .*; expected an int"):
-        function(jnp.ones((2, 4)), (0, 1))
+    for axis in ((0, 1), False):
+        with pytest.raises(TypeError, match=f"{name} was called with axis = .*; expected an int"):
+            function(jnp.ones((2, 4)), axis)
 
 
 def test_crelu_keeps_both_signs() -> None:
@@ -209,9 +210,27 @@ def test_entmax_runs_from_softmax_to_sparsemax_and_beyond() -> None:
         assert jnp.isfinite(y)
         np.testing.assert_allclose(gradient.sum(-1), np.zeros(3), atol=1e-6)  # a shift changes nothing
         np.testing.assert_allclose(entmax(X, alpha).sum(-1), np.ones((2, 3)), rtol=1e-6)
-    for alpha in (0.99, float("nan")):
-        with pytest.raises(ValueError, match=r"entmax was called with alpha = .*; expected a number of at least 1"):
+    for alpha in (0.99, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"entmax was called with alpha = .*; expected a number from 1 to 100"):
             entmax(x, alpha)
+
+
+@pytest.mark.parametrize("alpha", [1.001, 1.3, 2.5, 5.0, 10.0])
+def test_entmax_has_the_probabilities_that_its_scores_were_made_from(alpha: float) -> None:
+    """Scores p**(alpha - 1) / (alpha - 1) have the probabilities p, as long as none is 0."""
+    p = np.random.default_rng(0).dirichlet(np.full(6, 20.0), 50)
+    largest = p.max(1, keepdims=True)
+    x = ((p / largest) ** (alpha - 1) - 1) * largest ** (alpha - 1) / (alpha - 1)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(entmax(jnp.asarray(x), alpha), p, rtol=1e-4, atol=1e-12)
+    weights = largest ** (2 - alpha) / p ** (2 - alpha)
+    sensitivity = np.abs(x).max() * float(np.finfo("float32").eps) / weights.min() * largest.max() ** (2 - alpha)
+    np.testing.assert_allclose(entmax(jnp.asarray(x.astype("float32")), alpha), p, atol=1e-6 + 10 * sensitivity)
+
+
+def test_gradients_of_entmax_are_finite_for_a_large_alpha() -> None:
+    jacobian = jax.jacobian(lambda x: entmax(x, 60.0))(jnp.asarray([0.0, -1e-12, -1e-3, -jnp.inf]))
+    assert jnp.isfinite(jacobian).all()
 
 
 def test_sparse_probabilities_of_examples_from_the_papers() -> None:
@@ -381,7 +400,7 @@ def test_gumbel_softmax_in_16_bits_is_finite_and_drawn_in_float32() -> None:
     assert jnp.isnan(gumbel_softmax(key, logits, jnp.zeros(()))).all()
     with pytest.raises(TypeError, match=r"gumbel_softmax was called with axis = .*; expected an int"):
         gumbel_softmax(key, logits, axis=(0, 1))  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match=r"gumbel_softmax was called with key = .*; expected a PRNG key"):
+    with pytest.raises(TypeError, match=r"gumbel_softmax was called with key = 1.5; expected a key from jax.random"):
         gumbel_softmax(1.5, logits)
 
 
@@ -404,7 +423,10 @@ def test_maxout_gives_the_whole_slope_to_one_piece() -> None:
 def test_maxout_refuses_wrong_pieces_and_axes() -> None:
     x = jnp.ones((2, 6))
     pieces: Any
-    for pieces in (4, 0, -2, 1.5, "2"):
+    for pieces in (1.5, "2", True):
+        with pytest.raises(TypeError, match=r"maxout was called with pieces = .*; expected an int"):
+            maxout(x, pieces)
+    for pieces in (4, 0, -2):
         with pytest.raises(
             ValueError, match=r"maxout was called with pieces = .*\(2, 6\); expected a positive divisor of 6"
         ):
@@ -561,3 +583,22 @@ def test_wrong_options_of_losses_are_refused() -> None:
         binary_cross_entropy_from_logits(x, x, pos_weight=jnp.ones(3, "complex64"))
     with pytest.raises(ValueError, match=r"pos_weight of shape \(2,\); expected one that broadcasts to x's, \(2, 3\)"):
         binary_cross_entropy_from_logits(x, x, pos_weight=jnp.ones(2))
+
+
+def test_integer_labels_of_two_classes_are_0_and_1() -> None:
+    """-1 for the second class, a habit of other losses, would give a negative loss."""
+    x = jnp.asarray([1.0, -2.0, 0.5, 3.0])
+    loss = lambda x, labels, **k: binary_cross_entropy_from_logits(x, labels, **k)  # noqa: E731
+    classes = np.asarray([1, 0, 1, 0])
+    for dtype in ("int32", "int64", "uint8", "bool", "float16"):
+        np.testing.assert_array_equal(loss(x, classes.astype(dtype)), loss(x, classes.astype("float32")))
+    for wrong in (np.asarray([1, -1, 2, 0]), jnp.asarray([1, -1, 2, 0]), np.asarray([1, -(2**40), 2**40, 0])):
+        for given in ({}, {"pos_weight": 2.0}):
+            bad = np.asarray([False, True, True, False])
+            np.testing.assert_array_equal(jnp.isnan(loss(x, wrong, **given)), bad)
+            np.testing.assert_array_equal(loss(x, wrong, **given)[~bad], loss(x, classes, **given)[~bad])
+            gradient, right = (jax.grad(lambda x: loss(x, y, **given).sum())(x) for y in (wrong, classes))  # noqa: B023
+            np.testing.assert_array_equal(gradient, jnp.where(bad, 0, right))
+    np.testing.assert_array_equal(loss(x, 1), loss(x, 1.0))
+    assert jnp.isnan(loss(x, 2)).all()
+    assert loss(x[:1], jnp.asarray([1.5])) < 0  # floats are not checked
