@@ -1,6 +1,6 @@
 """The report of `precision`: sentences, tables and a figure, all computed from the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,16 +33,17 @@ def headline(config: Config, runs: Runs) -> str:
     """The answer in one sentence, for the first README."""
     claims, cells = judge(config, runs), config.cells()
     tuned, elsewhere = ([claim for claim in claims if claim.id == id] for id in ("P1", "P2"))
-    better = [
-        f"{named(cell.function)} in {cell.dtype}"
+    better = {
+        cell: max(claim.interval.value for claim in leads if claim.verdict == SUPPORTED)
         for cell, *leads in zip(cells, tuned, elsewhere, strict=True)
         if any(claim.verdict == SUPPORTED for claim in leads)
-    ]
+    }
     pairs, theirs, ours = np.sum([ended_in_nan(runs, cell) for cell in cells], axis=0)
     lost, where = max((_strongest(config, runs, cell, THEIRS, "lost_at_start"), cell) for cell in cells)
     functions = [_several(config.activations, "activation"), _several(config.heads, "head"), "an LSTM"]
     answer = (
-        f"Nets learnt better by gradients that are right in the tails for {listed(better)} only"
+        f"Nets learnt better by gradients that are right in the tails for {_grouped(better)} only, by up to "
+        f"{max(better.values()):.1f} points"
         if better
         else "No net was shown to learn better by gradients that are right in the tails"
     )
@@ -55,6 +56,15 @@ def headline(config: Config, runs: Runs) -> str:
         f"{THEIRS}'s gradients were 0 or NaN where {OURS}'s were neither ({named(where.function)}, {where.dtype}, "
         f"{_strength_text(config, where)})."
     )
+
+
+def _grouped(cells: Iterable[Cell]) -> str:
+    """The functions in each type: gelu and silu in float16."""
+    by_dtype: dict[str, list[str]] = {}
+    for cell in cells:
+        function = named(cell.function) + " heads" * (cell.place == "head")
+        by_dtype.setdefault(cell.dtype, []).append(function)
+    return listed([f"{listed(functions)} in {dtype}" for dtype, functions in by_dtype.items()])
 
 
 def _several(entries: Sequence[str], word: str) -> str:
@@ -138,12 +148,12 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     claims = judge(config, runs)
     sentences = []
     for ids, words in ((("P1", "P2"), "Accuracy is a reason to prefer"), (("P3",), "NaN is a reason to prefer")):
-        cells = dict.fromkeys(
-            f"{place_text(cell)} in {cell.dtype}"
+        cells = [
+            cell
             for index, cell in enumerate(config.cells())
             if any(claim.id in ids and claim.verdict == SUPPORTED for claim in claims[3 * index : 3 * index + 3])
-        )
-        found = listed(list(cells)) if cells else "none of these functions"
+        ]
+        found = _grouped(cells) if cells else "none of these functions"
         sentences.append(f"{words} {OURS} to {THEIRS} for {found}.")
     drops = []
     for cell in config.cells():
