@@ -134,8 +134,10 @@ def verdicts(report: str) -> str:
 def precision(report: str) -> str:
     """Whether nets train better by gradients that are right in the tails, from the question's report.md."""
     (finding,) = (line for line in report.splitlines() if line.startswith("- precision: "))
-    asked = "[asked again](experiments/README.md) by `python -m experiments precision`"
-    return f"- **Better training, as a rule.** {finding.removeprefix('- precision: ')} It is {asked}."
+    (command,) = (
+        record["asked again by"] for record in markdown.records(report) if record.get("question") == "precision"
+    )
+    return f"- **Better training, as a rule.** {finding.removeprefix('- precision: ')} Asked again by {command}."
 
 
 def _cell(worst: Worst, library: str, name: str, dtype: str, orders: int = 3) -> str:

@@ -20,7 +20,7 @@ from .measure import LIBRARIES, OURS, SYMBOLS, THEIRS, Cell, Config
 MARGIN = 0.5  # points of test accuracy within which nets are equally good
 RARE = 10.0  # per cent of the pairs: fewer nets that end in NaN do not count
 SOURCE = "nowhere; whoever thinks of replacing jax.nn asks it"
-PLACES = {"hidden": "{} in hidden layers", "head": "{} behind the last layer", "memory": "{} with sigmoid and tanh"}
+PLACES = {"hidden": "{} in hidden layers", "head": "{} behind the last layer", "memory": "sigmoid and tanh in an {}"}
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
@@ -91,7 +91,7 @@ def budget_text(config: Config, cell: Cell) -> str:
     """What was trained, and for how long."""
     if cell.place == "memory":
         strengths = f"forget bias {listed([f'{bias:g}' for bias in config.biases])}"
-        task, steps = f"the first of {config.length} symbols out of {SYMBOLS}", config.memory_steps
+        task, steps = f"the first of {config.length} symbols of {SYMBOLS} kinds", config.memory_steps
         net = f"an LSTM of {config.units} units"
     else:
         layers = config.layers if cell.place == "hidden" else 1
