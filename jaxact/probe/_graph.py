@@ -43,13 +43,19 @@ class Value:
     """The name stack, as `jax.named_scope` and libraries of layers leave it."""
     scope: Place = ()
     """The place of the innermost scope that contains it."""
-    body: "Body | None" = None
+    bodies: list["Body"] = field(default_factory=list)
+    """The programs of a scope; several if it is a cond."""
     callers: tuple[Any, ...] = ()
     """The equations that contain it, the innermost first."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         return getattr(self.type, "shape", ())
+
+    @property
+    def body(self) -> "Body | None":
+        """The program of a scope that has one."""
+        return self.bodies[0] if len(self.bodies) == 1 else None
 
     @property
     def is_float(self) -> bool:
@@ -189,7 +195,7 @@ def _read_scope(
         graph.values += [*arguments, *consts]
         outputs = _read_body(graph, body.jaxpr, consts, arguments, here, stack, here, callers)
         for result in results:
-            result.body = Body(arguments, outputs)
+            result.bodies.append(Body(arguments, outputs))
         if eqn.primitive.name != "cond":
             break  # the other jaxprs of an equation are its derivatives
 

@@ -166,8 +166,19 @@ def _same(a: Value, b: Value, depth: int = 4) -> bool:
 
 
 def _is_sum_of(total: Value, power: Value) -> bool:
-    """Whether one value is the sum of another, which is an exponential."""
-    return power.operation == "exp" and total.operation == "reduce_sum" and _same(_through(total.inputs[0]), power)
+    """Whether one value is the sum of another, which is an exponential; both may have the same mask."""
+    if power.operation != "exp" or total.operation != "reduce_sum":
+        return False
+    summed = _through(total.inputs[0])
+    if summed.operation == "select_n" and _has_mask(_before_shift(power.inputs[0]), summed.inputs[0]):
+        summed = next((case for case in summed.inputs[1:] if number_of(case) is None), summed)
+    return _same(summed, power)
+
+
+def _has_mask(scores: Value, mask: Value) -> bool:
+    """Whether scores are so low where they are masked that their exponentials are 0."""
+    numbers = [number for v in scores.inputs[1:] if (number := number_of(v)) is not None]
+    return scores.operation == "select_n" and _same(scores.inputs[0], mask) and any(n < -1e4 for n in numbers)
 
 
 def _axes(total: Value) -> tuple[int, ...]:
@@ -212,9 +223,9 @@ def _written_prelus(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator
 def _written(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
     """Chains of elementwise operations whose values are those of an activation; else single operations that bend."""
     free = [v for v in graph.values if v.operation in ("input", "constant") or v.place not in claimed]
-    chains = Chains([v for v in free if v.body is None or not claimed.contain_part_of(v.place)])
+    chains = Chains([v for v in free if not v.bodies or not claimed.contain_part_of(v.place)])
     for root, members in sorted(chains.members.items(), key=lambda item: (len(item[0].scope), item[0].place)):
-        if not any(v.operation in _SEEDS or v.body is not None for v in members):
+        if not any(v.operation in _SEEDS or v.bodies for v in members):
             continue
         taken: set[Value] = set()
         for site in (*_by_values(chains, root, members, layers, taken), *_by_operation(root, members, layers, taken)):
