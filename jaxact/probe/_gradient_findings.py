@@ -42,8 +42,8 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
         },
     )
     text = (
-        f"Backwards the gradient of the weights, beside the weights, changes by {10**-slope:.3g} a layer "
-        f"(95 % interval {10**-high:.3g} to {10**-low:.3g}): {sizes[start]:.2g} in {first.path}, {sizes[-1]:.2g} in "
+        f"Backwards the gradient of the weights, beside the weights, changes by {10**-slope:.3g} a layer (95 % "
+        f"interval {10**-high:.3g} to {10**-low:.3g}): {sizes[start]:.2g} in {first.path}, {sizes[-1]:.2g} in "
         f"{layers[-1].path}."
     )
     bent = any(found.activation == "sigmoid" for found, layer in m.structure.before.items() if layer in layers[start:])
@@ -76,8 +76,7 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             text,
             "Each layer makes the gradient larger: its weights are too large.",
             "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
-            "jaxact.init.reinitialise does; or "
-            "put a norm between the layers. Clipping hides it.",
+            "jaxact.init.reinitialise does; or put a norm between the layers. Clipping hides it.",
             (),
             numbers,
             redraw_layers(m, layers),
@@ -127,11 +126,11 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
             f"The results of {layer.path} have a root mean square of {after:.3g}, its inputs of {before:.3g}"
             + (f"; the loss is {m.loss:.3g}, that of the best constant output {m.baseline:.3g}." if bad_start else "."),
             f"Its weights are {what}: their root mean square is {size:.3g}; He's is {np.sqrt(2 / layer.fan_in):.3g}.",
-            "finding.apply(model, key) scales the layer so that its results have a root mean square of 1; "
+            "finding.apply(model, key) scales the weights to the size that fits the activation; "
             "jaxact.init.reinitialise does it for all layers.",
             (),
             {"gain": gain, "weights over He's": ratio},
-            rescale_layer(m, layer, 1.0),
+            rescale_layer(m, layer),
         )
 
 
@@ -232,8 +231,8 @@ def _path(m: Measured, value: object) -> str:
 
 def _not_finite(m: Measured, where: str, evidence: str, cause: str) -> Finding:
     remedy = (
-        "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces activations "
-        "whose gradients overflow."
+        "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces "
+        "activations whose gradients overflow."
     )
     return Finding("not_finite", "fault", where, evidence, cause, remedy)
 
@@ -275,8 +274,7 @@ def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Gradients that are 0 in a 16-bit type and not in float32, and products smaller than a type can hold."""
     remedy = (
         "Scale the loss, keep the parameters in float32, or jaxact.probe.stabilise(model), whose slopes are right in "
-        "the "
-        "tails."
+        "the tails."
     )
     for path, share, dtype in m.lost_in_16_bit:
         if share > t.underflow:

@@ -18,7 +18,7 @@ from ._evaluate import Evaluation, Watched
 from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
-from ._statistics import Moments, merge, moments
+from ._statistics import Moments, merge, merge_axis, moments
 from ._structure import Structure, path_of, structure_of
 from ._trace import Traced, is_array, trace
 
@@ -220,7 +220,7 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
         extra = [records[number] for number in range(found, found + len(extras))]
         for i in range(len(watched)):
             while np.ndim(extra[i].count):
-                extra[i] = jax.tree_util.tree_map_with_path(_over_steps, extra[i])
+                extra[i] = merge_axis(extra[i])
         return {
             "loss": value,
             "gradients": gradients[0],
@@ -230,11 +230,6 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
         }
 
     return run
-
-
-def _over_steps(path: Any, leaf: Any) -> Any:
-    name = getattr(path[-1], "name", "")
-    return {"low": jnp.min, "high": jnp.max}.get(name, jnp.sum)(leaf, axis=0)
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
