@@ -303,14 +303,14 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def narrow_layers(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Hidden layers narrower than the output and the input."""
+    """Hidden layers narrower than the output and the input; so narrow that being on and off cannot tell the classes."""
     if m.output is None:
         return
     for layer in m.structure.layers:
         if layer is not m.structure.last and layer.width < min(m.output.shape[1], layer.fan_in) and layer.width < 10:
             yield Finding(
                 "narrow_layer",
-                "hint",
+                "warning" if 2**layer.width < m.output.shape[1] and not m.has_learned else "hint",
                 layer.path,
                 f"{layer.path} has {layer.width} units, fewer than its {layer.fan_in} inputs and the "
                 f"{m.output.shape[1]} outputs.",

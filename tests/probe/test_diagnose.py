@@ -287,3 +287,11 @@ def test_misuse_has_its_sentence():
         diagnose(cross_entropy, {"n": jnp.arange(3)}, BATCH)
     with pytest.raises(TypeError, match=r"which returns float32.256.; expected a function that returns its loss"):
         diagnose(lambda m, x, y: jax.vmap(m)(x)[:, 0], mlp(), BATCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "level"), [(2, "warning"), (6, "hint")])
+def test_layers_too_narrow_for_the_classes(width, level):
+    net = eqx.nn.MLP(64, 10, width, 1, key=KEY)
+    finding = the("narrow_layer", diagnose(cross_entropy, net, BATCH))
+    assert (finding.level, finding.where) == (level, "layers[0]")
