@@ -151,7 +151,8 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
     previous = "the input"
     for name in m.traced.names:
         site = m.sites[name]
-        if (bad := float(site.input.nans + site.input.infs)) > 0:
+        masked = site.kind == "rows" and float(site.input.nans) == 0  # -inf leaves an element out of a row
+        if (bad := float(site.input.nans + site.input.infs)) > 0 and not masked:
             yield _not_finite(
                 m,
                 name,
@@ -167,7 +168,9 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 m,
                 name,
                 f"{bad:.0f} of {float(site.output.count):.0f} outputs of {name} are NaN or infinite.",
-                f"{site.activation} makes them of finite inputs up to {float(site.input.high):.3g}.",
+                f"{site.activation} makes them of rows that are -inf throughout, as if all was masked, or have +inf."
+                if float(site.input.infs) > 0
+                else f"{site.activation} makes them of finite inputs up to {float(site.input.high):.3g}.",
             )
             return
         previous = name

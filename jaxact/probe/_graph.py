@@ -15,7 +15,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 Place = tuple[int, ...]
 """Where an equation is: its index, after those of the equations (and branches) that contain it."""
 
-CALLS = frozenset("jit pjit closed_call core_call custom_vmap_call".split())  # noqa: SIM905
+CALLS = frozenset("jit pjit closed_call core_call".split())  # noqa: SIM905
 """Calls that compute what their body computes."""
 SCOPES = frozenset(
     """checkpoint remat remat2 custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr scan cond shard_map""".split()  # noqa: SIM905

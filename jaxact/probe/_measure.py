@@ -13,6 +13,7 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 from scipy import optimize
 
+from ._elementwise import number_of
 from ._evaluate import Evaluation, Watched
 from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
@@ -116,7 +117,8 @@ def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tole
     shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
     try:
         known = _COMPILED.setdefault(loss, {})
-        key = (structure, shapes, tuple(jax.tree.leaves(constant)), jax.tree.structure(constant), tolerance)
+        constants = tuple((type(leaf), leaf) for leaf in jax.tree.leaves(constant))  # True is not 1
+        key = (structure, shapes, constants, jax.tree.structure(constant), tolerance)
         if key not in known:
             known[key] = Compiled(loss, model, batch, tolerance)
         return known[key]
@@ -140,7 +142,7 @@ def measure(
     arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
     results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
     traced, structure = programs[0].traced, programs[0].structure
-    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
+    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if _is_parameter(traced, v)}
     sites, sums, gradients = (
         functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients")
     )
@@ -165,7 +167,7 @@ def measure(
         },
         inputs=inputs,
         output=output,
-        targets=[np.concatenate([np.atleast_1d(np.asarray(a[v.number])) for a in arrays]) for v in structure.targets],
+        targets=[np.concatenate([np.atleast_1d(_wide(a[v.number])) for a in arrays]) for v in structure.targets],
         batches=batches,
         losses=np.asarray([] if losses is None else losses, float),
     )
@@ -177,6 +179,16 @@ def measure(
     if optimiser is not None:
         measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
     return measured
+
+
+def _wide(x: Any) -> np.ndarray:
+    """The array, in float32 if its type is a float that NumPy does not know."""
+    return np.asarray(x, np.float32) if jnp.issubdtype(jnp.result_type(x), jnp.floating) and np.dtype(x.dtype).kind == "V" else np.asarray(x)
+
+
+def _is_parameter(traced: Traced, value: Value) -> bool:
+    """Whether an input of the program is an array of numbers of the model, and no key."""
+    return value not in traced.layers.data and not jnp.issubdtype(value.type.dtype, jax.dtypes.extended)
 
 
 def _floats(x: Any) -> np.ndarray:
@@ -315,6 +327,8 @@ def _first_not_finite(traced: Traced, arrays: list[Any]) -> Value | None:
     evaluation = Evaluation({n: Watched(value, value, None) for n, value in enumerate(values)}, record=record)
     flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
     finite = {value: bool(flags.get(number, True)) for number, value in enumerate(values)}
+    constants = {v for value in values for v in value.inputs if v.operation == "constant"}
+    finite |= {v: bool(np.isfinite(number)) for v in constants if (number := number_of(v)) is not None}  # of a mask
     bad = (v for v in values if not finite[v] and all(finite.get(operand, True) for operand in v.inputs))
     return next(bad, None)
 

@@ -117,6 +117,7 @@ def recorder(traced: Traced, arrays: bool, tolerance: float) -> Callable[..., Si
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
         found = traced.found[number]
+        x, y = jnp.asarray(x), jnp.asarray(y)  # a number in the program is no array
         axes = traced.layers.unit_axes(found.end)
         slope = traced.slope_of(number, operands, y) if found.kind == "elementwise" else None
         fields = statistics(found.kind, slope, *jax.lax.stop_gradient((x, y)), axes, found.axes, tolerance)

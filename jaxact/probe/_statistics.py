@@ -1,12 +1,14 @@
 """What is recorded at an activation site: sums and extremes, which merge over batches, steps and devices."""
 
 import dataclasses
+import functools
 import itertools
 from math import prod
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 T = TypeVar("T")
@@ -160,17 +162,22 @@ class Statistics:
 
 
 _EXTREMES = {"low": jnp.minimum, "high": jnp.maximum}
-_REDUCED_EXTREMES = {"low": jnp.min, "high": jnp.max}
+_REDUCED_EXTREMES = {
+    "low": functools.partial(jnp.min, initial=jnp.inf),
+    "high": functools.partial(jnp.max, initial=-jnp.inf),
+}
+"""Those of no steps are the ones of no elements."""
 
 
 def merge(a: T, b: T) -> T:
     """The statistics of two sets of examples together. It is associative. Arrays are concatenated."""
     paths, structure = jax.tree_util.tree_flatten_with_path(a)
     others = jax.tree.leaves(b)
-    if len(others) != len(paths):
+    pairs = zip(paths, others, strict=False)
+    if len(others) != len(paths) or any(np.shape(x) != np.shape(y) for (path, x), y in pairs if not _is_array(path)):
         raise ValueError(
-            f"merge was called with statistics of {len(paths)} and of {len(others)} arrays; expected those of the same "
-            "sites."
+            f"merge was called with statistics of {len(paths)} and of {len(others)} arrays, or of other numbers of "
+            "units; expected those of the same sites."
         )
     joined = [
         jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)])
@@ -185,7 +192,14 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
     """The statistics along one axis together: those of the steps of a scan, or of the members of a vmap."""
 
     def join(path: Any, x: Any) -> Any:
-        return x if _is_array(path) else _REDUCED_EXTREMES.get(_name(path), jnp.sum)(x, axis=axis)
+        if _is_array(path):
+            return x
+        if np.ndim(x) == 0:
+            raise ValueError(
+                "merge_axis was called with statistics that have no axis of steps; expected those of a lax.scan or "
+                "a jax.vmap."
+            )
+        return _REDUCED_EXTREMES.get(_name(path), jnp.sum)(x, axis=axis)
 
     return jax.tree_util.tree_map_with_path(join, statistics)
 
