@@ -262,7 +262,8 @@ def constant_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
     size = float(np.abs(m.output).max())
     relative = float(std / size) if size > 0 else 0.0
     trained = len(m.losses) >= 20
-    if relative < t.constant and not m.has_learned:
+    begins = m.structure.last is not None and m.starts_at_zero(m.structure.last)
+    if relative < t.constant and not m.has_learned and not begins:
         yield Finding(
             "constant_output",
             "fault" if trained or relative < 1e-6 else "warning",

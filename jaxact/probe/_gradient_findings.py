@@ -93,7 +93,7 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
     for layer in m.structure.layers:
         before, after = float(m.moments[layer.data].rms), float(m.moments[layer.result].rms)
         size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], float)))))
-        if not (before > 0 and np.isfinite(before) and np.isfinite(after)):
+        if not (before > 0 and np.isfinite(before) and np.isfinite(after)) or m.starts_at_zero(layer):
             continue
         gain, ratio = after / before, size / np.sqrt(2 / layer.fan_in)
         is_output = layer is m.structure.last

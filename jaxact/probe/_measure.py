@@ -19,7 +19,7 @@ from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
 from ._statistics import Moments, merge, moments
-from ._structure import Structure, path_of, structure_of
+from ._structure import Layer, Structure, path_of, structure_of
 from ._trace import Traced, is_array, trace
 
 
@@ -59,6 +59,10 @@ class Measured:
     def explained(self) -> float:
         """The share of the baseline's loss that the model avoids: 0 for a constant output, 1 for no loss."""
         return 1 - self.loss / self.baseline if np.isfinite(self.baseline) and self.baseline > 0 else np.nan
+
+    def starts_at_zero(self, layer: Layer) -> bool:
+        """Whether all weights of a layer are 0, as some are by intention, and get a gradient."""
+        return not self.parameters[layer.weight].any() and bool(np.any(self.gradients.get(layer.weight, 0)))
 
     @property
     def has_learned(self) -> bool:
@@ -183,7 +187,11 @@ def measure(
 
 def _wide(x: Any) -> np.ndarray:
     """The array, in float32 if its type is a float that NumPy does not know."""
-    return np.asarray(x, np.float32) if jnp.issubdtype(jnp.result_type(x), jnp.floating) and np.dtype(x.dtype).kind == "V" else np.asarray(x)
+    return (
+        np.asarray(x, np.float32)
+        if jnp.issubdtype(jnp.result_type(x), jnp.floating) and np.dtype(x.dtype).kind == "V"
+        else np.asarray(x)
+    )
 
 
 def _is_parameter(traced: Traced, value: Value) -> bool:

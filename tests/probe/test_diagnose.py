@@ -326,7 +326,7 @@ def test_weights_of_another_net_in_the_batch_are_no_targets():
 
     def loss(model, other, x, action, reward):
         def net(model, x):
-            return jax.nn.relu(x @ model["in"] + model["bias"]) @ model["out"]
+            return jax.nn.relu(x @ model["in"] + model["bias"][None]) @ model["out"]
 
         value = jnp.take_along_axis(net(model, x), action[:, None], 1)[:, 0]
         return jnp.mean((value - reward - 0.9 * jnp.max(net(other, x), axis=1)) ** 2)
@@ -407,3 +407,19 @@ def test_arguments_that_are_none(arguments, message):
 def test_a_batch_without_examples_is_refused():
     with pytest.raises(ValueError, match=r"a batch of arrays of shape \(0, 64\); expected some examples"):
         diagnose(squared_error, mlp(), (IMAGES[:0], IMAGES[:0, :10]))
+
+
+def test_layers_that_start_at_zero_by_intention():
+    """As the head and the ends of residual branches do; where the gradient is 0 too, nothing begins."""
+
+    def loss(model, x, y):
+        h = x @ model["in"]
+        h = h + jax.nn.relu(h @ model["up"]) @ model["down"]
+        return jnp.mean((h @ model["out"] - y) ** 2)
+
+    model = {"in": weights(12, 8), "up": weights(8, 16), "down": jnp.zeros((16, 8)), "out": weights(8, 1)}
+    batch = (features(), features()[:, :1])
+    assert above_hints(diagnose(loss, model, batch)) == []
+    assert above_hints(diagnose(loss, {**model, "down": weights(16, 8) / 4, "out": jnp.zeros((8, 1))}, batch)) == []
+    nothing = jax.tree.map(jnp.zeros_like, model)
+    assert the("constant_output", diagnose(loss, nothing, batch)).level == "fault"
