@@ -6,7 +6,7 @@ from typing import Any
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
-CALLS = frozenset("jit pjit closed_call core_call custom_vmap_call".split())  # noqa: SIM905
+CALLS = frozenset("jit pjit closed_call core_call".split())  # noqa: SIM905
 """Calls that compute what their body computes, and do nothing else."""
 FUNCTIONS = frozenset("checkpoint remat remat2 custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr".split())  # noqa: SIM905
 """Calls that compute what their body computes, and are differentiated in a way of their own."""

@@ -9,7 +9,7 @@ from ._diagnosis import Finding
 from ._graph import Value
 from ._layers import SHAPE_CHANGES
 from ._measure import Measured
-from ._structure import IN_LOSSES, layer_before, same_values, used_by
+from ._structure import IN_LOSSES, feeds_only_layers, layer_before, same_values, used_by
 from ._thresholds import Thresholds
 
 
@@ -45,14 +45,14 @@ def raw_inputs(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 def targets(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Targets that are constant, of raw scale, or out of the reach of the output."""
-    for target in m.targets:
-        if target.dtype.kind not in "fiub" or len(target) < 8:
-            continue
+    candidates = [target for target in m.targets if target.dtype.kind in "fiub" and len(target) >= 8]
+    one_varies = any(not _is_constant(target) for target in candidates)
+    for target in candidates:
         rows = target.reshape(len(target), -1)
-        if m.examples >= 8 and (rows == rows[0]).all() and not _is_switch(rows):
+        if m.examples >= 8 and _is_constant(rows) and not _is_switch(rows):
             yield Finding(
                 "constant_targets",
-                "fault",
+                "hint" if one_varies or (rows == 1).all() else "fault",  # it may be a mask, weights or lengths
                 "target",
                 f"All {len(rows)} targets are {np.array2string(rows[0], threshold=6).strip('[]')}.",
                 "The labels were lost on the way, or the batch has one class only.",
@@ -73,6 +73,11 @@ def targets(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 )  # fmt: skip
         if (target.dtype.kind == "f" and rows.shape[1] == m.output.shape[1]) or rows.size == m.output.size:
             yield from _regression(m, t, rows.astype(np.float64).reshape(-1, m.output.shape[1]))
+
+
+def _is_constant(target: np.ndarray) -> bool:
+    """Whether the targets of all examples are the same."""
+    return bool((target == target[:1]).all())
 
 
 def _is_switch(rows: np.ndarray) -> bool:
@@ -255,7 +260,8 @@ def constant_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
     size = float(np.abs(m.output).max())
     relative = float(std / size) if size > 0 else 0.0
     trained = len(m.losses) >= 20
-    if relative < t.constant and not m.has_learned:
+    begins = m.structure.last is not None and m.starts_at_zero(m.structure.last)
+    if relative < t.constant and not m.has_learned and not begins:
         yield Finding(
             "constant_output",
             "fault" if trained or relative < 1e-6 else "warning",
@@ -270,7 +276,7 @@ def constant_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _targets_constant(m: Measured) -> bool:
-    return any((rows == rows[0]).all() for rows in (x.reshape(len(x), -1) for x in m.targets if len(x)))
+    return bool(m.targets) and all(map(_is_constant, m.targets))
 
 
 def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -280,7 +286,7 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
         before = layer_before(layer, m.structure, m.traced)
         bends = before is None
         before = before or layer_before(layer, m.structure, m.traced, pooled=True)
-        if before is not None and before is not layer:
+        if before is not None and before is not layer and feeds_only_layers(before, m.structure, m.traced):
             pairs.append((before, layer, bends))
     for before, layer, bends in pairs:
         redundant = before.width >= min(before.fan_in, layer.width)
@@ -303,14 +309,14 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def narrow_layers(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Hidden layers narrower than the output and the input."""
+    """Hidden layers narrower than the output and the input; so narrow that being on and off cannot tell the classes."""
     if m.output is None:
         return
     for layer in m.structure.layers:
         if layer is not m.structure.last and layer.width < min(m.output.shape[1], layer.fan_in) and layer.width < 10:
             yield Finding(
                 "narrow_layer",
-                "hint",
+                "warning" if 2**layer.width < m.output.shape[1] and not m.has_learned else "hint",
                 layer.path,
                 f"{layer.path} has {layer.width} units, fewer than its {layer.fan_in} inputs and the "
                 f"{m.output.shape[1]} outputs.",

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._checks import shown
@@ -42,7 +44,7 @@ def diagnose(
     model: Any,
     *batches: Any,
     optimiser: Any = None,
-    losses: Sequence[float] | None = None,
+    losses: Sequence[float] | np.ndarray | None = None,
     trial_steps: int = 30,
     **thresholds: float,
 ) -> Diagnosis:
@@ -54,8 +56,8 @@ def diagnose(
     Args:
         loss: loss(model, *batch) is one float. The model may be of Equinox or Flax, or a pytree of plain arrays.
         model: a pytree with float arrays.
-        batches: tuples of the arguments behind the model; an array alone is a tuple of one. Some hundred examples in
-            all.
+        batches: tuples of the arguments behind the model; anything else, such as an array, a dictionary or a named
+            tuple, is the only argument. Some hundred examples in all.
         optimiser: an optax GradientTransformation. With it a copy of the model is trained for `trial_steps` steps, for
             the size of its steps.
         losses: the training loss of each step so far.
@@ -78,7 +80,8 @@ def diagnose(
             "behind the model."
         )
     _check_model(model)
-    tuples = [batch if isinstance(batch, tuple) else (batch,) for batch in batches]
+    tuples = [batch if type(batch) is tuple else (batch,) for batch in batches]
+    _check_arguments(tuples, optimiser, losses, trial_steps, thresholds)
     limits = Thresholds(**cast(Any, thresholds))
     measured = measure(loss, model, tuples, losses, optimiser, limits.slope, trial_steps)
     findings = [finding for check in CHECKS for finding in check(measured, limits)]
@@ -94,11 +97,38 @@ def diagnose(
     )
 
 
-def _check_model(model: Any) -> None:
-    import jax
+def _check_arguments(
+    batches: list[tuple[Any, ...]], optimiser: Any, losses: Any, trial_steps: Any, thresholds: dict[str, Any]
+) -> None:
+    for batch in batches:
+        shapes = [leaf.shape for leaf in jax.tree.leaves(batch) if is_array(leaf) and leaf.shape]
+        if shapes and max(shape[0] for shape in shapes) == 0:
+            raise ValueError(
+                f"diagnose was called with a batch of arrays of shape {shapes[0]}; expected some examples."
+            )
+    for name, value in thresholds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise TypeError(f"diagnose was called with {name}={shown(value)}; expected a number.")
+    if optimiser is not None and not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
+        raise TypeError(
+            f"diagnose was called with optimiser={shown(optimiser)}; expected an optax GradientTransformation, with "
+            "init and update."
+        )
+    if isinstance(trial_steps, bool) or not isinstance(trial_steps, int | np.integer) or trial_steps < 1:
+        raise ValueError(f"diagnose was called with trial_steps={shown(trial_steps)}; expected an integer, at least 1.")
+    try:
+        shape = np.shape(np.asarray([] if losses is None else losses, float))
+    except (TypeError, ValueError):
+        shape = None
+    if shape is None or len(shape) != 1:
+        raise TypeError(
+            f"diagnose was called with losses={shown(losses)}; expected the training losses so far, one number a step."
+        )
 
+
+def _check_model(model: Any) -> None:
     leaves = [leaf for leaf in jax.tree.leaves(model) if is_array(leaf)]
-    if not any(np.issubdtype(leaf.dtype, np.floating) or "float" in str(leaf.dtype) for leaf in leaves):
+    if not any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
         raise ValueError(
             f"diagnose was called with a model of type {type(model).__name__}, which has no float arrays; expected a "
             "pytree of parameters, such as an Equinox module or a dictionary of arrays."

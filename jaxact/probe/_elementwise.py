@@ -191,11 +191,12 @@ def values_of(function: Callable[..., Any], points: np.ndarray) -> np.ndarray | 
 
 def activation_between(start: Value, end: Value) -> str:
     """The activation that leads from one value to another, by its values; empty if none does."""
-    name = name_of(values_on(POINTS, start, end))
-    return name if name and agree_far(name, start, end) else ""
+    tolerance = max(_CLOSE, float(jnp.finfo(end.type.dtype).eps))  # the numbers of a program have its type
+    name = name_of(values_on(POINTS, start, end), tolerance)
+    return name if name and agree_far(name, start, end, tolerance) else ""
 
 
-def agree_far(name: str, start: Value, end: Value) -> bool:
+def agree_far(name: str, start: Value, end: Value, tolerance: float = _CLOSE) -> bool:
     """Whether the function from one value to another is this activation far from 0 too, where both are finite."""
     values = values_on(_FAR, start, end)
     if values is None or np.shape(values) != _FAR.shape:
@@ -203,7 +204,7 @@ def agree_far(name: str, start: Value, end: Value) -> bool:
     known = known_values(far=True)[name]
     if name in ("leaky_relu", "elu"):  # at any parameter: continued from what it is on the left
         known = np.where(_FAR > 0, _FAR, values)
-    return close(values, known, both_finite=True)
+    return close(values, known, both_finite=True, tolerance=tolerance)
 
 
 def is_function(function: Callable[..., Any], start: Value, end: Value) -> bool:
@@ -217,20 +218,20 @@ def is_function(function: Callable[..., Any], start: Value, end: Value) -> bool:
     return True
 
 
-def close(values: np.ndarray, known: np.ndarray, both_finite: bool = False) -> bool:
+def close(values: np.ndarray, known: np.ndarray, both_finite: bool = False, tolerance: float = _CLOSE) -> bool:
     """Whether values are those of a function, and 0 where that is 0: maximum(x, 1e-6) is not relu."""
     finite = np.isfinite(values) & np.isfinite(known) if both_finite else np.True_
-    near = np.isclose(values, known, _CLOSE, _CLOSE) & ((known != 0) | (values == 0))
+    near = np.isclose(values, known, tolerance, tolerance) & ((known != 0) | (values == 0))
     return bool(np.all(near | ~finite))
 
 
-def name_of(values: np.ndarray | None) -> str:
-    """The activation that has these values on the points; empty if none has."""
+def name_of(values: np.ndarray | None, tolerance: float = _CLOSE) -> str:
+    """The activation whose values on the points are nearest to these, within the tolerance; empty if none are."""
     if values is None or np.shape(values) != POINTS.shape or not np.isfinite(values).all() or is_linear(values):
         return ""
-    for name, known in known_values().items():
-        if close(values, known):
-            return name
+    near = {name: known for name, known in known_values().items() if close(values, known, tolerance=tolerance)}
+    if near:
+        return min(near, key=lambda name: float(np.abs(values - near[name]).max()))
     positive, negative = POINTS > 0, POINTS < 0
     if np.allclose(values[positive], POINTS[positive], _CLOSE, _CLOSE):
         slope, alpha, left, below = leaky_relu_slope(values), elu_alpha(values), POINTS[negative], values[negative]

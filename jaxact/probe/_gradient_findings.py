@@ -107,7 +107,7 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
     for layer in m.structure.layers:
         before, after = float(m.moments[layer.data].rms), float(m.moments[layer.result].rms)
         size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], float)))))
-        if not (before > 0 and np.isfinite(before) and np.isfinite(after)):
+        if not (before > 0 and np.isfinite(before) and np.isfinite(after)) or m.starts_at_zero(layer):
             continue
         gain, ratio = after / before, size / np.sqrt(2 / layer.fan_in)
         is_output = layer is m.structure.last
@@ -165,8 +165,8 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
     previous = "the input"
     for name in m.traced.names:
         site = m.sites[name]
-        masks = site.kind == "rows"  # its inputs are -inf where a mask is
-        if (bad := float(site.input.nans + (0 if masks else site.input.infs))) > 0:
+        masked = site.kind == "rows" and float(site.input.nans) == 0  # -inf leaves an element out of a row
+        if (bad := float(site.input.nans + site.input.infs)) > 0 and not masked:
             yield _not_finite(
                 m,
                 name,
@@ -182,7 +182,9 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 m,
                 name,
                 f"{bad:.0f} of {float(site.output.count):.0f} outputs of {name} are NaN or infinite.",
-                f"{site.activation} makes them of finite inputs up to {float(site.input.high):.3g}.",
+                f"{site.activation} makes them of rows that are -inf throughout, as if all was masked, or have +inf."
+                if float(site.input.infs) > 0
+                else f"{site.activation} makes them of finite inputs up to {float(site.input.high):.3g}.",
             )
             return
         previous = name
@@ -254,7 +256,8 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
         path = max(shares, key=lambda path: shares[path])
         layer = next(layer for layer in m.structure.layers if layer.path == path)
         by_chance = 0.5 + 0.4 / np.sqrt(layer.fan_in)
-        others = f"; so have {len(shares) - 1} other layers" if len(shares) > 1 else ""
+        count = len(shares) - 1
+        others = f"; so {'have' if count > 1 else 'has'} {count} other layer{'s' if count > 1 else ''}" if count else ""
         yield Finding(
             "one_sign_gradient",
             "hint",

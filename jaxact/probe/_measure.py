@@ -19,7 +19,7 @@ from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
 from ._statistics import Moments, merge, merge_axis, moments
-from ._structure import Structure, path_of, structure_of
+from ._structure import Layer, Structure, path_of, structure_of
 from ._trace import Traced, is_array, trace
 
 
@@ -59,6 +59,10 @@ class Measured:
     def explained(self) -> float:
         """The share of the baseline's loss that the model avoids: 0 for a constant output, 1 for no loss."""
         return 1 - self.loss / self.baseline if np.isfinite(self.baseline) and self.baseline > 0 else np.nan
+
+    def starts_at_zero(self, layer: Layer) -> bool:
+        """Whether all weights of a layer are 0, as some are by intention, and get a gradient."""
+        return not self.parameters[layer.weight].any() and bool(np.any(self.gradients.get(layer.weight, 0)))
 
     @property
     def has_learned(self) -> bool:
@@ -117,7 +121,8 @@ def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tole
     shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
     try:
         known = _COMPILED.setdefault(loss, {})
-        key = (structure, shapes, tuple(jax.tree.leaves(constant)), jax.tree.structure(constant), tolerance)
+        constants = tuple((type(leaf), leaf) for leaf in jax.tree.leaves(constant))  # True is not 1
+        key = (structure, shapes, constants, jax.tree.structure(constant), tolerance)
         if key not in known:
             known[key] = Compiled(loss, model, batch, tolerance)
         return known[key]
@@ -131,7 +136,7 @@ def measure(
     loss: Callable[..., Any],
     model: Any,
     batches: Sequence[tuple[Any, ...]],
-    losses: Sequence[float] | None,
+    losses: Sequence[float] | np.ndarray | None,
     optimiser: Any,
     tolerance: float,
     trial_steps: int,
@@ -141,7 +146,7 @@ def measure(
     arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
     results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
     traced, structure = programs[0].traced, programs[0].structure
-    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if v not in traced.layers.data}
+    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if _is_parameter(traced, v)}
     sites, sums, gradients = (
         functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients")
     )
@@ -166,7 +171,7 @@ def measure(
         },
         inputs=inputs,
         output=output,
-        targets=[np.concatenate([np.atleast_1d(np.asarray(a[v.number])) for a in arrays]) for v in structure.targets],
+        targets=[np.concatenate([np.atleast_1d(_wide(a[v.number])) for a in arrays]) for v in structure.targets],
         batches=batches,
         losses=np.asarray([] if losses is None else losses, float),
     )
@@ -178,6 +183,20 @@ def measure(
     if optimiser is not None:
         measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
     return measured
+
+
+def _wide(x: Any) -> np.ndarray:
+    """The array, in float32 if its type is a float that NumPy does not know."""
+    return (
+        np.asarray(x, np.float32)
+        if jnp.issubdtype(jnp.result_type(x), jnp.floating) and np.dtype(x.dtype).kind == "V"
+        else np.asarray(x)
+    )
+
+
+def _is_parameter(traced: Traced, value: Value) -> bool:
+    """Whether an input of the program is an array of numbers of the model, and no key."""
+    return value not in traced.layers.data and not jnp.issubdtype(value.type.dtype, jax.dtypes.extended)
 
 
 def _floats(x: Any) -> np.ndarray:

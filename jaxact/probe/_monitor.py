@@ -135,6 +135,7 @@ class Monitor:
         self, state: MonitorState, model: Any, *batch: Any, **kwargs: Any
     ) -> tuple[tuple[Any, Any], MonitorState]:
         """((value, gradient), state), as `equinox.filter_value_and_grad(loss)(model, *batch)`, and the next state."""
+        _check_state("value_and_grad", state)
         static: list[Any] = []
 
         def recorded() -> Any:
@@ -145,7 +146,7 @@ class Monitor:
 
         def plain() -> Any:
             empty = (
-                jnp.zeros(state.numbers.shape[1:]),
+                jnp.zeros(state.numbers.shape[1:], jnp.float32),
                 tuple(jnp.zeros(mask.shape[1:], bool) for mask in state.never_on),
             )
             return arrays_of(_plain_value_and_grad(self.loss, self.has_aux, model, *batch, **kwargs)), empty
@@ -162,6 +163,7 @@ class Monitor:
 
     def history(self, state: MonitorState) -> list[Record]:
         """The records that are kept, the oldest first."""
+        _check_state("history", state)
         state = jax.device_get(state)
         kept, keep = int(state.kept), len(state.steps)
         return [_record(state, count % keep) for count in range(max(kept - keep, 0), kept)]
@@ -175,7 +177,8 @@ class Monitor:
                 `dead_share`, `dead_fault`, `gradient_ratio`, `gradient_fault`: as in `Thresholds`, with the gradients
                 at the first and last site. `rise`: the loss rises by this share of what it had fallen, 0.5.
         """
-        return alarms(self.history(state), int(state.first_not_finite), **thresholds)
+        history = self.history(state)
+        return alarms(history, int(state.first_not_finite), **thresholds)
 
     def table(self, state: MonitorState, **thresholds: Any) -> "RenderableType":
         """The newest record and the alarms, for rich.print, or to update a `rich.live.Live` in the loop."""
@@ -215,7 +218,7 @@ class Monitor:
         slot = state.kept % len(state.steps)
 
         def put(ring: Array, new: Array) -> Array:
-            return ring.at[slot].set(jnp.where(due, new, ring[slot]))
+            return jnp.asarray(ring).at[slot].set(jnp.where(due, new, ring[slot]))
 
         return dataclasses.replace(
             state,
@@ -229,6 +232,18 @@ class Monitor:
             losses=put(state.losses, jnp.stack([loss, total / since])),
             numbers=put(state.numbers, numbers),
             never_on=tuple(put(ring, mask) for ring, mask in zip(state.never_on, never_on, strict=True)),
+        )
+
+
+def _check_state(caller: str, state: Any) -> None:
+    if not isinstance(state, MonitorState):
+        raise TypeError(
+            f"Monitor.{caller} was called with {shown(state)} as the state; expected one that Monitor.init has made."
+        )
+    if caller == "history" and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)):
+        raise TypeError(
+            "Monitor.history was called within jit or another transformation; expected a call outside, where the "
+            "numbers are known. So are table, plot and alarms."
         )
 
 
@@ -263,11 +278,11 @@ def _never_on(site: Site) -> Array:
 
 
 def _numbers(site: Site) -> Array:
-    """The measured fields of a row. A gradient that was not recorded is NaN, one that is not finite is infinite."""
+    """The measured fields of a row. What was not recorded is -1; a gradient that is not finite is infinite."""
     into, out = site.input_cotangent, site.output_cotangent
     assert into is not None
     assert out is not None
-    rms = jnp.where(out.not_finite > 0, jnp.inf, jnp.where(out.count > 0, out.rms, jnp.nan))
+    rms = jnp.where(out.not_finite > 0, jnp.inf, jnp.where(out.count > 0, out.rms, -1))
     measured = {
         "mean": site.output.mean,
         "rms": site.output.rms,
@@ -278,7 +293,7 @@ def _numbers(site: Site) -> Array:
         "not_finite": site.output.nans + site.output.infs,
         "gradient_rms": rms,
         "local_gain": site.local_gain,
-        "entropy": jnp.float32(jnp.nan) if site.rows is None else site.rows.mean_entropy,
+        "entropy": jnp.float32(-1) if site.rows is None else site.rows.mean_entropy,
     }
     return jnp.stack([measured[name] for name in _NUMBERS])
 
@@ -304,7 +319,8 @@ def _record(state: MonitorState, slot: int) -> Record:
     for site, values, never_on in zip(state.sites, state.numbers[slot].tolist(), state.never_on, strict=True):
         measured: dict[str, Any] = dict(zip(_NUMBERS, values, strict=True))
         measured["not_finite"] = int(measured["not_finite"])
-        measured["entropy"] = None if np.isnan(measured["entropy"]) else measured["entropy"]
+        measured["entropy"] = None if measured["entropy"] < 0 else measured["entropy"]
+        measured["gradient_rms"] = np.nan if measured["gradient_rms"] < 0 else measured["gradient_rms"]
         rows.append(
             Row(
                 site=site.name,

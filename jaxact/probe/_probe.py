@@ -117,6 +117,7 @@ def recorder(traced: Traced, arrays: bool, tolerance: float) -> Callable[..., Si
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Site:
         found = traced.found[number]
+        x, y = jnp.asarray(x), jnp.asarray(y)  # a number in the program is no array
         axes = traced.layers.unit_axes(found.end)
         x_and_y = jax.lax.stop_gradient((x, y))
         fields = statistics(traced.recipe(number, operands, x_and_y[1], tolerance), *x_and_y)

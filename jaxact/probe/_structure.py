@@ -65,7 +65,7 @@ class Structure:
     """What the model returns to the loss: the result of the last layer, after its activation if it has one."""
     output_site: Found | None
     targets: list[Value]
-    """The inputs of the program that only the loss uses."""
+    """The inputs of the program that only the loss uses, with an element or row for each example."""
     random: set[Value]
     """Values that depend on random numbers, and not on data."""
     dropouts: list[tuple[Value, Value, bool]]
@@ -91,20 +91,30 @@ def structure_of(traced: Traced) -> Structure:
     used = used_by([layer.data for layer in layers])
     parameters = {value for value in graph.inputs if value not in layers_of.data}
     batch = [value for value in graph.inputs if value not in parameters and not _is_key(value)]
-    targets = [value for value in batch if value in to_loss and value not in used]
     last = next((layer for layer in reversed(layers) if not _feeds_another(layer, layers)), None)
     output, site = (last.result if last else None), None
     for candidate in traced.found:
         of_model = candidate.kind in ("elementwise", "rows") and candidate.activation not in IN_LOSSES
-        if output is not None and of_model and candidate.end in to_loss and same_values(candidate.start, output):
+        if output is None or not of_model or candidate.end not in to_loss:
+            continue
+        is_whole = _size(candidate.start.shape) == _size(output.shape)  # and not the part that is a deviation
+        if is_whole and same_values(candidate.start, output):
             output, site = candidate.end, candidate
             break
-    first = [
-        layer
-        for layer in layers
-        if not any(other.product in used_by([layer.data]) for other in layers if other is not layer)
-    ]
+    first = [layer for layer in layers if _gets_input(layer, layers, traced)]
+    of_examples = [value for value in batch if value in used] + ([last.result] if last else [])
+    lengths = {value.shape[0] for value in of_examples if value.shape}
+    targets = [value for value in batch if value in to_loss and value not in used]
+    targets = [value for value in targets if not value.shape or not lengths or value.shape[0] in lengths]
     return Structure(layers, before, first, last, output, site, targets, random, _dropouts(traced, random))
+
+
+def _gets_input(layer: Layer, layers: list[Layer], traced: Traced) -> bool:
+    """Whether a layer gets the input of the net, and neither what other layers compute nor a state that starts at 0."""
+    sources = used_by([layer.data])
+    return not any(other.product in sources for other in layers if other is not layer) and any(
+        value.operation == "input" and value in traced.layers.data for value in sources
+    )
 
 
 def _feeds_another(layer: Layer, layers: list[Layer]) -> bool:
@@ -150,7 +160,7 @@ def _bias(traced: Traced, product: Value) -> tuple[Value | None, Value]:
             if other in traced.layers.data or not sources:
                 break
             bias = sources[0]
-        elif user.operation not in SHAPE_CHANGES:
+        elif user.operation not in SHAPE_CHANGES or _size(user.shape) != _size(value.shape):
             break
         value = user
     return bias, value
@@ -194,6 +204,24 @@ def layer_before(layer: Layer, structure: Structure, traced: Traced, pooled: boo
             return None
         (value,) = operands
     return None
+
+
+def feeds_only_layers(layer: Layer, structure: Structure, traced: Traced) -> bool:
+    """Whether all that uses the result of a layer are layers, so that it could be multiplied into them."""
+    products = {other.product for other in structure.layers}
+    waiting, seen = [layer.product], {layer.product}
+    while waiting:
+        value = waiting.pop()
+        for user in traced.layers.users.get(value, []):
+            if user in products or user in seen or user.body is not None:  # of a body, the arguments are users, too
+                continue
+            others = [v for v in user.inputs if v in traced.layers.data and v not in structure.random]
+            others = [v for v in others if number_of(v) is None and v is not value]
+            if user.operation not in SHAPE_CHANGES | LINEAR | POOLS or others:
+                return False
+            seen.add(user)
+            waiting.append(user)
+    return True
 
 
 def same_values(value: Value, source: Value) -> bool:

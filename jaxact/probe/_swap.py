@@ -115,7 +115,17 @@ def _evaluate(caller: str, fun: Any, replacements: dict[str, Any] | None, args: 
 
 def _as_before(name: str, x: Any, new: Any, old: Any) -> Any:
     """The new value in the type of the old one, which the rest of the program expects."""
-    new = jnp.asarray(new)
+    try:
+        new = jnp.asarray(new)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"swap was called with a function that returns {shown(new)} at {name}; expected one that returns an array."
+        ) from error
+    if jnp.iscomplexobj(new) and not jnp.iscomplexobj(old):
+        raise TypeError(
+            f"swap was called with a function that makes {new.dtype.name} of {x.dtype.name} at {name}; expected one "
+            "that returns real numbers."
+        )
     if new.shape != old.shape:
         raise TypeError(
             f"swap was called with a function that makes {list(new.shape)} of {list(x.shape)} at {name}; expected one "

@@ -171,8 +171,11 @@ def _names(found: list[Found]) -> list[str]:
     several, seen = Counter(plain), Counter[str]()
     names = []
     for name in plain:
-        names.append(f"{name}[{seen[name]}]" if several[name] > 1 else name)
-        seen[name] += 1
+        unique = name
+        while several[name] > 1 and unique in several:  # a tag may have the name of a numbered site
+            unique = f"{name}[{seen[name]}]"
+            seen[name] += 1
+        names.append(unique)
     return names
 
 

@@ -16,7 +16,7 @@ from experiments.command_line import main
 from experiments.instruments.faulty_nets import cases, data, layers, losses, measure, optimisers, training, vocabulary
 from experiments.instruments.faulty_nets.cases import Case, CaseError, Recipe
 from experiments.instruments.faulty_nets.measure import Found, Look, Net, Refused, Result
-from experiments.instruments.faulty_nets.report import case_by_case
+from experiments.instruments.faulty_nets.report import about_case
 
 CASES = {facts["id"]: facts for facts in cases.read(None)}
 XOR: dict[str, Any] = {
@@ -223,6 +223,15 @@ def test_sparse_labels_lose_as_much_as_one_hot_ones() -> None:
     np.testing.assert_allclose(sparse, whole, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("y", "score", "best"), [([0, 0, 0, 1], "cat", 0.75), ([0, 1, 2, 3], "bin", 0.75), ([1, 1, 0, 0], "bin", 0.5)]
+)
+def test_the_best_constant_answer_is_the_most_frequent(y: list[int], score: str, best: float) -> None:
+    labels = np.array(y)
+    assert losses.best_constant(data.Data(labels[:, None], labels, labels, max(y) + 1), score) == best
+    assert losses.best_constant(data.Data(labels[:, None], labels, labels, 0), "r2") == 0
+
+
 @pytest.mark.parametrize("name", optimisers.OPTIMISERS)
 def test_every_optimiser_takes_a_step_downhill_that_clipping_bounds(name: str) -> None:
     optimiser = optimisers.build({"name": name, "lr": 0.1, "clip": 1.0})
@@ -270,11 +279,11 @@ def found(kind: str, where: str, layer: int | None = None, level: str = "fault")
     return Found(kind, level, where, layer, 0, "evidence.", "remedy.")
 
 
-def net(*by_seed: list[Found], layers: int = 3) -> Net:
-    """Nets with these findings at the end."""
+def net(*by_seed: list[Found], layers: int = 3, baseline: float = 0.5) -> Net:
+    """Nets with these findings at the end, and a score of 0.9."""
     looks = [Look(seed, step, 0.5, 0.9, list(findings) if step == 100 else [], 0.1) for step in (5, 100)
              for seed, findings in enumerate(by_seed)]  # fmt: skip
-    return Net(case().faulty, layers, 5, looks)
+    return Net(case().faulty, layers, 5, baseline, looks)
 
 
 @pytest.mark.parametrize(
@@ -305,10 +314,10 @@ def test_seeds_and_cases_are_counted_and_healthy_nets_apart() -> None:
     raw, dead = found("raw_inputs", "input"), found("dead_units", "layers[0]", 0)
     one = Result(case(fault="input_scale", where="input"), net([raw], [raw], []), net([raw], [], []))
     two = Result(case(fault="input_scale", where="input"), net([dead], [], []), one.fixed)
-    healthy = Result(case(fault="none"), net([dead], [dead], []), None)
+    healthy = Result(case(fault="none"), net([dead], [dead], [], baseline=0.85), None)
     count = {unit: [(each.yes, each.of) for each in row] for unit, row in measure.counts([one, two, healthy]).items()}
-    assert count["nets"] == [(3, 6), (2, 6), (3, 6), (2, 6)]
-    assert count["cases"] == [(1, 2), (1, 2), (1, 2), (1, 2)]
+    assert count["nets"] == [(3, 6), (2, 6), (3, 6), (2, 6), (0, 3)]
+    assert count["cases"] == [(1, 2), (1, 2), (1, 2), (1, 2), (0, 1)]
 
 
 class Row:
@@ -331,7 +340,7 @@ def test_a_place_belongs_to_the_layer_before_it(place: str, layer: int | None) -
 def test_what_is_found_missed_and_raised_falsely_is_told() -> None:
     raw, dead = found("raw_inputs", "input"), found("dead_units", "layers[0]", 0)
     told = "\n".join(
-        case_by_case(Result(case(fault="input_scale", where="input", fixed={}), net([dead], [raw]), net([raw], [dead])))
+        about_case(Result(case(fault="input_scale", where="input", fixed={}), net([dead], [raw]), net([raw], [dead])))
     )
     assert "seed 0 at the end (step 100, loss 0.5): **dead_units**, fault, at layers[0] (layer 0). evidence." in told
     assert "seed 1 at the end (step 100, loss 0.5): **raw_inputs**, fault, at input, localised." in told

@@ -1,5 +1,6 @@
 """diagnose finds planted faults where they are, says nothing of healthy nets, and its repairs help."""
 
+import collections
 import json
 
 import equinox as eqx
@@ -81,7 +82,8 @@ def test_batches_together_are_one_batch():
 def test_units_dead_by_bias_are_found_and_revived():
     dead = [3, 7, 9, 10]
     net = mlp()
-    net = eqx.tree_at(lambda m: m.layers[1].bias, net, net.layers[1].bias.at[jnp.array(dead)].set(-50.0))
+    bias = jnp.zeros(32).at[jnp.array(dead)].set(-50.0)
+    net = eqx.tree_at(lambda m: m.layers[1].bias, net, bias)
     finding = the("dead_units", diagnose(cross_entropy, net, BATCH))
     assert (finding.level, finding.where, finding.units) == ("warning", "layers[1]", tuple(dead))
     assert "-50" in finding.cause
@@ -101,7 +103,7 @@ def test_dead_channels_of_a_convolution():
             return self.head(jax.nn.relu(self.conv(x.reshape(1, 8, 8))).mean((1, 2)))
 
     net = Net(eqx.nn.Conv2d(1, 12, 3, key=KEY), eqx.nn.Linear(12, 10, key=KEY))
-    net = eqx.tree_at(lambda m: m.conv.bias, net, net.conv.bias.at[jnp.array([2, 5])].set(-90.0))
+    net = eqx.tree_at(lambda m: m.conv.bias, net, jnp.zeros((12, 1, 1)).at[jnp.array([2, 5])].set(-90.0))
     finding = the("dead_units", diagnose(cross_entropy, net, BATCH))
     assert (finding.where, finding.units) == ("conv", (2, 5))
 
@@ -248,7 +250,7 @@ def test_attention_that_has_collapsed():
             weights = jax.nn.softmax(jax.vmap(self.query)(x) @ x.T)
             return self.head(jax.nn.relu(weights @ jax.vmap(self.value)(x)).mean(0))
 
-    net = Attention(*(eqx.nn.Linear(8, n, key=KEY) for n in (8, 16)), eqx.nn.Linear(16, 10, key=KEY))
+    net = Attention(eqx.nn.Linear(8, 8, key=KEY), eqx.nn.Linear(8, 16, key=KEY), eqx.nn.Linear(16, 10, key=KEY))
     assert not diagnose(cross_entropy, net, BATCH).of_kind("attention_collapsed")
     sharp = eqx.tree_at(lambda m: m.query.weight, net, replace_fn=lambda w: w * 1e4)
     assert the("attention_collapsed", diagnose(cross_entropy, sharp, BATCH)).numbers["one-hot rows"] > 0.9
@@ -287,3 +289,159 @@ def test_misuse_has_its_sentence():
         diagnose(cross_entropy, {"n": jnp.arange(3)}, BATCH)
     with pytest.raises(TypeError, match=r"which returns float32.256.; expected a function that returns its loss"):
         diagnose(lambda m, x, y: jax.vmap(m)(x)[:, 0], mlp(), BATCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "level"), [(2, "warning"), (6, "hint")])
+def test_layers_too_narrow_for_the_classes(width, level):
+    net = eqx.nn.MLP(64, 10, width, 1, key=KEY)
+    finding = the("narrow_layer", diagnose(cross_entropy, net, BATCH))
+    assert (finding.level, finding.where) == (level, "layers[0]")
+
+
+def weights(*shape, seed=0):
+    return jax.random.normal(jax.random.key(seed), shape) * np.sqrt(2 / shape[-2])
+
+
+def features(rows=64):
+    return jax.random.normal(jax.random.key(5), (rows, 12))
+
+
+def test_a_mask_of_minus_infinity_is_no_overflow():
+    """Causal attention is healthy; rows without any open element, or NaN elsewhere, are not taken for the mask."""
+    model = {name: weights(12, 12, seed=seed) / np.sqrt(2) for seed, name in enumerate("qkv")}
+    x = jax.random.normal(jax.random.key(1), (32, 6, 12))
+
+    def loss(model, x, y, mask, shift):
+        q, k, v = (x @ model[name] for name in "qkv")
+        scores = jnp.where(mask, q @ jnp.swapaxes(k, 1, 2) / 12**0.5, -jnp.inf)
+        return jnp.mean((jnp.log(shift + jnp.square(jax.nn.softmax(scores) @ v)) - y) ** 2)
+
+    y, causal = jnp.ones_like(x) * jnp.sign(x), jnp.tril(jnp.ones((6, 6), bool))
+    assert diagnose(loss, model, (x, y, causal, 1.0)).of_kind("not_finite") == ()
+    finding = the("not_finite", diagnose(loss, model, (x, y, causal.at[2].set(False), 1.0)))
+    assert finding.where == "softmax"
+    assert "throughout" in finding.cause
+    finding = the("not_finite", diagnose(loss, model, (x, y, causal, -1.0)))
+    assert "is log, test_diagnose.py:" in finding.cause
+
+
+def test_the_layer_before_a_residual_stream_is_not_redundant():
+    def loss(model, x, y):
+        h = x @ model["in"]
+        h = h + jax.nn.relu(h @ model["up"]) @ model["down"]
+        return jnp.mean((h @ model["out"] - y) ** 2)
+
+    model = {"in": weights(12, 8), "up": weights(8, 16), "down": weights(16, 8), "out": weights(8, 1)}
+    assert diagnose(loss, model, (features(), features()[:, :1])).of_kind("no_activation") == ()
+
+    def in_a_row(model, x, y):
+        h = x @ model["in"] @ model["up"]
+        return jnp.mean((jax.nn.relu(h) @ model["down"] @ model["out"] - y) ** 2)
+
+    found = diagnose(in_a_row, model, (features(), features()[:, :1])).of_kind("no_activation")
+    assert {f.where for f in found} == {"in", "down"}
+
+
+def test_weights_of_another_net_in_the_batch_are_no_targets():
+    """As in the target network of Q-learning; the value that is chosen by an action is no output either."""
+
+    def loss(model, other, x, action, reward):
+        def net(model, x):
+            return jax.nn.relu(x @ model["in"] + model["bias"][None]) @ model["out"]
+
+        value = jnp.take_along_axis(net(model, x), action[:, None], 1)[:, 0]
+        return jnp.mean((value - reward - 0.9 * jnp.max(net(other, x), axis=1)) ** 2)
+
+    model = {"in": weights(12, 32), "bias": jnp.zeros(32), "out": weights(32, 4)}
+    x = features()
+    action = jnp.argmax(x[:, :4], axis=1)
+    diagnosis = diagnose(loss, model, (model, x, action, x[:, 5]))
+    assert above_hints(diagnosis) == []
+    assert diagnosis.baseline > 0.1  # and not one constant for each example
+
+
+def test_masks_lengths_and_flags_that_are_constant_are_no_lost_labels():
+    def loss(model, x, y, flag):
+        return jnp.mean(flag * (jax.nn.relu(x @ model["in"]) @ model["out"] - y) ** 2)
+
+    model = {"in": weights(12, 32), "out": weights(32, 1)}
+    for flag in (jnp.ones((64, 1)), jnp.full((64, 1), 0.5)):
+        assert above_hints(diagnose(loss, model, (features(), features()[:, :1], flag))) == []
+    assert the("constant_targets", diagnose(loss, model, (features(), jnp.zeros((64, 1)), flag))).level == "fault"
+
+
+def test_a_deviation_beside_the_mean_is_not_the_output():
+    def loss(model, x, y):
+        out = jnp.tanh(x @ model["in"]) @ model["out"]
+        return jnp.mean(((y - out[:, 0]) / jnp.exp(out[:, 1])) ** 2 / 2 + out[:, 1])
+
+    model = {"in": weights(12, 32), "out": weights(32, 2) / 4}
+    diagnosis = diagnose(loss, model, (features(), features()[:, 0]))
+    assert above_hints(diagnosis) == []
+    assert diagnosis.of_kind("constant_output") == ()
+
+
+def test_keys_and_integers_in_the_model():
+    model = {"key": KEY, "step": jnp.asarray(3), "weight": weights(12, 5), "out": weights(5, 1)}
+
+    def loss(model, x, y):
+        h = jax.nn.relu(x @ model["weight"])
+        h = h * jax.random.bernoulli(jax.random.fold_in(model["key"], model["step"]), 0.8, h.shape).astype(h.dtype)
+        return jnp.mean((h @ model["out"] - y) ** 2)
+
+    assert above_hints(diagnose(loss, model, (features(), features()[:, :1]))) == []
+
+
+def test_programs_are_not_taken_for_those_of_equal_constants():
+    def loss(model, x):
+        return jnp.mean(jax.nn.relu(x @ model["weight"])) * (3.0 if model["flag"] is True else 5.0)
+
+    values = [diagnose(loss, {"weight": weights(12, 5), "flag": flag}, features()).loss for flag in (True, 1)]
+    np.testing.assert_allclose(values[1] / values[0], 5 / 3, rtol=1e-5)
+
+
+def test_a_named_tuple_is_one_argument():
+    Batch = collections.namedtuple("Batch", "x y")
+
+    def loss(model, batch):
+        return jnp.mean((jax.nn.relu(batch.x @ model["in"]) @ model["out"] - batch.y) ** 2)
+
+    model = {"in": weights(12, 32), "out": weights(32, 1)}
+    assert diagnose(loss, model, Batch(features(), features()[:, :1])).examples == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"optimiser": 3}, "optimiser=3; expected an optax GradientTransformation"),
+        ({"losses": "abc"}, "losses='abc'; expected the training losses so far, one number a step"),
+        ({"losses": 3.0}, "losses=3.0; expected the training losses so far"),
+        ({"trial_steps": 0}, "trial_steps=0; expected an integer, at least 1"),
+        ({"slope": "a"}, "slope='a'; expected a number"),
+    ],
+)
+def test_arguments_that_are_none(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        diagnose(squared_error, mlp(), BATCH, **arguments)
+
+
+def test_a_batch_without_examples_is_refused():
+    with pytest.raises(ValueError, match=r"a batch of arrays of shape \(0, 64\); expected some examples"):
+        diagnose(squared_error, mlp(), (IMAGES[:0], IMAGES[:0, :10]))
+
+
+def test_layers_that_start_at_zero_by_intention():
+    """As the head and the ends of residual branches do; where the gradient is 0 too, nothing begins."""
+
+    def loss(model, x, y):
+        h = x @ model["in"]
+        h = h + jax.nn.relu(h @ model["up"]) @ model["down"]
+        return jnp.mean((h @ model["out"] - y) ** 2)
+
+    model = {"in": weights(12, 8), "up": weights(8, 16), "down": jnp.zeros((16, 8)), "out": weights(8, 1)}
+    batch = (features(), features()[:, :1])
+    assert above_hints(diagnose(loss, model, batch)) == []
+    assert above_hints(diagnose(loss, {**model, "down": weights(16, 8) / 4, "out": jnp.zeros((8, 1))}, batch)) == []
+    nothing = jax.tree.map(jnp.zeros_like, model)
+    assert the("constant_output", diagnose(loss, nothing, batch)).level == "fault"

@@ -7,7 +7,8 @@ batches that are held back, with the optimiser and the losses so far.
 A fault is detected if either look gives a finding above "hint", and localised if the kind of such a finding names one
 of the case's faults and its place agrees with the fault's (`vocabulary.py` has both tables). The nets with the fix, and
 those that have nothing wrong, count as healthy; any finding above "hint" on one of them is an alarm. An alarm of a kind
-that names one of the case's own faults is counted apart: many accepted fixes leave part of the fault in place.
+that names one of the case's own faults is counted apart: many accepted fixes leave part of the fault in place. Some
+fixed nets do not learn either; those that do score nearer to 1 than to the best constant answer.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from experiments.core import checks
 from experiments.core.progress import Progress
 from jaxact import probe
 
-from . import cases, training, vocabulary
+from . import cases, losses, training, vocabulary
 from .cases import Case, CaseError, Recipe
 
 HINT = "hint"
@@ -43,7 +44,7 @@ class Config:
     most_steps: int = 10_000
     """No net is trained for longer, whatever its recipe says."""
     out: Path = Path("results")
-    """Folder for faulty_nets.md and faulty_nets.json."""
+    """Folder for faulty_nets.md, faulty_nets_case_by_case.md and faulty_nets.json."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
@@ -90,6 +91,8 @@ class Net:
     recipe: Recipe
     layers: int
     early: int
+    baseline: float
+    """The score of the best constant answer."""
     looks: list[Look]
 
     def of_seed(self, seed: int) -> list[Found]:
@@ -105,6 +108,10 @@ class Net:
         """At the end, by seed."""
         last = max((look.step for look in self.looks), default=0)
         return [look.score for look in self.looks if look.step == last]
+
+    def learned(self, seed: int) -> bool:
+        """Whether the score at the end is nearer to 1 than to that of the best constant answer."""
+        return self.scores[self.seeds.index(seed)] > (1 + self.baseline) / 2
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,8 @@ def _nets(recipes: Sequence[Recipe], seeds: int, progress: Progress) -> list[Net
             task = training.task(recipe)
         except CaseError as problem:
             return problem
-        return Net(recipe, len(task.built.weighted), task.early, list(_looks(task, seeds)))
+        baseline = losses.best_constant(task.held, recipe.score)
+        return Net(recipe, len(task.built.weighted), task.early, baseline, list(_looks(task, seeds)))
 
     nets = list[Net | CaseError]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -253,7 +261,15 @@ def counts(results: Sequence[Result]) -> dict[str, list[Count]]:
             [any(not result.names_fault(found) for found in net.of_seed(seed)) for seed in net.seeds]
             for result, net in healthy
         ],
+        "alarms by another fault, learned": [
+            [
+                any(not result.names_fault(found) for found in net.of_seed(seed))
+                for seed in net.seeds
+                if net.learned(seed)
+            ]
+            for result, net in healthy
+        ],
     }
     nets = [Count(what, sum(map(sum, rows)), sum(map(len, rows))) for what, rows in by_seed.items()]
-    most = {what: [2 * sum(row) > len(row) for row in rows] for what, rows in by_seed.items()}
+    most = {what: [2 * sum(row) > len(row) for row in rows if row] for what, rows in by_seed.items()}
     return {"nets": nets, "cases": [Count(what, sum(row), len(row)) for what, row in most.items()]}
