@@ -28,6 +28,7 @@ from experiments.core.refusals import missing, refuse
 from experiments.core.result import Result, load, save
 from experiments.core.storage import StorageError, prepare
 from experiments.core.style import listed, svg
+from experiments.instruments import overhead
 from experiments.instruments.accuracy import report as accuracy_report
 from experiments.instruments.depth import report as depth_report
 from experiments.instruments.faulty_nets import report as faulty_nets_report
@@ -57,6 +58,7 @@ Questions:
   python -m experiments accuracy               the error of every activation in ulp
   python -m experiments accuracy --help        its settings; the other commands have --help as well
   python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
+  python -m experiments overhead               what the statistics of jaxact.probe cost a train step
   python -m experiments speed                  memory and operations of every activation; --timed for times
   python -m experiments planted                whether the diagnosis finds faults that were planted, and no others
   python -m experiments faulty_nets            what it says about nets that people published because they do not learn
@@ -84,6 +86,7 @@ COMMANDS = {
     "gallery": gallery.main,
     "list": listing,
     "planted": planted_report.main,
+    "overhead": overhead.main,
     "report": rebuild.main,
     "speed": speed_report.main,
 }

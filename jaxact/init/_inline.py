@@ -1,21 +1,18 @@
 """Calls and loops of a jaxpr as straight-line jaxprs, so that the layers inside them are found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-PRODUCTS = ("dot_general", "conv_general_dilated")
-CALLS = """jit pjit closed_call core_call remat remat2 checkpoint custom_jvp_call custom_vjp_call
-custom_vjp_call_jaxpr""".split()  # noqa: SIM905
+from .._jaxprs import CALLS, FUNCTIONS, bodies, has_product, scan_parts
 
 
 def callee(eqn: Any) -> ClosedJaxpr | None:
     """The jaxpr that an equation calls, if it does nothing else."""
-    bodies = list(_jaxprs(eqn))
-    return bodies[0] if eqn.primitive.name in CALLS and bodies else None
+    return next(bodies(eqn), None) if eqn.primitive.name in CALLS | FUNCTIONS | {"custom_vmap_call"} else None
 
 
 def unrolled(eqn: Any, exactly: bool) -> ClosedJaxpr | None:
@@ -24,7 +21,7 @@ def unrolled(eqn: Any, exactly: bool) -> ClosedJaxpr | None:
     A branch computes all its cases. A loop has all its iterations if `exactly`; else only the first two, which show
     what follows the product of an iteration. A `while` loop has no exact form.
     """
-    if not _has_product(eqn):
+    if not has_product(eqn):
         return None
     name, run = eqn.primitive.name, None
     if name == "scan" and eqn.params["length"]:
@@ -38,22 +35,19 @@ def unrolled(eqn: Any, exactly: bool) -> ClosedJaxpr | None:
 
 def _scan(eqn: Any, iterations: int) -> Callable[..., list[Any]]:
     """The first iterations; the outputs of others are those of the last."""
-    jaxpr, length = eqn.params["jaxpr"], eqn.params["length"]
-    ys = sum(len(out.aval.shape) != len(y.shape) for out, y in zip(eqn.outvars, jaxpr.out_avals, strict=True))
-    xs = sum(len(value.aval.shape) != len(x.shape) for value, x in zip(eqn.invars, jaxpr.in_avals, strict=True))
-    carried = len(eqn.outvars) - ys
+    body, length = next(bodies(eqn)), eqn.params["length"]
+    first_carry, carried, _ = scan_parts(eqn, body)
+    first_slice, ys = first_carry + carried, len(eqn.outvars) - carried
     order = range(length)[:: -1 if eqn.params["reverse"] else 1]
 
     def run(*args: Any) -> list[Any]:
-        first_slice = len(args) - xs
-        first_carry = first_slice - carried
         constants, carry, slices = args[:first_carry], args[first_carry:first_slice], args[first_slice:]
         outputs: dict[int, list[Any]] = {}
         last: list[Any] = []
         for number, i in enumerate(order):
             if number < iterations:
                 now = [lax.index_in_dim(x, i, keepdims=False) for x in slices]
-                results = jaxpr_as_fun(jaxpr)(*constants, *carry, *now)
+                results = jaxpr_as_fun(body)(*constants, *carry, *now)
                 carry, last = results[:carried], [lax.expand_dims(y, (0,)) for y in results[carried:]]
             outputs[i] = last
         return [*carry, *(lax.concatenate([outputs[i][y] for i in range(length)], 0) for y in range(ys))]
@@ -82,19 +76,3 @@ def _cond(eqn: Any) -> Callable[..., list[Any]]:
         return [lax.select_n(case, *values) for values in zip(*results, strict=True)]
 
     return run
-
-
-def _has_product(eqn: Any) -> bool:
-    return eqn.primitive.name in PRODUCTS or any(
-        _has_product(inner) for closed in _jaxprs(eqn) for inner in closed.jaxpr.eqns
-    )
-
-
-def _jaxprs(eqn: Any) -> Iterator[ClosedJaxpr]:
-    """All jaxprs among the parameters of an equation."""
-    for value in eqn.params.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(part, ClosedJaxpr):
-                yield part
-            elif isinstance(part, Jaxpr):
-                yield ClosedJaxpr(part, ())

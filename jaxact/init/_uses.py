@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-from ._inline import PRODUCTS
+from .._jaxprs import PRODUCTS
 from ._program import Program, Step, values_of
 
 SELECTIONS = frozenset(

@@ -35,11 +35,9 @@ def raw_inputs(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "input",
             f"What {layer.path} gets has a root mean square of {rms:.3g} and mean {float(finite.mean()):.3g}{spread}.",
             "Initial weights are made for inputs of mean 0 and deviation 1: with larger ones units saturate or die, "
-            "and a rate "
-            "that suits one feature does not suit another.",
+            "and a rate that suits one feature does not suit another.",
             "Standardise the inputs: subtract the mean of each feature and divide by its deviation, both of the "
-            "training data. "
-            "Pixels from 0 to 1 took three times the steps of centred ones in the experiments.",
+            "training data. Pixels from 0 to 1 took three times the steps of centred ones in the experiments.",
             (),
             {"rms": rms, "mean": float(finite.mean()), "ratio of deviations": ratio},
         )
@@ -190,8 +188,8 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "fault",
                 "output",
                 f"The net ends with {site.activation}, and the loss applies {again[0]} to its output again.",
-                "The loss expects logits and gets probabilities, which lie between 0 and 1: the gradient is small "
-                "and the loss cannot get near 0.",
+                "The loss expects logits and gets probabilities, which lie between 0 and 1: the gradient is small and "
+                "the loss cannot get near 0.",
                 f"Leave {site.activation} out of the net, or take a loss of probabilities.",
             )
 
@@ -305,20 +303,20 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "Linear layers in a row are one linear layer, by algebra."
             if redundant
             else "A narrow linear layer limits the rank, which may be intended.",
-            f"Apply an activation behind {before.path}, or leave the layer out: on MNIST-1D the bend was worth over "
-            "20 points.",
+            f"Apply an activation behind {before.path}, or leave the layer out: on MNIST-1D the bend was worth over 20 "
+            "points.",
         )
 
 
 def narrow_layers(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Hidden layers narrower than the output and the input."""
+    """Hidden layers narrower than the output and the input; so narrow that being on and off cannot tell the classes."""
     if m.output is None:
         return
     for layer in m.structure.layers:
         if layer is not m.structure.last and layer.width < min(m.output.shape[1], layer.fan_in) and layer.width < 10:
             yield Finding(
                 "narrow_layer",
-                "hint",
+                "warning" if 2**layer.width < m.output.shape[1] and not m.has_learned else "hint",
                 layer.path,
                 f"{layer.path} has {layer.width} units, fewer than its {layer.fan_in} inputs and the "
                 f"{m.output.shape[1]} outputs.",

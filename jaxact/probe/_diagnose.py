@@ -131,8 +131,7 @@ def _check_model(model: Any) -> None:
     if not any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
         raise ValueError(
             f"diagnose was called with a model of type {type(model).__name__}, which has no float arrays; expected a "
-            "pytree of "
-            "parameters, such as an Equinox module or a dictionary of arrays."
+            "pytree of parameters, such as an Equinox module or a dictionary of arrays."
         )
 
 

@@ -12,7 +12,8 @@ from jax.core import Tracer
 from scipy import special
 
 from .._facts import CATALOGUE
-from ._graph import Value, bind, read
+from .._jaxprs import bind
+from ._graph import Value, read
 
 POINTS = np.linspace(-10, 10, 161)
 """On which functions are compared."""

@@ -9,7 +9,9 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jax.sharding import PartitionSpec
 
-from ._graph import CALLS, Place, Value, bind, bodies, scan_parts
+from .._jaxprs import CALLS, bind, bodies, scan_parts
+from ._graph import Place, Value
+from ._statistics import nothing
 
 Records = dict[int, Any]
 """What was recorded, by the number of the site."""
@@ -223,21 +225,11 @@ def _cond(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accumulato
     def complete(run: Callable[..., Inner]) -> Callable[..., Inner]:
         def all_records(*rest: Any) -> Inner:
             results, records = run(*rest)
-            return results, {n: records.get(n, _nothing(shape)) for n, shape in shapes.items()}
+            return results, {n: records.get(n, nothing(shape)) for n, shape in shapes.items()}
 
         return all_records
 
     return lax.switch(index, [complete(run) for run in branches], *rest)
-
-
-def _nothing(shapes: Any) -> Any:
-    """Records of no examples."""
-
-    def zero(path: Any, leaf: Any) -> Any:
-        fill = {"low": jnp.inf, "high": -jnp.inf}.get(getattr(path[-1], "name", ""), 0) if path else 0
-        return jnp.full(leaf.shape, fill, leaf.dtype)
-
-    return jax.tree_util.tree_map_with_path(zero, shapes)
 
 
 def _shard_map(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accumulators: Records) -> Inner:

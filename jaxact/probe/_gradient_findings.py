@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
@@ -23,27 +24,29 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
     sizes = np.array([_relative_gradient(m, layer.weight) for layer in layers])
     if not np.isfinite(sizes).all() or not (sizes > 0).any():
         return
-    order = np.arange(len(layers))
     positive = sizes > 0
     logs = np.log10(np.maximum(sizes, sizes[positive].min() * 1e-3))
-    fit: Any = stats.linregress(order, logs)
-    half = float(fit.stderr * stats.t.ppf(0.975, len(layers) - 2)) if len(layers) > 2 else float("inf")
+    start = _where_it_changes(logs)  # the layers before it have a gradient of about the same size
+    fit: Any = stats.linregress(np.arange(start, len(layers)), logs[start:])
+    half = float(fit.stderr * stats.t.ppf(0.975, len(layers) - start - 2))
     slope, low, high = float(fit.slope), float(fit.slope) - half, float(fit.slope) + half
-    change = 10 ** (slope * (len(layers) - 1))  # from the first layer to the last
-    numbers = {
-        "per layer": 10**-slope,
-        "low": 10**-high,
-        "high": 10**-low,
-        "first": float(sizes[0]),
-        "last": float(sizes[-1]),
-    }
+    change = 10 ** (slope * (len(layers) - 1 - start))  # from there to the last layer
+    first, numbers = (
+        layers[start],
+        {
+            "per layer": 10**-slope,
+            "low": 10**-high,
+            "high": 10**-low,
+            "first": float(sizes[start]),
+            "last": float(sizes[-1]),
+        },
+    )
     text = (
-        f"Backwards the gradient of the weights, beside the weights, changes by {10**-slope:.3g} a layer "
-        f"(95 % interval {10**-high:.3g} to {10**-low:.3g}): {sizes[0]:.2g} in {layers[0].path}, {sizes[-1]:.2g} in "
+        f"Backwards the gradient of the weights, beside the weights, changes by {10**-slope:.3g} a layer (95 % "
+        f"interval {10**-high:.3g} to {10**-low:.3g}): {sizes[start]:.2g} in {first.path}, {sizes[-1]:.2g} in "
         f"{layers[-1].path}."
     )
-    names = {found.activation for found in m.structure.before}
-    bent = "sigmoid" in names
+    bent = any(found.activation == "sigmoid" for found, layer in m.structure.before.items() if layer in layers[start:])
     if low > 0 and change > 1 / t.gradient_ratio:
         cause = (
             "Sigmoid's slope is 1/4 at most, so that each layer takes most of the gradient."
@@ -53,7 +56,7 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "vanishing_gradient",
             "fault" if change > 1 / t.gradient_fault else "warning",
-            layers[0].path,
+            first.path,
             text,
             cause,
             "finding.apply(model, key) puts ReLU in place of sigmoid and draws the weights anew: in the experiments "
@@ -69,16 +72,27 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "exploding_gradient",
             "fault" if change < t.gradient_fault else "warning",
-            layers[0].path,
+            first.path,
             text,
             "Each layer makes the gradient larger: its weights are too large.",
             "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
-            "jaxact.init.reinitialise does; or "
-            "put a norm between the layers. Clipping hides it.",
+            "jaxact.init.reinitialise does; or put a norm between the layers. Clipping hides it.",
             (),
             numbers,
             redraw_layers(m, layers),
         )
+
+
+def _where_it_changes(logs: np.ndarray) -> int:
+    """The start of the line to the end that, with a constant before it, fits best."""
+
+    def misfit(start: int) -> float:
+        x, rest = np.arange(start, len(logs)), logs[start:]
+        line = np.polyval(np.polyfit(x, rest, 1), x)
+        return float(np.sum((rest - line) ** 2) + np.sum((logs[:start] - logs[:start].mean()) ** 2 if start else 0))
+
+    best = min(range(max(1, len(logs) - 2)), key=misfit)
+    return best if misfit(best) < misfit(0) / 4 else 0
 
 
 def _relative_gradient(m: Measured, weight: object) -> float:
@@ -112,11 +126,11 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
             f"The results of {layer.path} have a root mean square of {after:.3g}, its inputs of {before:.3g}"
             + (f"; the loss is {m.loss:.3g}, that of the best constant output {m.baseline:.3g}." if bad_start else "."),
             f"Its weights are {what}: their root mean square is {size:.3g}; He's is {np.sqrt(2 / layer.fan_in):.3g}.",
-            "finding.apply(model, key) scales the layer so that its results have a root mean square of 1; "
+            "finding.apply(model, key) scales the weights to the size that fits the activation; "
             "jaxact.init.reinitialise does it for all layers.",
             (),
             {"gain": gain, "weights over He's": ratio},
-            rescale_layer(m, layer, 1.0),
+            rescale_layer(m, layer),
         )
 
 
@@ -151,8 +165,8 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
     previous = "the input"
     for name in m.traced.names:
         site = m.sites[name]
-        masked = site.kind == "rows" and float(site.input.nans) == 0  # -inf leaves an element out of a row
-        if (bad := float(site.input.nans + site.input.infs)) > 0 and not masked:
+        masks = site.kind == "rows"  # its inputs are -inf where a mask is
+        if (bad := float(site.input.nans + (0 if masks else site.input.infs))) > 0:
             yield _not_finite(
                 m,
                 name,
@@ -219,8 +233,8 @@ def _path(m: Measured, value: object) -> str:
 
 def _not_finite(m: Measured, where: str, evidence: str, cause: str) -> Finding:
     remedy = (
-        "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces activations "
-        "whose gradients overflow."
+        "jax.config.update('jax_debug_nans', True) stops at the operation; jaxact.probe.stabilise replaces "
+        "activations whose gradients overflow."
     )
     return Finding("not_finite", "fault", where, evidence, cause, remedy)
 
@@ -259,7 +273,11 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Gradients that are 0 in a 16-bit type and not in float32."""
+    """Gradients that are 0 in a 16-bit type and not in float32, and products smaller than a type can hold."""
+    remedy = (
+        "Scale the loss, keep the parameters in float32, or jaxact.probe.stabilise(model), whose slopes are right in "
+        "the tails."
+    )
     for path, share, dtype in m.lost_in_16_bit:
         if share > t.underflow:
             yield Finding(
@@ -268,8 +286,29 @@ def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 path,
                 f"{share:.0%} of the gradients of {path} are 0 in {dtype} and not in float32.",
                 f"They are smaller than {dtype} can hold, or a slope in it rounds to 0.",
-                "Scale the loss, keep the parameters in float32, or jaxact.probe.stabilise(model), whose slopes are "
-                "right in the tails.",
+                remedy,
                 (),
                 {"share": share},
             )
+    for layer in m.structure.layers:
+        data = m.moments[layer.data]
+        signal = max(float(data.rms), abs(float(data.low)) / 3, abs(float(data.high)) / 3)  # squares are 0 below 1e-19
+        size = _rms(m.parameters[layer.weight]) * signal * np.sqrt(layer.fan_in)
+        limits = jnp.finfo(layer.product.type.dtype)
+        least = float(limits.smallest_subnormal if limits.bits == 16 and limits.maxexp < 100 else limits.tiny)
+        if 0 < size < least:
+            yield Finding(
+                "underflow",
+                "fault",
+                layer.path,
+                f"The products of {layer.path} are about {size:.1g}; {limits.dtype.name} holds no numbers below "
+                f"{least:.1g}.",
+                "Weights and inputs are so small that their products are 0.",
+                "Larger weights (jaxact.init.reinitialise), or a norm before the layer.",
+                (),
+                {"size": size},
+            )
+
+
+def _rms(x: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))

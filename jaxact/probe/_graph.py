@@ -2,7 +2,7 @@
 
 import re
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from .._jaxprs import CALLS, FUNCTIONS, bodies
+
 Place = tuple[int, ...]
 """Where an equation is: its index, after those of the equations (and branches) that contain it."""
 
-CALLS = frozenset("jit pjit closed_call core_call".split())  # noqa: SIM905
-"""Calls that compute what their body computes."""
-SCOPES = frozenset(
-    """checkpoint remat remat2 custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr scan cond shard_map""".split()  # noqa: SIM905
-)
+SCOPES = FUNCTIONS | {"scan", "cond", "shard_map"}
 """Equations whose bodies are read as programs of their own."""
 _COMBINING = ("scatter", "reduce", "select_and", "argm")
 """Operations whose bodies combine two numbers."""
@@ -45,13 +43,19 @@ class Value:
     """The name stack, as `jax.named_scope` and libraries of layers leave it."""
     scope: Place = ()
     """The place of the innermost scope that contains it."""
-    body: "Body | None" = None
+    bodies: list["Body"] = field(default_factory=list)
+    """The programs of a scope; several if it is a cond."""
     callers: tuple[Any, ...] = ()
     """The equations that contain it, the innermost first."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         return getattr(self.type, "shape", ())
+
+    @property
+    def body(self) -> "Body | None":
+        """The program of a scope that has one."""
+        return self.bodies[0] if len(self.bodies) == 1 else None
 
     @property
     def is_float(self) -> bool:
@@ -110,31 +114,6 @@ def read(closed: ClosedJaxpr) -> Graph:
     graph.values += [*graph.inputs, *constants]
     graph.outputs = _read_body(graph, closed.jaxpr, constants, graph.inputs, (), "", (), ())
     return graph
-
-
-def bodies(eqn: Any) -> Iterator[ClosedJaxpr]:
-    """All jaxprs among the parameters of an equation."""
-    for value in eqn.params.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(part, ClosedJaxpr):
-                yield part
-            elif isinstance(part, Jaxpr):
-                yield ClosedJaxpr(part, ())
-
-
-def bind(eqn: Any, operands: Sequence[Any]) -> list[Any]:
-    """The results of an equation."""
-    with eqn.ctx.manager:
-        results = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(eqn.params))
-    return list(results) if eqn.primitive.multiple_results else [results]
-
-
-def scan_parts(eqn: Any, body: ClosedJaxpr) -> tuple[int, int, int]:
-    """How many constants, carried values and slices the body of a scan has. Slices are those that lose an axis."""
-    xs = sum(len(v.aval.shape) != len(x.shape) for v, x in zip(eqn.invars, body.in_avals, strict=True))
-    ys = sum(len(v.aval.shape) != len(y.shape) for v, y in zip(eqn.outvars, body.out_avals, strict=True))
-    carried = len(eqn.outvars) - ys
-    return len(eqn.invars) - carried - xs, carried, xs
 
 
 def source_of(value: Value) -> str:
@@ -216,7 +195,7 @@ def _read_scope(
         graph.values += [*arguments, *consts]
         outputs = _read_body(graph, body.jaxpr, consts, arguments, here, stack, here, callers)
         for result in results:
-            result.body = Body(arguments, outputs)
+            result.bodies.append(Body(arguments, outputs))
         if eqn.primitive.name != "cond":
             break  # the other jaxprs of an equation are its derivatives
 

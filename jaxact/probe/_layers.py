@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from .._jaxprs import PRODUCTS, bodies, scan_parts
 from ._elementwise import number_of
-from ._graph import Graph, Value, bodies, scan_parts
+from ._graph import Graph, Value
 
-PRODUCTS = ("dot_general", "conv_general_dilated")
 SHAPE_CHANGES = frozenset(
     """broadcast_in_dim reshape squeeze expand_dims transpose slice dynamic_slice gather rev concatenate stack pad copy
     copy_p convert_element_type stop_gradient optimization_barrier reduce_precision pvary pcast sharding_constraint

@@ -18,7 +18,7 @@ from ._evaluate import Evaluation, Watched
 from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
-from ._statistics import Moments, merge, moments
+from ._statistics import Moments, merge, merge_axis, moments
 from ._structure import Layer, Structure, path_of, structure_of
 from ._trace import Traced, is_array, trace
 
@@ -178,7 +178,7 @@ def measure(
     measured.baseline = _baseline(measured, programs[0], arrays)
     if not np.isfinite(measured.loss):
         bad = next(i for i, value in enumerate(values) if not np.isfinite(value))
-        measured.first_not_finite = _first_not_finite(programs[bad].traced, arrays[bad])
+        measured.first_not_finite = _first_not_finite(programs[bad].traced, arrays[bad], values[bad])
     measured.lost_in_16_bit = _lost_in_16_bit(loss, model, batches[0], measured)
     if optimiser is not None:
         measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
@@ -239,7 +239,7 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
         extra = [records[number] for number in range(found, found + len(extras))]
         for i in range(len(watched)):
             while np.ndim(extra[i].count):
-                extra[i] = jax.tree_util.tree_map_with_path(_over_steps, extra[i])
+                extra[i] = merge_axis(extra[i])
         return {
             "loss": value,
             "gradients": gradients[0],
@@ -249,11 +249,6 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
         }
 
     return run
-
-
-def _over_steps(path: Any, leaf: Any) -> Any:
-    name = getattr(path[-1], "name", "")
-    return {"low": jnp.min, "high": jnp.max}.get(name, jnp.sum)(leaf, axis=0)
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -323,22 +318,31 @@ def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) ->
     return min((float(result.fun) for result in found if result.fun < 1e29), default=float("nan"))
 
 
-def _first_not_finite(traced: Traced, arrays: list[Any]) -> Value | None:
+def _first_not_finite(traced: Traced, arrays: list[Any], loss: float) -> Value | None:
+    """The first value that is NaN and computed of none; if the loss is infinite, the first infinite one.
+
+    Infinities that the program writes, as masks do, are not counted.
+    """
+    bad = jnp.isnan if np.isnan(loss) else jnp.isinf
     values = [
-        v for v in traced.graph.values if v.is_float and (v.eqn is None or v.operation != "argument") and not v.scope
+        v for v in traced.graph.values if v.is_float and v.operation not in ("argument", "constant") and not v.scope
     ]
-    values = [v for v in values if v.operation != "constant"]
 
     def record(number: int, x: Any, y: Any, operands: Any) -> Any:
-        return jnp.isfinite(y).all()
+        return bad(y).any()
 
-    evaluation = Evaluation({n: Watched(value, value, None) for n, value in enumerate(values)}, record=record)
+    evaluation = Evaluation({n: Watched(v, v, None) for n, v in enumerate(values)}, record=record)
     flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
-    finite = {value: bool(flags.get(number, True)) for number, value in enumerate(values)}
-    constants = {v for value in values for v in value.inputs if v.operation == "constant"}
-    finite |= {v: bool(np.isfinite(number)) for v in constants if (number := number_of(v)) is not None}  # of a mask
-    bad = (v for v in values if not finite[v] and all(finite.get(operand, True) for operand in v.inputs))
-    return next(bad, None)
+    is_bad = {value: bool(flags.get(number, False)) for number, value in enumerate(values)}
+    first = (
+        v for v in values if is_bad[v] and v.inputs and not any(is_bad.get(x) or _is_infinite(x) for x in v.inputs)
+    )
+    return next(first, None)
+
+
+def _is_infinite(value: Value) -> bool:
+    number = number_of(value)
+    return number is not None and not np.isfinite(number)
 
 
 def _lost_in_16_bit(

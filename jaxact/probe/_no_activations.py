@@ -95,8 +95,8 @@ class NoActivations:
         goes_on: dict[Value, list[Value]] = {}
         """What the outputs of bodies are outside, and in the next step of a loop."""
         for result in graph.values:
-            if result.body is not None:
-                goes_on.setdefault(result.body.outputs[result.number], []).append(result)
+            for body in result.bodies:
+                goes_on.setdefault(body.outputs[result.number], []).append(result)
         for argument, output in carried.items():
             goes_on[output].append(argument)
         found: set[Value] = set()

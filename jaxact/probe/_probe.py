@@ -119,8 +119,8 @@ def recorder(traced: Traced, arrays: bool, tolerance: float) -> Callable[..., Si
         found = traced.found[number]
         x, y = jnp.asarray(x), jnp.asarray(y)  # a number in the program is no array
         axes = traced.layers.unit_axes(found.end)
-        slope = traced.slope_of(number, operands, y) if found.kind == "elementwise" else None
-        fields = statistics(found.kind, slope, *jax.lax.stop_gradient((x, y)), axes, found.axes, tolerance)
+        x_and_y = jax.lax.stop_gradient((x, y))
+        fields = statistics(traced.recipe(number, operands, x_and_y[1], tolerance), *x_and_y)
         return Site(
             **fields,
             input_cotangent=None,

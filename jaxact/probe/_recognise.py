@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .._facts import CATALOGUE
+from .._jaxprs import bodies, has_product
 from ._elementwise import POINTS, Chains, activation_between, is_linear, number_of, values_on
-from ._graph import Call, Graph, Place, Value, bodies
-from ._layers import PRODUCTS, Layers
+from ._graph import Call, Graph, Place, Value
+from ._layers import Layers
 from ._no_activations import NoActivations, is_backward, is_statistic
 
 ROWS = frozenset(
@@ -88,7 +89,7 @@ def _named(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
     for call in sorted(graph.calls, key=lambda call: (len(call.place), call.place)):
         if call.name not in CATALOGUE or call.name in _NO_NETS or call.place in claimed:
             continue
-        if "transpose(" in str(call.eqn.source_info.name_stack) or _has_product(call.eqn):
+        if "transpose(" in str(call.eqn.source_info.name_stack) or has_product(call.eqn):
             continue
         if (site := _site_of_call(call, call.name)) is not None:
             site.inside.append(call.place)
@@ -107,12 +108,6 @@ def _site_of_call(call: Call, name: str) -> Found | None:
     if name in ROWS:
         return Found(same[0], end, name, "rows", _row_axes(call.eqn)) if len(same) == 1 else None
     return Found(arrays[0], end, name, "other") if name in _GATES else None
-
-
-def _has_product(eqn: Any) -> bool:
-    return eqn.primitive.name in PRODUCTS or any(
-        _has_product(inner) for body in bodies(eqn) for inner in body.jaxpr.eqns
-    )
 
 
 def _row_axes(eqn: Any) -> tuple[int, ...]:
@@ -171,8 +166,19 @@ def _same(a: Value, b: Value, depth: int = 4) -> bool:
 
 
 def _is_sum_of(total: Value, power: Value) -> bool:
-    """Whether one value is the sum of another, which is an exponential."""
-    return power.operation == "exp" and total.operation == "reduce_sum" and _same(_through(total.inputs[0]), power)
+    """Whether one value is the sum of another, which is an exponential; both may have the same mask."""
+    if power.operation != "exp" or total.operation != "reduce_sum":
+        return False
+    summed = _through(total.inputs[0])
+    if summed.operation == "select_n" and _has_mask(_before_shift(power.inputs[0]), summed.inputs[0]):
+        summed = next((case for case in summed.inputs[1:] if number_of(case) is None), summed)
+    return _same(summed, power)
+
+
+def _has_mask(scores: Value, mask: Value) -> bool:
+    """Whether scores are so low where they are masked that their exponentials are 0."""
+    numbers = [number for v in scores.inputs[1:] if (number := number_of(v)) is not None]
+    return scores.operation == "select_n" and _same(scores.inputs[0], mask) and any(n < -1e4 for n in numbers)
 
 
 def _axes(total: Value) -> tuple[int, ...]:
@@ -217,9 +223,9 @@ def _written_prelus(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator
 def _written(graph: Graph, layers: Layers, claimed: _Claimed) -> Iterator[Found]:
     """Chains of elementwise operations whose values are those of an activation; else single operations that bend."""
     free = [v for v in graph.values if v.operation in ("input", "constant") or v.place not in claimed]
-    chains = Chains([v for v in free if v.body is None or not claimed.contain_part_of(v.place)])
+    chains = Chains([v for v in free if not v.bodies or not claimed.contain_part_of(v.place)])
     for root, members in sorted(chains.members.items(), key=lambda item: (len(item[0].scope), item[0].place)):
-        if not any(v.operation in _SEEDS or v.body is not None for v in members):
+        if not any(v.operation in _SEEDS or v.bodies for v in members):
             continue
         taken: set[Value] = set()
         for site in (*_by_values(chains, root, members, layers, taken), *_by_operation(root, members, layers, taken)):

@@ -96,12 +96,18 @@ def _gain(activation: str) -> float:
     return float(gain(facts.function)) if facts is not None and facts.elementwise else 1.0
 
 
-def rescale_layer(m: Measured, layer: Layer, rms: float) -> Repair:
-    """Scale the weights and biases of a layer so that its results have this root mean square on the batches."""
+def rescale_layer(m: Measured, layer: Layer) -> Repair:
+    """Scale the weights and biases of a layer: the weights to the size that fits its activation and its fan-in.
+
+    The first layer also makes up for large inputs. The factor depends on this layer alone, so that repairs of several
+    layers can follow one another.
+    """
+    activation = next((found.activation for found, of in m.structure.before.items() if of is layer), "")
+    size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], np.float64)))))
+    signal = max(1.0, float(m.moments[layer.data].rms)) if layer in m.structure.first else 1.0
+    factor = _gain(activation) / np.sqrt(layer.fan_in) / max(size, 1e-30) / signal
 
     def repair(model: Any, key: jax.Array) -> Any:
-        factor = rms / max(float(m.moments[layer.result].rms), 1e-12)
-
         def scale(leaf: Any) -> Any:
             return (leaf * factor).astype(leaf.dtype)
 

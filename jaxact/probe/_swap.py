@@ -7,7 +7,10 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+from jax.core import eval_jaxpr
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from .._checks import shown
 from .._facts import CATALOGUE
@@ -103,8 +106,11 @@ def _evaluate(caller: str, fun: Any, replacements: dict[str, Any] | None, args: 
     def replace(number: int, x: Any, y: Any, operands: Any) -> Any:
         return _as_before(traced.names[number], x, new[number](x, operands), y)
 
-    outputs, _ = traced.evaluation(new, replace=replace).run(traced.closed, traced.inputs, {})
-    return traced.restore(outputs)
+    evaluation = traced.evaluation(new, replace=replace)
+    closed = jax.make_jaxpr(lambda *inputs: evaluation.run(traced.closed, inputs, {})[0])(*traced.inputs)
+    # Without the old activations, which would be sites of a probe around it.
+    jaxpr, _ = dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
+    return traced.restore(eval_jaxpr(jaxpr, closed.consts, *traced.inputs))
 
 
 def _as_before(name: str, x: Any, new: Any, old: Any) -> Any:

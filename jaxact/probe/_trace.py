@@ -12,12 +12,15 @@ import numpy as np
 
 from .._checks import shown
 from .._facts import CATALOGUE
+from .._jaxprs import bind, bodies
 from .._slope import slope
 from ._elementwise import POINTS, jax_values, known_values, values_on
 from ._evaluate import Evaluation, Watched
-from ._graph import Graph, bind, bodies, read, scope_names, source_of
+from ._graph import Graph, read, scope_names, source_of
 from ._layers import Layers
 from ._recognise import Found, recognise
+from ._statistics import Recipe
+from ._switches import switches
 
 _NOT_TRACEABLE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.NonConcreteBooleanIndexError)
 
@@ -60,16 +63,20 @@ class Traced:
             sites[number] = Watched(site.start, site.end, site.call.place if site.call is not None else None)
         return Evaluation(sites, **how)
 
+    def is_of_jaxact(self, number: int) -> bool:
+        """Whether the activation at a site is jaxact's of that name at its default parameters, by its values."""
+        site = self.found[number]
+        known = known_values().get(site.activation)
+        values = values_on(POINTS, site.start, site.end) if known is not None else None
+        return known is not None and values is not None and np.allclose(values, known, 1e-4, 1e-4)
+
     def slope_of(self, number: int, operands: Any, y: Any) -> Callable[[Any], Any]:
         """The derivative of the activation at a site with the output y: that of jaxact's function, if it is one."""
         site = self.found[number]
         if site.activation == "prelu" and site.call is None:
             return lambda x: jnp.where(x < 0, y / jnp.where(x < 0, x, 1), 1)
-        facts = CATALOGUE.get(site.activation)
-        if facts is not None and facts.elementwise and site.activation in known_values():
-            values = values_on(POINTS, site.start, site.end)
-            if values is not None and np.allclose(values, known_values()[site.activation], 1e-4, 1e-4):
-                return slope(facts.function)
+        if self.is_of_jaxact(number):
+            return slope(CATALOGUE[site.activation].function)
         if site.call is not None and operands is not None:
             eqn, position = site.call.eqn, site.call.inputs.index(site.start)
 
@@ -81,6 +88,25 @@ class Traced:
                 return jax_values(x, site.start, site.end)
 
         return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
+
+    def recipe(self, number: int, operands: Any, y: Any, tolerance: float) -> Recipe:
+        """How the statistics of a site with the output y are computed."""
+        site = self.found[number]
+        is_elementwise = site.kind == "elementwise"
+        return Recipe(
+            kind=site.kind,
+            slope=self.slope_of(number, operands, y) if is_elementwise else None,
+            switches=switches(site.activation, tolerance) if is_elementwise and self.is_of_jaxact(number) else None,
+            units=self.layers.unit_axes(site.end),
+            row=site.axes,
+            rows_are=_rows_are(site),
+            tolerance=tolerance,
+        )
+
+
+def _rows_are(site: Found) -> str:
+    """What the rows of a site are. A call may have a temperature, and then is not the softmax of its input."""
+    return site.activation if site.call is None or site.activation == "log_softmax" else ""
 
 
 def is_array(leaf: Any) -> bool:
@@ -154,11 +180,18 @@ def _names(found: list[Found]) -> list[str]:
 
 
 def _not_entered(graph: Graph) -> list[NotEntered]:
-    reports = []
-    for value in graph.not_entered:
-        inside: list[str] = []
-        for body in bodies(value.eqn):
-            inner = read(body)
-            inside += [site.activation for site in recognise(inner, Layers(inner, lambda _: False))]
-        reports.append(NotEntered(value.operation, tuple(dict.fromkeys(inside)), source_of(value)))
-    return reports
+    return [
+        NotEntered(value.operation, tuple(dict.fromkeys(_activations_in(value.eqn))), source_of(value))
+        for value in graph.not_entered
+    ]
+
+
+def _activations_in(eqn: Any) -> list[str]:
+    """The activations in the bodies of an equation, and in the loops and kernels in these."""
+    found: list[str] = []
+    for body in bodies(eqn):
+        graph = read(body)
+        found += [site.activation for site in recognise(graph, Layers(graph, lambda _: False))]
+        for value in graph.not_entered:
+            found += _activations_in(value.eqn)
+    return found

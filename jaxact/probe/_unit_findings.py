@@ -19,7 +19,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Units of a one-sided activation that are on for no example: they get no gradient."""
     for site, found in _sites(m):
         units = site.units
-        if found.kind != "elementwise" or units is None or float(units.examples) < t.examples or not _one_sided(found):
+        if found.kind != "elementwise" or units is None or units.examples.max() < t.examples or not _one_sided(found):
             continue
         never = np.asarray(units.never_on).reshape(-1)
         if not never.any() or float(site.output.nans + site.output.infs) > 0:
@@ -44,16 +44,14 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "dead_units",
                 "hint" if m.has_learned else min(level, level_of_group, key=LEVELS.index),
                 layer.path if layer is not None else site.name,
-                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples)} "
-                "examples, so that "
-                "they get no gradient.",
+                f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples.max())} "
+                "examples, so that they get no gradient.",
                 text,
-                "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to "
-                "0. If they died "
-                "in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by "
-                "themselves.",
+                "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. "
+                "If they died in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % "
+                "came back by themselves.",
                 chosen,
-                {"share": float(never.mean()), "examples": float(units.examples), **numbers},
+                {"share": float(never.mean()), "examples": float(units.examples.max()), **numbers},
                 redraw_units(m, layer, chosen, found.activation) if layer is not None else None,
             )
 
@@ -95,8 +93,7 @@ def _cause_of_death(m: Measured, layer: Layer | None, dead: np.ndarray) -> str:
     if float(np.median(norms[dead])) > 3 * usual:
         return (
             f"Their weights have norm {np.median(norms[dead]):.3g}, several times the usual {usual:.3g}: a step too "
-            "large moved "
-            "them off the data."
+            "large moved them off the data."
         )
     if len(m.losses) > 10:
         return "They died in training, or were dead from the start: a diagnosis before training tells."
@@ -125,15 +122,13 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
             level,
             layer.path if layer is not None else site.name,
             f"{share:.0%} of the outputs of {site.name} lie where the slope is below {t.slope:g}; its inputs have a "
-            "root mean "
-            f"square of {size:.3g}.",
+            f"root mean square of {size:.3g}.",
             _cause_of_size(m, layer),
-            "finding.apply(model, key) scales the weights of the layer so that its outputs have a root mean square "
-            "of 1; or draw "
-            "the model anew by jaxact.init.reinitialise.",
+            "finding.apply(model, key) scales the weights to the size that fits the activation; or draw the model "
+            "anew by jaxact.init.reinitialise.",
             tuple(int(i) for i in always),
             {"share": share, "input rms": size},
-            rescale_layer(m, layer, 1.0) if layer is not None else None,
+            rescale_layer(m, layer) if layer is not None else None,
         )
 
 
@@ -165,8 +160,7 @@ def off_centre(m: Measured, t: Thresholds) -> Iterator[Finding]:
             f"The mean of the outputs of {worst} is {ratios[worst]:.1f} times their deviation{_and_others(ratios)}.",
             "The activation gives outputs of one sign.",
             "A zero-centred activation (jaxact.probe.swap), or a norm behind the layer: sigmoid took twice the steps "
-            "of "
-            "sigmoid - 1/2 in the experiments, less with Adam.",
+            "of sigmoid - 1/2 in the experiments, less with Adam.",
             (),
             ratios,
         )
@@ -187,8 +181,7 @@ def near_linear(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "hint",
             least,
             f"The inputs of {least} lie between {float(site.input.low):.3g} and {float(site.input.high):.3g}, where "
-            "all but "
-            f"{bends[least]:.1g} of the variance of {site.activation} is linear{_and_others(bends)}.",
+            f"all but {bends[least]:.1g} of the variance of {site.activation} is linear{_and_others(bends)}.",
             "The layer before it has small outputs.",
             "Larger weights (jaxact.init.reinitialise) use the bend; a net of nearly linear layers is nearly linear.",
             (),
@@ -253,8 +246,7 @@ def attention_collapsed(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "warning",
                 site.name,
                 f"{one_hot:.0%} of the rows of {site.name} are one-hot, and the loss {m.loss:.3g} is above "
-                f"{m.baseline:.3g}, that "
-                "of the best constant output.",
+                f"{m.baseline:.3g}, that of the best constant output.",
                 f"Its inputs have a root mean square of {float(site.input.rms):.3g}: the net is certain, and wrong.",
                 "Draw the last layer with smaller weights, or lower the rate.",
                 (),

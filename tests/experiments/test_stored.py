@@ -277,7 +277,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
         assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("command", ["accuracy", "depth", "speed", "gallery", "report"])
+@pytest.mark.parametrize("command", ["accuracy", "depth", "speed", "gallery", "faulty_nets", "planted", "report"])
 def test_every_command_tests_its_folder_first(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,11 @@ def the(kind, diagnosis):
     return found[0]
 
 
-@pytest.mark.parametrize("activation", [jax.nn.relu, jax.nn.gelu, jnp.tanh])
+@pytest.mark.parametrize(
+    "activation",
+    [jax.nn.relu, *(pytest.param(f, marks=pytest.mark.slow) for f in (jax.nn.gelu, jnp.tanh))],
+    ids=["relu", "gelu", "tanh"],
+)
 def test_healthy_nets_raise_nothing(activation):
     with jax.numpy_dtype_promotion("standard"):  # optax
         diagnosis = diagnose(cross_entropy, mlp(3, activation), BATCH, optimiser=optax.adam(1e-3))
@@ -64,6 +68,7 @@ def test_healthy_nets_raise_nothing(activation):
     np.testing.assert_allclose(diagnosis.baseline, np.log(10), rtol=0.01)  # the classes are about equally frequent
 
 
+@pytest.mark.slow
 def test_batches_together_are_one_batch():
     net = mlp()
     whole = diagnose(cross_entropy, net, BATCH)
@@ -87,6 +92,7 @@ def test_units_dead_by_bias_are_found_and_revived():
     assert not set(dead) & {u for f in diagnose(cross_entropy, revived, BATCH).of_kind("dead_units") for u in f.units}
 
 
+@pytest.mark.slow
 def test_dead_channels_of_a_convolution():
     class Net(eqx.Module):
         conv: eqx.nn.Conv2d
@@ -109,6 +115,7 @@ def test_a_sigmoid_stack_loses_the_gradient_and_relu_keeps_it():
     assert not diagnose(cross_entropy, finding.apply(net, KEY), BATCH).of_kind("vanishing_gradient")
 
 
+@pytest.mark.slow
 def test_saturating_weights():
     net = scaled(mlp(2, jnp.tanh), 30.0)
     finding = the("saturated", diagnose(cross_entropy, net, BATCH))
@@ -144,6 +151,7 @@ def test_the_operation_that_makes_nan_is_named():
         finding.apply(net, KEY)
 
 
+@pytest.mark.slow
 def test_gradients_lost_in_16_bits():
     net = jax.tree.map(lambda leaf: leaf.astype(jnp.float16) if eqx.is_inexact_array(leaf) else leaf, mlp(6, jnp.tanh))
 
@@ -171,6 +179,7 @@ def test_an_output_that_cannot_reach_the_targets():
     assert not diagnose(squared_error, net, (x, (x + 1) / 2)).of_kind("unreachable_targets")
 
 
+@pytest.mark.slow
 def test_labels_beyond_the_classes():
     assert the("unreachable_targets", diagnose(cross_entropy, mlp(), (IMAGES, LABELS + 1))).where == "target"
 
@@ -183,6 +192,7 @@ def test_logits_and_probabilities_mistaken_for_one_another():
     assert above_hints(diagnose(cross_entropy_of_probabilities, probabilities, BATCH)) == []
 
 
+@pytest.mark.slow
 def test_constant_targets_and_outputs():
     assert the("constant_targets", diagnose(cross_entropy, mlp(), (IMAGES, 0 * LABELS))).where == "target"
 
@@ -197,6 +207,7 @@ def test_constant_targets_and_outputs():
     )
 
 
+@pytest.mark.slow
 def test_dropout_that_leaves_nothing():
     def loss(model, x, y, key):
         keys = jax.random.split(key, len(x))
@@ -215,6 +226,7 @@ def test_dropout_that_leaves_nothing():
     assert not diagnose(loss, net(0.5), (*BATCH, KEY)).of_kind("dropout")
 
 
+@pytest.mark.slow
 def test_steps_too_large_and_losses_that_grew_or_froze():
     with jax.numpy_dtype_promotion("standard"):  # optax
         assert the("large_updates", diagnose(cross_entropy, mlp(), BATCH, optimiser=optax.adam(1.0))).level == "fault"
@@ -225,6 +237,7 @@ def test_steps_too_large_and_losses_that_grew_or_froze():
     assert above_hints(diagnose(cross_entropy, mlp(), BATCH, losses=falling)) == []
 
 
+@pytest.mark.slow
 def test_attention_that_has_collapsed():
     class Attention(eqx.Module):
         query: eqx.nn.Linear
@@ -275,6 +288,14 @@ def test_misuse_has_its_sentence():
         diagnose(cross_entropy, {"n": jnp.arange(3)}, BATCH)
     with pytest.raises(TypeError, match=r"which returns float32.256.; expected a function that returns its loss"):
         diagnose(lambda m, x, y: jax.vmap(m)(x)[:, 0], mlp(), BATCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "level"), [(2, "warning"), (6, "hint")])
+def test_layers_too_narrow_for_the_classes(width, level):
+    net = eqx.nn.MLP(64, 10, width, 1, key=KEY)
+    finding = the("narrow_layer", diagnose(cross_entropy, net, BATCH))
+    assert (finding.level, finding.where) == (level, "layers[0]")
 
 
 def weights(*shape, seed=0):

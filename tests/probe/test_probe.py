@@ -201,6 +201,35 @@ def test_rows_have_entropies() -> None:
         assert float(site.rows.one_hot) == 1
 
 
+def test_rows_of_masks_and_temperatures_have_entropies() -> None:
+    scores, mask = jnp.asarray([[0, 0, 0, 99], [1, 2, 3, 4]], jnp.float32), jnp.asarray([[True, True, False, False]])
+    expected = {
+        "masked": (lambda x: jaxact.softmax(x, where=mask), jax.nn.softmax(scores[:, :2])),
+        "logarithm": (lambda x: jaxact.log_softmax(x, where=mask), jax.nn.softmax(scores[:, :2])),
+        "temperature": (lambda x: jaxact.softmax(x, temperature=9.0), jax.nn.softmax(scores / 9)),
+        "sparse": (jaxact.sparsemax, jaxact.sparsemax(scores)),
+    }
+    for fun, p in expected.values():
+        ((_, site),) = run(fun, scores)[1].items()
+        p = np.asarray(p, "float64")
+        entropies = -np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0), 1) / np.log(4)
+        assert site.rows is not None
+        np.testing.assert_allclose(site.rows.mean_entropy, entropies.mean(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "gelu", "gelu_exact", "silu", "mish", "tanh", "sigmoid", "elu"])
+def test_elements_are_saturated_where_the_slope_is_below_the_tolerance(name: str) -> None:
+    x = jnp.asarray(np.random.default_rng(2).normal(0, 4, 20_000), jnp.float32)
+    slope = jaxact.slope(jaxact.get(name))
+
+    @jax.jit
+    def both(x: jax.Array) -> Any:
+        return probe(jaxact.get(name))(x)[1][name].saturated, jnp.sum(jnp.abs(slope(x)) < 1e-3)
+
+    assert len(set(map(int, both(x)))) == 1
+    assert int(both(x.at[0].set(jnp.nan))[0]) == int(both(x.at[0].set(jnp.nan))[1]) + 1  # NaN is not on
+
+
 def test_merging_batches_is_associative_and_gives_all_examples() -> None:
     statistics = jax.jit(lambda x: probe(block)(W, x)[1])
     a, b, c = (statistics(X[i : i + 2]) for i in (0, 2, 4))

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +68,7 @@ def test_a_rule_of_its_own_for_vmap_is_kept():
 
 def test_merge_of_other_sites_is_refused():
     sites = probe.probe(jax.nn.relu)(X)[1]
-    with pytest.raises(ValueError, match="merge was called with .* expected those of the same sites"):
+    with pytest.raises(ValueError, match=r"merge was called with .* expected those of the same sites"):
         probe.merge(sites, probe.probe(lambda x: jax.nn.relu(x @ W))(X)[1])
     with pytest.raises(ValueError, match="merge_axis was called with statistics that have no axis of steps"):
         probe.merge_axis(sites)
@@ -117,9 +118,9 @@ def test_a_monitor_state_that_was_saved_and_loaded_goes_on():
 
 
 def test_monitor_refuses_what_is_no_state():
-    monitor = probe.Monitor(squared)
+    monitor: Any = probe.Monitor(squared)
     for call in (lambda: monitor.value_and_grad(W, W, X), lambda: monitor.history(W), lambda: monitor.alarms(W)):
-        with pytest.raises(TypeError, match="as the state; expected one that Monitor.init has made"):
+        with pytest.raises(TypeError, match=r"as the state; expected one that Monitor.init has made"):
             call()
     with pytest.raises(TypeError, match="history was called within jit"):
         jax.jit(monitor.history)(monitor.init(W, X))

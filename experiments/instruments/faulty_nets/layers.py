@@ -122,7 +122,11 @@ def build(model: Sequence[Mapping[str, Any]], shape: tuple[int, ...], seed: int 
                 new = [*new, eqx.nn.Lambda(activation)]
                 activated.append(max(len(weighted) - 1, 0))
             layers += new
-            shape = _shape_after(eqx.nn.Sequential(new), shape)
+            before, shape = shape, _shape_after(eqx.nn.Sequential(new), shape)
+            if 0 in shape:
+                raise CaseError(
+                    f"layer {at} is {facts}, but one that is not larger than its input {before} is expected."
+                )
         except CaseError:
             raise
         except (TypeError, ValueError, IndexError) as problem:
@@ -206,6 +210,8 @@ def _dense(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Gene
 
 
 def _conv(facts: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator) -> list[Any]:
+    if not 1 < len(shape) < 5:
+        raise CaseError(f"conv follows an output of shape {shape}, but channels and a series or an image are expected.")
     spatial, pad, size = len(shape) - 1, facts.get("pad", 0), positive("k", needed("conv", facts, "k"))
     padding = {"same": "SAME", "valid": 0}.get(pad, pad) if isinstance(pad, str) else pad
     stride = positive("stride", facts.get("stride", 1))

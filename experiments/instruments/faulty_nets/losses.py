@@ -112,3 +112,11 @@ def _explained(data: Data, outputs: Array) -> Array:
 
 SCORES: dict[str, Callable[[Data, Array], Array]] = {"bin": _binary, "cat": _categorical, "r2": _explained}
 """Share of outputs on the right side of 0.5, share of right answers, share of the variance explained."""
+
+
+def best_constant(data: Data, score: str) -> float:
+    """The score of the best answer that does not depend on the input."""
+    if score == "r2":
+        return 0.0
+    most = float(np.bincount(data.truth).max() / len(data.truth))
+    return max(most, 1 - 1 / data.classes) if score == "bin" and data.classes > 2 else most

@@ -67,11 +67,11 @@ def sentences(measured: Measured, config: Config) -> list[str]:
     """How many faults were detected and localised, and how many healthy nets raised an alarm."""
     lines = []
     for unit, row in counts(measured.results).items():
-        detected, localised, alarms, other = (count.text for count in row)
+        detected, localised, alarms, other, learned = (count.text for count in row)
         rule = "" if unit == "nets" else ", as most seeds say"
         lines.append(
             f"Faulty {unit} detected: {detected}; localised: {localised}{rule}. Healthy {unit} with an alarm: "
-            f"{alarms}; with one that the case's own faults do not explain: {other}."
+            f"{alarms}; with one that the case's own faults do not explain: {other}, of those that learn {learned}."
         )
     shortened = dict.fromkeys(
         result.case.id
