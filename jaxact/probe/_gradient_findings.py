@@ -256,7 +256,8 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
         path = max(shares, key=lambda path: shares[path])
         layer = next(layer for layer in m.structure.layers if layer.path == path)
         by_chance = 0.5 + 0.4 / np.sqrt(layer.fan_in)
-        others = f"; so have {len(shares) - 1} other layers" if len(shares) > 1 else ""
+        count = len(shares) - 1
+        others = f"; so {'have' if count > 1 else 'has'} {count} other layer{'s' if count > 1 else ''}" if count else ""
         yield Finding(
             "one_sign_gradient",
             "hint",

@@ -16,7 +16,7 @@ from experiments.command_line import main
 from experiments.instruments.faulty_nets import cases, data, layers, losses, measure, optimisers, training, vocabulary
 from experiments.instruments.faulty_nets.cases import Case, CaseError, Recipe
 from experiments.instruments.faulty_nets.measure import Found, Look, Net, Refused, Result
-from experiments.instruments.faulty_nets.report import case_by_case
+from experiments.instruments.faulty_nets.report import about_case
 
 CASES = {facts["id"]: facts for facts in cases.read(None)}
 XOR: dict[str, Any] = {
@@ -340,7 +340,7 @@ def test_a_place_belongs_to_the_layer_before_it(place: str, layer: int | None) -
 def test_what_is_found_missed_and_raised_falsely_is_told() -> None:
     raw, dead = found("raw_inputs", "input"), found("dead_units", "layers[0]", 0)
     told = "\n".join(
-        case_by_case(Result(case(fault="input_scale", where="input", fixed={}), net([dead], [raw]), net([raw], [dead])))
+        about_case(Result(case(fault="input_scale", where="input", fixed={}), net([dead], [raw]), net([raw], [dead])))
     )
     assert "seed 0 at the end (step 100, loss 0.5): **dead_units**, fault, at layers[0] (layer 0). evidence." in told
     assert "seed 1 at the end (step 100, loss 0.5): **raw_inputs**, fault, at input, localised." in told

@@ -44,7 +44,7 @@ class Config:
     most_steps: int = 10_000
     """No net is trained for longer, whatever its recipe says."""
     out: Path = Path("results")
-    """Folder for faulty_nets.md and faulty_nets.json."""
+    """Folder for faulty_nets.md, faulty_nets_case_by_case.md and faulty_nets.json."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""

@@ -31,7 +31,7 @@ TOOLS = (
 def main(arguments: list[str]) -> int:
     """Measure and report; return the exit code, 1 if a case could not be rebuilt or a diagnosis failed."""
     config = parse_settings("faulty_nets", faulty_nets, Config, arguments)
-    prepare(config.out, ("faulty_nets.md", "faulty_nets.json"))
+    prepare(config.out, ("faulty_nets.md", "faulty_nets_case_by_case.md", "faulty_nets.json"))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), markup=False)
     start = time.perf_counter()
     try:
@@ -41,10 +41,12 @@ def main(arguments: list[str]) -> int:
         return refuse(str(problem))
     facts = command_provenance("faulty_nets", config, arguments, time.perf_counter() - start, ("equinox", "optax"))
     write(config.out / "faulty_nets.md", markdown(measured, config, facts))
+    write(config.out / "faulty_nets_case_by_case.md", case_by_case(measured, facts))
     write(config.out / "faulty_nets.json", json.dumps(stored(measured, facts), allow_nan=False))
     for line in [*overview(measured, config), "", *sentences(measured, config)]:
         console.print(line)
-    console.print(f"Everything is in {config.out / 'faulty_nets.md'}; it took {facts['seconds']:.0f} s.")
+    details = config.out / "faulty_nets_case_by_case.md"
+    console.print(f"Every finding is in {details}; it took {facts['seconds']:.0f} s.")
     failed = any(look.problem for result in measured.results for net in _nets(result) for look in net.looks)
     return 1 if measured.refused or failed else 0
 
@@ -126,16 +128,21 @@ def _kinds(net: Net) -> str:
 
 
 def markdown(measured: Measured, config: Config, facts: dict[str, Any]) -> str:
-    """The table and, case by case, what was found, missed and raised falsely."""
+    """How much was found, and the table of cases."""
     lines = heading("What the diagnosis says about published faulty nets", facts)
     lines += [f"- {line}" for line in [*sentences(measured, config), TOOLS]]
-    lines += ["", *overview(measured, config), ""]
+    return "\n".join([*lines, "", *overview(measured, config)]) + "\n"
+
+
+def case_by_case(measured: Measured, facts: dict[str, Any]) -> str:
+    """Of every case what was found, missed and raised falsely."""
+    lines = heading("Every finding of the diagnosis in published faulty nets", facts)
     for result in measured.results:
-        lines += [*case_by_case(result), ""]
-    return "\n".join(lines) + "\n"
+        lines += [*about_case(result), ""]
+    return "\n".join(lines)
 
 
-def case_by_case(result: Result) -> Iterator[str]:
+def about_case(result: Result) -> Iterator[str]:
     """Everything about one case."""
     case = result.case
     where = case.where if isinstance(case.where, str) else f"layers {', '.join(map(str, case.where))}"

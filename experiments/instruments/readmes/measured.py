@@ -142,3 +142,10 @@ def _short(error: float | None) -> str:
     if error == float("inf"):
         return "bad"
     return f"{error:.2g}" if error < 100 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def findings_in_short(report: str) -> str:
+    """The command of a report of the diagnosis, and its list of results."""
+    lines = report.splitlines()
+    command = next(line for line in lines if line.startswith("`python -m"))
+    return "\n".join([command, "", *(line for line in lines if line.startswith("- "))])

@@ -25,6 +25,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "peers": catalogue.peers,
     "modules": modules.modules,
     "gains": lambda: measured.gains(_reported("depth.md")),
+    "faulty_nets": lambda: measured.findings_in_short(_reported("faulty_nets.md")),
+    "planted": lambda: measured.findings_in_short(_reported("planted.md")),
     "verdicts": lambda: measured.verdicts(_reported("study.md")),
 }
 
