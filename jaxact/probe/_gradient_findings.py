@@ -165,8 +165,8 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
     previous = "the input"
     for name in m.traced.names:
         site = m.sites[name]
-        masked = site.kind == "rows" and float(site.input.nans) == 0  # -inf leaves an element out of a row
-        if (bad := float(site.input.nans + site.input.infs)) > 0 and not masked:
+        masks = site.kind == "rows"  # its inputs are -inf where a mask is
+        if (bad := float(site.input.nans + (0 if masks else site.input.infs))) > 0:
             yield _not_finite(
                 m,
                 name,
