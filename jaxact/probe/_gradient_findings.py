@@ -273,6 +273,27 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )
 
 
+def no_gradient(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    """Weights whose gradient is exactly 0: all of them, or those of some layers."""
+    gradients = {layer.path: m.gradients[layer.weight] for layer in m.structure.layers if layer.weight in m.gradients}
+    without = [path for path, gradient in gradients.items() if not np.any(gradient)]
+    if not without or not np.isfinite(m.loss):
+        return
+    everywhere = len(without) == len(gradients)
+    yield Finding(
+        "no_gradient",
+        "fault" if everywhere and not m.has_learned else "hint",
+        without[0],
+        f"The gradient of the loss by the weights of {'all' if everywhere else len(without)} of {len(gradients)} "
+        f"layers is exactly 0{'' if everywhere else ': ' + ', '.join(without[:4])}.",
+        "The signal stops on the way back: dead units, an activation without a slope, argmax, stop_gradient, or a "
+        "product with 0.",
+        "If no layer is frozen on purpose, look at the first site in the table from the end whose gradient is 0.",
+        (),
+        {"layers": float(len(without))},
+    )
+
+
 def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Gradients that are 0 in a 16-bit type and not in float32, and products smaller than a type can hold."""
     remedy = (
