@@ -12,7 +12,7 @@ from .._jaxprs import CALLS, FUNCTIONS, bodies, has_product, scan_parts
 
 def callee(eqn: Any) -> ClosedJaxpr | None:
     """The jaxpr that an equation calls, if it does nothing else."""
-    return next(bodies(eqn), None) if eqn.primitive.name in CALLS | FUNCTIONS else None
+    return next(bodies(eqn), None) if eqn.primitive.name in CALLS | FUNCTIONS | {"custom_vmap_call"} else None
 
 
 def unrolled(eqn: Any, exactly: bool) -> ClosedJaxpr | None:

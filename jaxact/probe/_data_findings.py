@@ -1,6 +1,7 @@
 """Findings about what goes in and out: inputs, targets, the output, and the loss that compares them."""
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -175,9 +176,7 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
             {"outside": outside},
         )
     if site is not None and site.activation in ("softmax", "sigmoid", "log_softmax"):
-        squashing = ("softmax", "sigmoid", *IN_LOSSES)
-        others = [other for other in m.traced.found if other is not site and other.activation in squashing]
-        again = [other.activation for other in others if same_values(other.start, site.end)]
+        again = _squashed_again(m, site.end)
         if site.activation == "log_softmax":  # whose log_softmax is itself
             again = [name for name in again if name != "log_softmax"]
         if not again and _exponential_of(m, site.end):
@@ -192,6 +191,38 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "the loss cannot get near 0.",
                 f"Leave {site.activation} out of the net, or take a loss of probabilities.",
             )
+
+
+_LOSSES_OF_LOGITS = ("cross_entropy_from_logits", "binary_cross_entropy_from_logits")
+SQUASHING = ("softmax", "sigmoid", "logsumexp", *_LOSSES_OF_LOGITS, *IN_LOSSES)
+"""Functions of logits in losses."""
+
+
+def broadcast_targets(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    """A loss that compares each output with the targets of all examples: (N, 1) - (N,) is (N, N)."""
+    output = m.structure.output
+    for value in m.traced.graph.values if output is not None else ():
+        if value.operation not in ("sub", "mul") or len(value.inputs) != 2:
+            continue
+        for one, other in (value.inputs, value.inputs[::-1]):
+            if not (same_values(one, output) and _of_targets(m, other)):  # type: ignore[arg-type]
+                continue
+            sizes = [prod(v.shape) for v in (value, output, *_target_inputs(m, other))]  # type: ignore[list-item]
+            if sizes[0] > max(sizes[1:]) > 1:
+                yield Finding(
+                    "broadcast_targets",
+                    "fault",
+                    "loss",
+                    f"The loss compares outputs of shape {output.shape} with targets of shape "  # type: ignore[union-attr]
+                    f"{_target_inputs(m, other)[0].shape}, and makes {value.shape} of them.",
+                    "Every output is compared with the targets of all examples, whose mean is then the best answer.",
+                    "Give both the same shape: targets[:, None], or outputs[:, 0].",
+                )
+                return
+
+
+def _target_inputs(m: Measured, value: Value) -> list[Value]:
+    return [v for v in m.structure.targets if v in used_by([value])]
 
 
 def _unbounded(activation: str) -> bool:
@@ -231,6 +262,18 @@ def _with_targets(m: Measured, value: Value) -> bool:
         return False
     targets = set(m.structure.targets)
     return any(targets & used_by([v]) for v in value.inputs)
+
+
+def _squashed_again(m: Measured, output: Value) -> list[str]:
+    """The functions of logits that the loss applies to the output, or to its negative."""
+    sites = [(found.activation, found.start) for found in m.traced.found if found.end is not output]
+    calls = [(call.name, operand) for call in m.traced.graph.calls for operand in call.inputs[:1]]
+    found = []
+    for name, start in [*sites, *calls]:
+        source = start.inputs[0] if start.operation == "neg" else start
+        if name in SQUASHING and source in m.traced.layers.data and same_values(source, output):
+            found.append(name)
+    return found
 
 
 def _exponential_of(m: Measured, output: Value) -> bool:

@@ -165,8 +165,8 @@ def not_finite(m: Measured, t: Thresholds) -> Iterator[Finding]:
     previous = "the input"
     for name in m.traced.names:
         site = m.sites[name]
-        masked = site.kind == "rows" and float(site.input.nans) == 0  # -inf leaves an element out of a row
-        if (bad := float(site.input.nans + site.input.infs)) > 0 and not masked:
+        masks = site.kind == "rows"  # its inputs are -inf where a mask is
+        if (bad := float(site.input.nans + (0 if masks else site.input.infs))) > 0:
             yield _not_finite(
                 m,
                 name,
@@ -271,6 +271,27 @@ def one_sign(m: Measured, t: Thresholds) -> Iterator[Finding]:
             (),
             {**shares, "by chance": by_chance},
         )
+
+
+def no_gradient(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    """Weights whose gradient is exactly 0: all of them, or those of some layers."""
+    gradients = {layer.path: m.gradients[layer.weight] for layer in m.structure.layers if layer.weight in m.gradients}
+    without = [path for path, gradient in gradients.items() if not np.any(gradient)]
+    if not without or not np.isfinite(m.loss):
+        return
+    everywhere = len(without) == len(gradients)
+    yield Finding(
+        "no_gradient",
+        "fault" if everywhere and not m.has_learned else "hint",
+        without[0],
+        f"The gradient of the loss by the weights of {'all' if everywhere else len(without)} of {len(gradients)} "
+        f"layers is exactly 0{'' if everywhere else ': ' + ', '.join(without[:4])}.",
+        "The signal stops on the way back: dead units, an activation without a slope, argmax, stop_gradient, or a "
+        "product with 0.",
+        "If no layer is frozen on purpose, look at the first site in the table from the end whose gradient is 0.",
+        (),
+        {"layers": float(len(without))},
+    )
 
 
 def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.core import Tracer
 
 from .._checks import shown
 from ._alarms import alarms
@@ -240,7 +241,7 @@ def _check_state(caller: str, state: Any) -> None:
         raise TypeError(
             f"Monitor.{caller} was called with {shown(state)} as the state; expected one that Monitor.init has made."
         )
-    if caller == "history" and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)):
+    if caller == "history" and any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(state)):
         raise TypeError(
             "Monitor.history was called within jit or another transformation; expected a call outside, where the "
             "numbers are known. So are table, plot and alarms."

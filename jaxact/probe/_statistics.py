@@ -189,8 +189,8 @@ def merge(a: T, b: T) -> T:
     """The statistics of two sets of examples together. It is associative. Arrays are concatenated."""
     paths, structure = jax.tree_util.tree_flatten_with_path(a, is_leaf=_is_moments)
     others = jax.tree.leaves(b, is_leaf=_is_moments)
-    pairs = [(x, y) for (path, x), y in zip(paths, others, strict=False) if not _is_array(path)]
-    if len(others) != len(paths) or any(_shapes(x) != _shapes(y) for x, y in pairs):
+    pairs = zip(paths, others, strict=False)
+    if len(others) != len(paths) or any(_shape(x) != _shape(y) for (path, x), y in pairs if not _is_array(path)):
         raise ValueError(
             f"merge was called with statistics of {len(paths)} and of {len(others)} arrays, or of other numbers of "
             "units; expected those of the same sites."
@@ -209,17 +209,18 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
     """The statistics along one axis together: those of the steps of a scan, or of the members of a vmap."""
 
     def join(path: Any, x: Any) -> Any:
-        if _is_array(path):
-            return x
-        if np.ndim(x.sums if _is_moments(x) else x) - _is_moments(x) == 0:
+        if not _is_array(path) and not _shape(x):
             raise ValueError(
                 "merge_axis was called with statistics that have no axis of steps; expected those of a lax.scan or "
                 "a jax.vmap."
             )
         if _is_moments(x):
-            sums, extremes = jnp.sum(x.sums[..., :-2], axis=axis), x.sums[..., -2:]
-            return Moments(jnp.concatenate([sums, jnp.max(extremes, axis=axis, initial=-jnp.inf)], axis=-1))
-        return jnp.sum(x, axis=axis)
+            sums, extremes = (
+                jnp.sum(x.sums[..., :-2], axis=axis),
+                jnp.max(x.sums[..., -2:], axis=axis, initial=-jnp.inf),
+            )
+            return Moments(jnp.concatenate([sums, extremes], axis=-1))
+        return x if _is_array(path) else jnp.sum(x, axis=axis)
 
     return jax.tree_util.tree_map_with_path(join, statistics, is_leaf=_is_moments)
 
@@ -251,8 +252,8 @@ def _is_moments(node: Any) -> bool:
     return isinstance(node, Moments)
 
 
-def _shapes(node: Any) -> list[tuple[int, ...]]:
-    return [np.shape(leaf) for leaf in jax.tree.leaves(node)]
+def _shape(leaf: Any) -> tuple[int, ...]:
+    return np.shape(leaf.sums)[:-1] if _is_moments(leaf) else np.shape(leaf)
 
 
 def _is_array(path: Any) -> bool:

@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 
 from jaxact import init
 from jaxact.probe import Diagnosis, diagnose
+from jaxact.probe._structure import structure_of
+from jaxact.probe._trace import trace
 
 KEY = jax.random.key(0)
 PIXELS, LABELS = load_digits(return_X_y=True)
@@ -377,9 +379,11 @@ def test_a_deviation_beside_the_mean_is_not_the_output():
         return jnp.mean(((y - out[:, 0]) / jnp.exp(out[:, 1])) ** 2 / 2 + out[:, 1])
 
     model = {"in": weights(12, 32), "out": weights(32, 2) / 4}
-    diagnosis = diagnose(loss, model, (features(), features()[:, 0]))
-    assert above_hints(diagnosis) == []
-    assert diagnosis.of_kind("constant_output") == ()
+    batch = (features(), features()[:, 0])
+    output = structure_of(trace("diagnose", loss, (model, *batch), {})).output
+    assert output is not None
+    assert output.shape == (64, 2)
+    assert above_hints(diagnose(loss, model, batch)) == []
 
 
 def test_keys_and_integers_in_the_model():
@@ -445,3 +449,35 @@ def test_layers_that_start_at_zero_by_intention():
     assert above_hints(diagnose(loss, {**model, "down": weights(16, 8) / 4, "out": jnp.zeros((8, 1))}, batch)) == []
     nothing = jax.tree.map(jnp.zeros_like, model)
     assert the("constant_output", diagnose(loss, nothing, batch)).level == "fault"
+
+
+@pytest.mark.slow
+def test_probabilities_given_to_a_binary_loss_of_logits():
+    net = eqx.nn.MLP(64, "scalar", 16, 1, final_activation=jax.nn.sigmoid, key=KEY)
+    labels = (LABELS % 2).astype(np.float32)
+
+    def loss(model, x, y):
+        return optax.sigmoid_binary_cross_entropy(jax.vmap(model)(x), y).mean()
+
+    assert the("probabilities_for_logits", diagnose(loss, net, (IMAGES, labels))).level == "fault"
+
+
+@pytest.mark.slow
+def test_targets_that_broadcast_to_a_square():
+    net = eqx.nn.MLP(64, 1, 16, 1, key=KEY)
+    y = IMAGES[:, 20]
+    with jax.numpy_rank_promotion("allow"):
+        finding = the("broadcast_targets", diagnose(squared_error, net, (IMAGES, y)))
+    assert (finding.level, finding.where) == ("fault", "loss")
+    assert "(256, 256)" in finding.evidence
+    assert not diagnose(squared_error, net, (IMAGES, y[:, None])).of_kind("broadcast_targets")
+
+
+@pytest.mark.slow
+def test_a_loss_without_a_gradient():
+    def accuracy(model, x, y):
+        return -jnp.mean(jnp.argmax(jax.vmap(model)(x), axis=1) == y)
+
+    finding = the("no_gradient", diagnose(accuracy, mlp(), BATCH))
+    assert (finding.level, finding.numbers["layers"]) == ("fault", 3)
+    assert not diagnose(cross_entropy, mlp(), BATCH).of_kind("no_gradient")

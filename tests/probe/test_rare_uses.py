@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -117,14 +118,8 @@ def test_a_monitor_state_that_was_saved_and_loaded_goes_on():
 
 
 def test_monitor_refuses_what_is_no_state():
-    monitor = probe.Monitor(squared)
-    no_state: Any = W
-    calls = (
-        lambda: monitor.value_and_grad(no_state, W, X),
-        lambda: monitor.history(no_state),
-        lambda: monitor.alarms(no_state),
-    )
-    for call in calls:
+    monitor: Any = probe.Monitor(squared)
+    for call in (lambda: monitor.value_and_grad(W, W, X), lambda: monitor.history(W), lambda: monitor.alarms(W)):
         with pytest.raises(TypeError, match=r"as the state; expected one that Monitor.init has made"):
             call()
     with pytest.raises(TypeError, match="history was called within jit"):
