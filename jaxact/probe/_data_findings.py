@@ -333,7 +333,7 @@ def no_activation(m: Measured, t: Thresholds) -> Iterator[Finding]:
             pairs.append((before, layer, bends))
     for before, layer, bends in pairs:
         redundant = before.width >= min(before.fan_in, layer.width)
-        all_linear = not m.structure.before or all(found is m.structure.output_site for found in m.structure.before)
+        all_linear = not m.structure.layer_of or all(found is m.structure.output_site for found in m.structure.layer_of)
         level = "fault" if all_linear and redundant else "warning" if redundant else "hint"
         level = "hint" if bends and not all_linear else level
         between = "only pooling" if bends else "no activation"

@@ -53,7 +53,8 @@ def diagnose(
     """diagnose(loss, model, batch, ...) = what keeps the model from learning, where, by which evidence, what to do
 
     Runs the loss and its gradient on each batch, and reads in the program what lies between the layers. Nothing is
-    changed. Programs are compiled once for a loss and arguments of the same shapes, as by jax.jit.
+    changed. Of a model with several outputs the last one is compared with the targets. Programs are compiled once for
+    a loss and arguments of the same shapes, as by jax.jit, so that what the loss closes over must not change.
 
     Args:
         loss: loss(model, *batch) is one float. The model may be of Equinox or Flax, or a pytree of plain arrays.
@@ -140,7 +141,7 @@ def _check_model(model: Any) -> None:
 def _rows(m: Measured) -> Iterator[Row]:
     for name, found in zip(m.traced.names, m.traced.found, strict=True):
         site = m.sites[name]
-        layer = m.structure.before.get(found)
+        layer = m.structure.layer_of.get(found)
         never = np.asarray(site.units.never_on).reshape(-1) if site.units is not None else np.zeros(0, bool)
         gradient = site.output_cotangent
         yield Row(

@@ -46,11 +46,13 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
         f"interval {10**-high:.3g} to {10**-low:.3g}): {sizes[start]:.2g} in {first.path}, {sizes[-1]:.2g} in "
         f"{layers[-1].path}."
     )
-    bent = any(found.activation == "sigmoid" for found, layer in m.structure.before.items() if layer in layers[start:])
+    has_sigmoid = any(
+        found.activation == "sigmoid" for found, layer in m.structure.layer_of.items() if layer in layers[start:]
+    )
     if low > 0 and change > 1 / t.gradient_ratio:
         cause = (
             "Sigmoid's slope is 1/4 at most, so that each layer takes most of the gradient."
-            if bent
+            if has_sigmoid
             else "Each layer makes the gradient smaller: its weights are too small for its activation."
         )
         yield Finding(
@@ -61,12 +63,12 @@ def vanishing_or_exploding(m: Measured, t: Thresholds) -> Iterator[Finding]:
             cause,
             "finding.apply(model, key) puts ReLU in place of sigmoid and draws the weights anew: in the experiments "
             "sigmoid lost the gradient at all published initialisations, under LayerNorm too."
-            if bent
+            if has_sigmoid
             else "finding.apply(model, key) draws the weights anew by the gain of the activations, as "
             "jaxact.init.reinitialise does.",
             (),
             numbers,
-            replace_activation(m, ["sigmoid"], relu, layers) if bent else redraw_layers(m, layers),
+            replace_activation(m, ["sigmoid"], relu, layers) if has_sigmoid else redraw_layers(m, layers),
         )
     elif high < 0 and change < t.gradient_ratio:
         yield Finding(

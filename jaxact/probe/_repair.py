@@ -45,7 +45,7 @@ def redraw_units(m: Measured, layer: Layer, units: tuple[int, ...], activation: 
 
 def redraw_layers(m: Measured, layers: Sequence[Layer]) -> Repair:
     """Draw the weights of these layers anew, by the gain of the activation behind each, and set their biases to 0."""
-    activation = {layer: found.activation for found, layer in m.structure.before.items()}
+    activation = {layer: found.activation for found, layer in m.structure.layer_of.items()}
 
     def repair(model: Any, key: jax.Array) -> Any:
         changes = {}
@@ -102,7 +102,7 @@ def rescale_layer(m: Measured, layer: Layer) -> Repair:
     The first layer also makes up for large inputs. The factor depends on this layer alone, so that repairs of several
     layers can follow one another.
     """
-    activation = next((found.activation for found, of in m.structure.before.items() if of is layer), "")
+    activation = next((found.activation for found, of in m.structure.layer_of.items() if of is layer), "")
     size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], np.float64)))))
     signal = max(1.0, float(m.moments[layer.data].rms)) if layer in m.structure.first else 1.0
     factor = _gain(activation) / np.sqrt(layer.fan_in) / max(size, 1e-30) / signal

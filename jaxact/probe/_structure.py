@@ -56,7 +56,7 @@ class Structure:
 
     layers: list[Layer]
     """In the order of the program."""
-    before: dict[Found, Layer]
+    layer_of: dict[Found, Layer]
     """The layer whose result each site gets."""
     first: list[Layer]
     """The layers that get the input."""
@@ -81,11 +81,11 @@ def structure_of(traced: Traced) -> Structure:
     random = _random(traced)
     layers = [layer for product in layers_of.products if (layer := _layer(traced, product)) is not None]
     by_product = {layer.product: layer for layer in layers}
-    before = {}
+    layer_of = {}
     for site in traced.found:
         product = layers_of.product_before(site.start)
         if product in by_product:
-            before[site] = by_product[product]
+            layer_of[site] = by_product[product]
     to_loss = used_by(graph.outputs[:1])
     layers = [layer for layer in layers if layer.product in to_loss]
     used = used_by([layer.data for layer in layers])
@@ -106,7 +106,7 @@ def structure_of(traced: Traced) -> Structure:
     lengths = {value.shape[0] for value in of_examples if value.shape}
     targets = [value for value in batch if value in to_loss and value not in used]
     targets = [value for value in targets if not value.shape or not lengths or value.shape[0] in lengths]
-    return Structure(layers, before, first, last, output, site, targets, random, _dropouts(traced, random))
+    return Structure(layers, layer_of, first, last, output, site, targets, random, _dropouts(traced, random))
 
 
 def _gets_input(layer: Layer, layers: list[Layer], traced: Traced) -> bool:

@@ -24,7 +24,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
         never = np.asarray(units.never_on).reshape(-1)
         if not never.any() or float(site.output.nans + site.output.infs) > 0:
             continue
-        layer = m.structure.before.get(found)
+        layer = m.structure.layer_of.get(found)
         level = (
             "fault"
             if never.mean() >= t.dead_fault
@@ -106,10 +106,10 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if found.kind != "elementwise" or _one_sided(found) or float(site.output.nans + site.output.infs) > 0:
             continue
         share = float(site.share_saturated)
-        is_output = found is m.structure.output_site or m.structure.before.get(found) in (None, m.structure.last)
+        is_output = found is m.structure.output_site or m.structure.layer_of.get(found) in (None, m.structure.last)
         if share < t.saturated_share or (is_output and m.has_learned):
             continue
-        layer = m.structure.before.get(found)
+        layer = m.structure.layer_of.get(found)
         size = float(site.input.rms)
         level = "hint" if m.has_learned else "fault" if share >= t.saturated_fault else "warning"
         if is_output:
@@ -192,7 +192,7 @@ def near_linear(m: Measured, t: Thresholds) -> Iterator[Finding]:
 def _hidden(m: Measured) -> Iterator[tuple[Any, Found]]:
     """The elementwise activations of hidden layers."""
     for site, found in _sites(m):
-        if found.kind == "elementwise" and m.structure.before.get(found) not in (None, m.structure.last):
+        if found.kind == "elementwise" and m.structure.layer_of.get(found) not in (None, m.structure.last):
             yield site, found
 
 
