@@ -30,7 +30,7 @@ def report(config: Config, runs: Runs) -> Report:
 
 
 def headline(config: Config, runs: Runs) -> str:
-    """The answer in one sentence, for the first README."""
+    """The answer in a few sentences, for the first README."""
     claims, cells = judge(config, runs), config.cells()
     tuned, elsewhere = ([claim for claim in claims if claim.id == id] for id in ("P1", "P2"))
     better = {
@@ -43,18 +43,17 @@ def headline(config: Config, runs: Runs) -> str:
     functions = [_several(config.activations, "activation"), _several(config.heads, "head"), "an LSTM"]
     answer = (
         f"Nets learnt better by gradients that are right in the tails for {_grouped(better)} only, by up to "
-        f"{max(better.values()):.1f} points"
+        f"{max(better.values()):.1f} points."
         if better
-        else "No net was shown to learn better by gradients that are right in the tails"
+        else "No net was shown to learn better by gradients that are right in the tails."
     )
     budget = f"{config.steps} or {config.memory_steps} steps of Adam, {config.seeds} seeds"
     return (
-        f"{answer}: in {len(cells)} comparisons of {OURS} with {THEIRS} ({listed(functions)} in "
-        f"{listed(config.dtypes)}; {budget}) {OURS} was {_outcomes(tuned)} at tuned settings, and "
-        f"{_outcomes(elsewhere)} at other initial weights and rates; of {pairs} pairs of nets {_number(theirs)} ended "
-        f"in NaN by {THEIRS}'s gradients alone and {_number(ours)} by {OURS}'s alone; up to {lost:.0f} % of "
-        f"{THEIRS}'s gradients were 0 or NaN where {OURS}'s were neither ({named(where.function)}, {where.dtype}, "
-        f"{_strength_text(config, where)})."
+        f"{answer} At tuned settings {OURS} was {_outcomes(tuned)}, of {len(cells)} comparisons with {THEIRS} "
+        f"({listed(functions)} in {listed(config.dtypes)}; {budget}). At other initial weights and rates it was "
+        f"{_outcomes(elsewhere)}. Of {pairs} pairs of nets {_number(theirs)} ended in NaN by {THEIRS}'s gradients "
+        f"alone and {_number(ours)} by {OURS}'s alone. Up to {lost:.0f} % of {THEIRS}'s gradients were 0 or NaN where "
+        f"{OURS}'s were neither ({named(where.function)}, {where.dtype}, {_strength_text(config, where)})."
     )
 
 
