@@ -241,7 +241,8 @@ def test_the_finding_reads_well_whatever_came_out(tuned: float, elsewhere: float
     assert sentence == (
         f"{BEGINNINGS[which]} At tuned settings jaxact was {counts[tuned]}, of 3 comparisons with jax.nn (1 "
         "activation, 1 head and an LSTM in float16; 120 or 200 steps of Adam, 8 seeds). At other initial weights and "
-        f"rates it was {counts[elsewhere]}. Of {pairs} pairs of nets {alone[0]} ended in NaN by jax.nn's gradients alone and "
+        f"rates it was {counts[elsewhere]}. Of {pairs} pairs of nets {alone[0]} ended in NaN by jax.nn's gradients "
+        "alone and "
         f"{alone[1]} by jaxact's alone. Up to 75 % of jax.nn's gradients were 0 or NaN where jaxact's were "
         "neither (LSTM, float16, forget bias 5)."
     )
