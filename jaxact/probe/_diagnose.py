@@ -1,6 +1,7 @@
 """diagnose: why a net does not learn."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -84,7 +85,7 @@ def diagnose(
         )
     _check_model(model)
     tuples = [batch if type(batch) is tuple else (batch,) for batch in batches]
-    _check_arguments(tuples, optimiser, losses, trial_steps, thresholds)
+    _check_arguments(loss, model, tuples, optimiser, losses, trial_steps, thresholds)
     limits = Thresholds(**cast(Any, thresholds))
     measured = measure(loss, model, tuples, losses, optimiser, limits.slope, trial_steps)
     findings = [finding for check in CHECKS for finding in check(measured, limits)]
@@ -100,10 +101,31 @@ def diagnose(
     )
 
 
+def _check_call(loss: Any, model: Any, batch: tuple[Any, ...]) -> None:
+    try:
+        inspect.signature(loss).bind(model, *batch)
+    except ValueError:
+        return  # a function that has no signature
+    except TypeError as error:
+        takes = f"{getattr(loss, '__name__', type(loss).__name__)}{inspect.signature(loss)}" if callable(loss) else ""
+        raise TypeError(
+            f"diagnose was called with {takes or shown(loss)} and a batch of {len(batch)} "
+            f"argument{'s' * (len(batch) != 1)} ({error}); expected diagnose(loss, model, batch, ...), each batch a "
+            "tuple of the arguments behind the model, as in (x, y)."
+        ) from error
+
+
 def _check_arguments(
-    batches: list[tuple[Any, ...]], optimiser: Any, losses: Any, trial_steps: Any, thresholds: dict[str, Any]
+    loss: Any,
+    model: Any,
+    batches: list[tuple[Any, ...]],
+    optimiser: Any,
+    losses: Any,
+    trial_steps: Any,
+    thresholds: dict[str, Any],
 ) -> None:
     for batch in batches:
+        _check_call(loss, model, batch)
         shapes = [leaf.shape for leaf in jax.tree.leaves(batch) if is_array(leaf) and leaf.shape]
         if shapes and max(shape[0] for shape in shapes) == 0:
             raise ValueError(

@@ -41,6 +41,7 @@ class Finding:
         """
         if self.repair is None:
             raise ValueError(f"apply was called on a finding of {self.kind}, which no code can repair. {self.remedy}")
+        check_key("apply", "key", key)
         return self.repair(model, key)
 
     def __str__(self) -> str:

@@ -94,7 +94,9 @@ def _where_it_changes(logs: np.ndarray) -> int:
         return float(np.sum((rest - line) ** 2) + np.sum((logs[:start] - logs[:start].mean()) ** 2 if start else 0))
 
     best = min(range(max(1, len(logs) - 2)), key=misfit)
-    return best if misfit(best) < misfit(0) / 4 else 0
+    before = logs[:best]
+    is_flat = len(before) < 3 or abs(np.polyfit(np.arange(best), before, 1)[0]) * best < 1  # a factor of 10
+    return best if is_flat and misfit(best) < misfit(0) / 4 else 0
 
 
 def _relative_gradient(m: Measured, weight: object) -> float:
@@ -290,7 +292,7 @@ def no_gradient(m: Measured, t: Thresholds) -> Iterator[Finding]:
         f"layers is exactly 0{'' if everywhere else ': ' + ', '.join(without[:4])}.",
         "The signal stops on the way back: dead units, an activation without a slope, argmax, stop_gradient, or a "
         "product with 0.",
-        "If no layer is frozen on purpose, look at the first site in the table from the end whose gradient is 0.",
+        "If no layer is frozen on purpose: the site after the last row of the table whose gradient is 0 stops it.",
         (),
         {"layers": float(len(without))},
     )

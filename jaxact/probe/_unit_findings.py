@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._facts import CATALOGUE
-from ._diagnosis import LEVELS, Finding
+from ._diagnosis import Finding
 from ._elementwise import values_on
 from ._measure import Measured
 from ._recognise import Found
@@ -25,35 +25,40 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
         if not never.any() or float(site.output.nans + site.output.infs) > 0:
             continue
         layer = m.structure.layer_of.get(found)
-        level = (
-            "fault"
-            if never.mean() >= t.dead_fault
-            else "warning"
-            if never.mean() >= t.dead_share and never.sum() > 2
-            else "hint"
-        )
-        pushed, cause, numbers = _pushed_by_bias(m, layer, never)
-        for dead, level_of_group, text in (
-            (pushed, "warning", cause),
-            (never & ~pushed, "hint", _cause_of_death(m, layer, never)),
-        ):
-            if not dead.any():
-                continue
+        for dead, level, cause, numbers in _groups_of_dead(m, t, layer, never):
             chosen = tuple(int(i) for i in np.flatnonzero(dead))
+            silent = layer is not None and float(m.moments[layer.data].squares) == 0
             yield Finding(
                 "dead_units",
-                "hint" if m.has_learned else min(level, level_of_group, key=LEVELS.index),
+                "hint" if m.has_learned or silent else level,
                 layer.path if layer is not None else site.name,
                 f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples.max())} "
                 "examples, so that they get no gradient.",
-                text,
-                "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. "
-                "If they died in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % "
+                "What the layer gets is 0 for all examples." if silent else cause,
+                "Repair the sites before it first."
+                if silent
+                else "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to "
+                "0. If they died in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % "
                 "came back by themselves.",
                 chosen,
                 {"share": float(never.mean()), "examples": float(units.examples.max()), **numbers},
-                redraw_units(m, layer, chosen, found.activation) if layer is not None else None,
+                redraw_units(m, layer, chosen, found.activation) if layer is not None and not silent else None,
             )
+
+
+def _groups_of_dead(
+    m: Measured, t: Thresholds, layer: Layer | None, dead: np.ndarray
+) -> Iterator[tuple[np.ndarray, str, str, dict[str, float]]]:
+    """The dead units with the level, the cause and its numbers: those that a bias killed apart from the others."""
+    share, many = dead.mean(), dead.mean() >= t.dead_share and dead.sum() > 2
+    level = "fault" if share >= t.dead_fault else "warning" if many else "hint"
+    pushed, cause, numbers = _pushed_by_bias(m, layer, dead)
+    if pushed.sum() > 0.9 * dead.sum():
+        pushed = dead
+    if pushed.any():
+        yield pushed, "warning" if level == "hint" else level, cause, numbers
+    if (rest := dead & ~pushed).any():
+        yield rest, "hint" if pushed.any() else level, _cause_of_death(m, layer, rest), {}
 
 
 def _pushed_by_bias(m: Measured, layer: Layer | None, dead: np.ndarray) -> tuple[np.ndarray, str, dict[str, float]]:
@@ -116,7 +121,7 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
             level = (
                 "hint" if share < t.saturated_fault or not np.isfinite(m.explained) or m.explained > -1 else "warning"
             )
-        always = np.flatnonzero(np.asarray(site.units.never_on).reshape(-1)) if site.units is not None else []
+        never_on = np.flatnonzero(np.asarray(site.units.never_on).reshape(-1)) if site.units is not None else []
         yield Finding(
             "saturated",
             level,
@@ -126,7 +131,7 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
             _cause_of_size(m, layer),
             "finding.apply(model, key) scales the weights to the size that fits the activation; or draw the model "
             "anew by jaxact.init.reinitialise.",
-            tuple(int(i) for i in always),
+            tuple(int(i) for i in never_on),
             {"share": share, "input rms": size},
             rescale_layer(m, layer) if layer is not None else None,
         )
@@ -158,7 +163,9 @@ def off_centre(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "hint",
             worst,
             f"The mean of the outputs of {worst} is {ratios[worst]:.1f} times their deviation{_and_others(ratios)}.",
-            "The activation gives outputs of one sign.",
+            f"{m.sites[worst].activation} gives outputs of one sign."
+            if _has_one_sign(m.sites[worst].activation)
+            else f"What it gets has mean {float(m.sites[worst].input.mean):.3g}: biases or inputs are off centre.",
             "A zero-centred activation (jaxact.probe.swap), or a norm behind the layer: sigmoid took twice the steps "
             "of sigmoid - 1/2 in the experiments, less with Adam.",
             (),
@@ -176,17 +183,27 @@ def near_linear(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if bends:
         least = min(bends, key=lambda name: bends[name])
         site = m.sites[least]
+        small = abs(float(site.input.mean)) < 1 and float(site.input.std) < 1
         yield Finding(
             "near_linear",
             "hint",
             least,
             f"The inputs of {least} lie between {float(site.input.low):.3g} and {float(site.input.high):.3g}, where "
             f"all but {bends[least]:.1g} of the variance of {site.activation} is linear{_and_others(bends)}.",
-            "The layer before it has small outputs.",
-            "Larger weights (jaxact.init.reinitialise) use the bend; a net of nearly linear layers is nearly linear.",
+            "The layer before it has small outputs."
+            if small
+            else f"They have mean {float(site.input.mean):.3g} and stay on one side of the bend.",
+            "Larger weights (jaxact.init.reinitialise) use the bend; a net of nearly linear layers is nearly linear."
+            if small
+            else "Biases nearer to 0, or a norm before the activation, use the bend.",
             (),
             bends,
         )
+
+
+def _has_one_sign(activation: str) -> bool:
+    facts = CATALOGUE.get(activation)
+    return facts is not None and (facts.bounds[0] > -0.5 or facts.bounds[1] <= 0)
 
 
 def _hidden(m: Measured) -> Iterator[tuple[Any, Found]]:

@@ -481,3 +481,20 @@ def test_a_loss_without_a_gradient():
     finding = the("no_gradient", diagnose(accuracy, mlp(), BATCH))
     assert (finding.level, finding.numbers["layers"]) == ("fault", 3)
     assert not diagnose(cross_entropy, mlp(), BATCH).of_kind("no_gradient")
+
+
+def test_a_batch_that_is_no_tuple_and_a_key_that_is_none_have_their_sentence():
+    with pytest.raises(TypeError, match=r"a batch of 1 argument .missing a required argument: 'y'.; expected diagnose"):
+        diagnose(cross_entropy, mlp(), IMAGES, LABELS)
+    net = eqx.tree_at(lambda m: m.layers[1].bias, mlp(), jnp.full(32, -50.0))
+    finding = the("dead_units", diagnose(cross_entropy, net, BATCH))
+    with pytest.raises(TypeError, match="apply was called with key"):
+        finding.apply(net, 0)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.slow
+def test_units_after_dead_ones_are_not_repaired():
+    net = eqx.tree_at(lambda m: m.layers[0].bias, mlp(3), jnp.full(32, -50.0))
+    first, second, *_ = diagnose(cross_entropy, net, BATCH).of_kind("dead_units")
+    assert (first.where, first.level, len(first.units)) == ("layers[0]", "fault", 32)
+    assert (second.where, second.level, second.repair) == ("layers[1]", "hint", None)
