@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import jax
 
+from .._checks import check_key
+
 M = TypeVar("M")
 LEVELS = ("fault", "warning", "hint")
 """A fault keeps the net from learning; a warning is likely to cost something; a hint is worth a look."""

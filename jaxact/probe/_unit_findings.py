@@ -14,6 +14,11 @@ from ._repair import redraw_units, rescale_layer
 from ._structure import Layer
 from ._thresholds import Thresholds
 
+_REVIVAL = (
+    "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. If they died in "
+    "training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by themselves."
+)
+
 
 def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """Units of a one-sided activation that are on for no example: they get no gradient."""
@@ -35,11 +40,7 @@ def dead_units(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 f"{len(chosen)} of {never.size} units of {site.name} are on for none of {int(units.examples.max())} "
                 "examples, so that they get no gradient.",
                 "What the layer gets is 0 for all examples." if silent else cause,
-                "Repair the sites before it first."
-                if silent
-                else "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to "
-                "0. If they died in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % "
-                "came back by themselves.",
+                "Repair the sites before it first." if silent else _REVIVAL,
                 chosen,
                 {"share": float(never.mean()), "examples": float(units.examples.max()), **numbers},
                 redraw_units(m, layer, chosen, found.activation) if layer is not None and not silent else None,
