@@ -15,8 +15,9 @@ from ._structure import Layer
 from ._thresholds import Thresholds
 
 _REVIVAL = (
-    "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. If they died in "
-    "training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by themselves."
+    "finding.apply(model, key) draws the incoming weights of these units anew and sets their biases to 0. If they "
+    "died in training, lower the learning rate first: of units that a high rate killed, 1 to 4 % came back by "
+    "themselves."
 )
 
 
