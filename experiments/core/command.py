@@ -4,6 +4,7 @@ import inspect
 import shlex
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -30,7 +31,8 @@ def command_provenance(
     """The command line, the date, the device, and versions, those of `libraries` included."""
     facts: dict[str, Any] = {**provenance(name, config, "", seconds)}
     del facts["fingerprint"]
-    facts["command"] = shlex.join([*PROGRAM.split(), name, *arguments])
+    shown = [Path(word).name if Path(word).is_absolute() else word for word in arguments]  # of no one's machine
+    facts["command"] = shlex.join([*PROGRAM.split(), name, *shown])
     facts["date"] = time.strftime("%Y-%m-%d")
     facts["versions"] |= {library: version(library) for library in libraries}
     return facts

@@ -12,10 +12,12 @@ import pytest
 
 from experiments.command_line import _parse
 from experiments.core import provenance
+from experiments.core.command import command_provenance
 from experiments.core.files import DataError
 from experiments.core.options import Size
 from experiments.core.provenance import LIBRARIES, ROOT, files_used_by, fingerprint, without_docstrings
 from experiments.core.questions import QUESTIONS
+from experiments.instruments.speed import measure as speed
 from experiments.questions.collapse import measure as collapse
 
 
@@ -127,3 +129,8 @@ def test_an_answer_is_valid_until_data_files_change_or_go(tmp_path: Path) -> Non
     assert _collapse(**settings) == before
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"t10k" + content[::-1])
     assert _collapse(**settings) != before
+
+
+def test_the_command_of_a_report_names_no_folder_of_the_machine(tmp_path: Path) -> None:
+    facts = command_provenance("speed", speed.Config(), ["--timed", "--out", str(tmp_path / "here")], 1.0)
+    assert facts["command"] == "python -m experiments speed --timed --out here"
