@@ -90,6 +90,7 @@ def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_is_complete(name: str, answered: Path) -> None:
     def refuse(constant: str) -> None:
@@ -110,6 +111,7 @@ def test_an_answer_is_complete(name: str, answered: Path) -> None:
     assert (answered / f"{name}.svg").read_text("utf-8").startswith("<svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name, question in QUESTIONS.items() if hasattr(question.smallest(), "seeds")]
 )
@@ -124,6 +126,7 @@ def test_every_seed_is_in_the_answer(name: str, answered: Path) -> None:
     assert config.seeds in map(len, fresh.values())  # some parts of a question have a number of their own
 
 
+@pytest.mark.slow
 def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
     stored = load("collapse", answered)
     assert stored is not None
@@ -132,6 +135,7 @@ def test_the_command_of_an_answer_repeats_it(answered: Path) -> None:
     assert {"--epochs", "--xor-steps"} <= set(words)
 
 
+@pytest.mark.slow
 def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
     page = (answered / "report.html").read_text("utf-8")
     for name in QUESTIONS:
@@ -147,6 +151,7 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
     assert not re.findall(loading, page)
 
 
+@pytest.mark.slow
 def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> None:
     lead, short, claims, commands, findings = (
         part.splitlines() for part in (answered / "report.md").read_text("utf-8").split("\n\n")
@@ -167,6 +172,7 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     assert [line.split(": ")[0] for line in findings] == [f"- {name}" for name in QUESTIONS]
 
 
+@pytest.mark.slow
 def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_one(answered: Path) -> None:
     results = [stored[0] for name in QUESTIONS if (stored := load(name, answered))]
     shown = []
@@ -185,6 +191,7 @@ def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
     assert _main(capsys, "--smallest", "--out", str(answered)).count("not run again") == len(QUESTIONS)

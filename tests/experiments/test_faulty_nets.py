@@ -18,6 +18,8 @@ from experiments.instruments.faulty_nets.cases import Case, CaseError, Recipe
 from experiments.instruments.faulty_nets.measure import Found, Look, Net, Refused, Result
 from experiments.instruments.faulty_nets.report import about_case
 
+pytestmark = pytest.mark.slow
+
 CASES = {facts["id"]: facts for facts in cases.read(None)}
 XOR: dict[str, Any] = {
     "id": "xor",

@@ -12,6 +12,8 @@ from experiments.core.statistics import Interval
 from experiments.instruments import overhead
 from experiments.instruments.overhead import BOUND, GRADIENTS, PLAIN, STATISTICS, Cost
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def promotion_of_users() -> Iterator[None]:

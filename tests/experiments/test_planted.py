@@ -22,6 +22,8 @@ from experiments.instruments.planted.nets import cross_entropy
 from experiments.instruments.planted.report import repairs_table, sentences
 from experiments.instruments.planted.training import train
 
+pytestmark = pytest.mark.slow
+
 MLP = ARCHITECTURES["MLP"]
 
 

@@ -84,8 +84,10 @@ def test_name_agrees_with_jax_nn_where_jax_nn_has_it(facts: Facts) -> None:
 def test_nothing_else_is_public() -> None:
     assert jaxact.nn.PReLU().alpha == 0.25
     assert jaxact.init.gain(jaxact.identity) == pytest.approx(1)
-    others = {"CATALOGUE", "Facts", "PEERS", "Peer", "config", "get", "hard_swish", "init", "jet", "nn", "slope"}
-    assert {name for name in vars(jaxact) if not name.startswith("_")} == {*CATALOGUE, *others}
+    assert callable(jaxact.probe.probe)
+    packages = {"init", "nn", "probe"}
+    others = {"CATALOGUE", "Facts", "PEERS", "Peer", "config", "get", "hard_swish", "jet", "slope"}
+    assert {name for name in vars(jaxact) if not name.startswith("_")} == {*CATALOGUE, *others, *packages}
     with pytest.raises(AttributeError, match="module 'jaxact' has no attribute 'relux'"):
         getattr(jaxact, "relux")  # noqa: B009
 

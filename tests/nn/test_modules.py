@@ -93,6 +93,7 @@ def changed(model: Any, seed: int = 0) -> Any:
     return eqx.combine(jax.tree.unflatten(tree, moved), model)
 
 
+@pytest.mark.slow
 @modules
 def test_jit_grad_vmap_and_ensembles(make: Callable[[], Any], x: jax.Array) -> None:
     model, other = changed(make()), changed(make(), 1)
@@ -120,6 +121,7 @@ def test_serialisation_copies_and_pickles(make: Callable[[], Any], x: jax.Array)
     assert eqx.tree_equal(pickle.loads(pickle.dumps(model)), model)
 
 
+@pytest.mark.slow
 @modules
 def test_results_have_the_type_of_x_and_gradients_that_of_the_parameters(make: Callable[[], Any], x: jax.Array) -> None:
     model = make()

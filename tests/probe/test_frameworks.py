@@ -17,7 +17,7 @@ import jaxact
 from jaxact.probe import Sites, probe, swap, value_and_grad
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(0)
 X = jnp.asarray(RANDOM.normal(0, 1, (8, 6)).astype("float32"))

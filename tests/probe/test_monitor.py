@@ -19,6 +19,8 @@ from rich.console import Console
 from jaxact.probe import Monitor, MonitorState, Record, tag, value_and_grad
 from jaxact.probe._alarms import alarms
 
+pytestmark = pytest.mark.slow
+
 X = jax.random.normal(jax.random.key(1), (32, 2))
 Y = jnp.stack([jnp.sin(X[:, 0]), X[:, 1] ** 2, X[:, 0] * X[:, 1]], 1)
 MLP = eqx.nn.MLP(2, 3, 16, 2, key=jax.random.key(0))  # has functions as leaves

@@ -11,6 +11,8 @@ import pytest
 
 from jaxact import probe
 
+pytestmark = pytest.mark.slow
+
 X = jnp.linspace(-2, 2, 12).reshape(4, 3)
 W = jnp.full((3, 5), 0.3)
 

@@ -69,6 +69,7 @@ def written_out(fun: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], 
     return run
 
 
+@pytest.mark.slow
 def test_all_of_the_catalogue_are_found_by_name() -> None:
     names = [name for name in CATALOGUE if name not in LOSSES | OTHER]
     got = {name: found(helpers.call(CATALOGUE[name]), helpers.inputs(CATALOGUE[name])) for name in names}

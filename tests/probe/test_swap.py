@@ -15,6 +15,8 @@ import jaxact
 from jaxact import CATALOGUE
 from jaxact.probe import probe, stabilise, swap, tag
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(0)
 X = jnp.asarray(RANDOM.normal(0, 2, (8, 6)).astype("float32"))
