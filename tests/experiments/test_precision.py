@@ -49,6 +49,7 @@ def _one(recipe: Recipe, place: str, gain: float = 1.0) -> Net:
     return jax.tree.map(lambda leaf: leaf[0], start(CONFIG, recipe, Grid.of([3], [0.1], [gain]), place).net)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_in_float32_a_dense_net_is_that_of_all_questions(library: str) -> None:
     recipe = recipe_of(CONFIG, Cell("hidden", "tanh", "float32"), library, 64)
@@ -61,6 +62,7 @@ def test_in_float32_a_dense_net_is_that_of_all_questions(library: str) -> None:
         assert np.allclose(found, right, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "function", "dtype"),
     [("hidden", "tanh", "float16"), ("head", "softmax", "bfloat16"), ("memory", LSTM, "float16")],
@@ -135,6 +137,7 @@ def _inspected(function: str, dtype: str, weight: float) -> Any:
     return {name: getattr(found, name)[0].tolist() for name in ("zero", "nan", "lost")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "dtype", "weight", "zero", "nan", "lost"),
     [
@@ -151,6 +154,7 @@ def test_bad_gradients_are_counted_by_whose_they_are(
     assert _inspected(function, dtype, weight) == {"zero": zero, "nan": nan, "lost": lost}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["silu", "mish"])
 def test_a_large_gradient_from_above_overflows_in_float16_by_jax_nns_alone(function: str) -> None:
     x, above = jnp.float16(1000), jnp.float16(100)

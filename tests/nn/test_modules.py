@@ -472,6 +472,7 @@ def test_temperatures_are_not_along_the_axis_that_is_summed_over() -> None:
     np.testing.assert_allclose(TemperatureSoftmax(3, axis=(1))(IMAGE).sum(1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_rrelu_draws_with_a_key_and_takes_the_mean_at_inference() -> None:
     x = -jnp.ones(10_000)
     model = RReLU()
@@ -710,6 +711,7 @@ def test_an_activation_refuses_wrong_arguments(call: Any, said: str) -> None:
         call()
 
 
+@pytest.mark.slow
 def test_the_table_has_every_module_and_counts_its_parameters() -> None:
     rows = {cells[1].strip(" `"): cells for cells in (line.split("|") for line in table().splitlines()[2:])}
     kinds = {name for name in dir(nn) if isinstance(getattr(nn, name), type)}

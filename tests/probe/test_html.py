@@ -14,6 +14,8 @@ from diagnoses import faulty, finding, healthy, row
 
 from jaxact.probe import Diagnosis
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>attack()</script><b onclick='attack()'>\"&amp;$summary"
 VOID = {"meta", "wbr", "rect"}
