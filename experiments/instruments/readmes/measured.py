@@ -158,3 +158,10 @@ def findings_in_short(report: str) -> str:
     lines = report.splitlines()
     command = next(line for line in lines if line.startswith("`python -m"))
     return "\n".join([command, "", *(line for line in lines if line.startswith("- "))])
+
+
+def table_of(report: str) -> str:
+    """The command of a report, and its table."""
+    lines = report.splitlines()
+    command = next(line for line in lines if line.startswith("`python -m"))
+    return "\n".join([command, "", *(line for line in lines if line.startswith("|"))])
