@@ -9,7 +9,7 @@ from .._facts import CATALOGUE
 from ._diagnosis import Finding
 from ._graph import Value
 from ._layers import SHAPE_CHANGES
-from ._measure import Measured
+from ._measure import Measured, root_mean_square
 from ._structure import IN_LOSSES, feeds_only_layers, layer_before, same_values, used_by
 from ._thresholds import Thresholds
 
@@ -20,7 +20,7 @@ def raw_inputs(m: Measured, t: Thresholds) -> Iterator[Finding]:
         finite = x[np.isfinite(x).all(1)]
         if not len(finite):
             continue
-        rms = float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))
+        rms = root_mean_square(finite)
         deviations = finite.std(0, dtype=np.float64)
         positive = deviations[deviations > 0]
         ratio = float(positive.max() / positive.min()) if len(positive) > 1 else 1.0
@@ -160,9 +160,8 @@ def loss_and_output(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )
         return
     name = site.activation if site is not None else "a linear layer"
-    logarithm = _logarithm_of(m, output)
     outside = float(np.mean((m.output < -1e-6) | (m.output > 1 + 1e-6)))
-    if logarithm is not None and (outside > t.outside or (site is not None and _unbounded(site.activation))):
+    if _takes_logarithm(m, output) and (outside > t.outside or (site is not None and _unbounded(site.activation))):
         yield Finding(
             "logits_for_probabilities",
             "fault",
@@ -201,28 +200,27 @@ SQUASHING = ("softmax", "sigmoid", "logsumexp", *_LOSSES_OF_LOGITS, *IN_LOSSES)
 def broadcast_targets(m: Measured, t: Thresholds) -> Iterator[Finding]:
     """A loss that compares each output with the targets of all examples: (N, 1) - (N,) is (N, N)."""
     output = m.structure.output
-    for value in m.traced.graph.values if output is not None else ():
+    if output is None:
+        return
+    for value in m.traced.graph.values:
         if value.operation not in ("sub", "mul") or len(value.inputs) != 2:
             continue
         for one, other in (value.inputs, value.inputs[::-1]):
-            if not (same_values(one, output) and _of_targets(m, other)):  # type: ignore[arg-type]
+            if not (same_values(one, output) and _of_targets(m, other)):
                 continue
-            sizes = [prod(v.shape) for v in (value, output, *_target_inputs(m, other))]  # type: ignore[list-item]
-            if sizes[0] > max(sizes[1:]) > 1:
+            sources = used_by([other])
+            targets = [target for target in m.structure.targets if target in sources]
+            if prod(value.shape) > max(prod(v.shape) for v in (output, *targets)) > 1:
                 yield Finding(
                     "broadcast_targets",
                     "fault",
                     "loss",
-                    f"The loss compares outputs of shape {output.shape} with targets of shape "  # type: ignore[union-attr]
-                    f"{_target_inputs(m, other)[0].shape}, and makes {value.shape} of them.",
+                    f"The loss compares outputs of shape {output.shape} with targets of shape {targets[0].shape}, and "
+                    f"makes {value.shape} of them.",
                     "Every output is compared with the targets of all examples, whose mean is then the best answer.",
                     "Give both the same shape: targets[:, None], or outputs[:, 0].",
                 )
                 return
-
-
-def _target_inputs(m: Measured, value: Value) -> list[Value]:
-    return [v for v in m.structure.targets if v in used_by([value])]
 
 
 def _unbounded(activation: str) -> bool:
@@ -230,30 +228,24 @@ def _unbounded(activation: str) -> bool:
     return facts is not None and not (facts.bounds[0] >= 0 and facts.bounds[1] <= 1)
 
 
-def _logarithm_of(m: Measured, output: Value) -> Value | None:
-    """A logarithm of the output itself, through clipping, sums to 1, selection and 1 - p."""
+_OF_PROBABILITIES = SHAPE_CHANGES | frozenset("max min clamp add sub div neg argument select_n mul".split())  # noqa: SIM905
+"""What a loss does to probabilities before it takes their logarithm: clipping, sums to 1, selection, 1 - p."""
+
+
+def _takes_logarithm(m: Measured, output: Value) -> bool:
+    """Whether the loss takes the logarithm of the output itself."""
+    return any(user.operation == "log" for user in _users_through(m, output, _OF_PROBABILITIES))
+
+
+def _users_through(m: Measured, output: Value, passes: frozenset[str]) -> Iterator[Value]:
+    """What uses the output, also after some operations that have nothing to do with targets."""
     reached, waiting = {output}, [output]
     while waiting:
         for user in m.traced.layers.users.get(waiting.pop(), []):
-            if user.operation == "log":
-                return user
-            passes = user.operation in SHAPE_CHANGES | {
-                "max",
-                "min",
-                "clamp",
-                "add",
-                "sub",
-                "div",
-                "gather",
-                "neg",
-                "argument",
-                "select_n",
-                "mul",
-            }
-            if passes and user not in reached and not _with_targets(m, user):
+            yield user
+            if user.operation in passes and user not in reached and not _with_targets(m, user):
                 reached.add(user)
                 waiting.append(user)
-    return None
 
 
 def _with_targets(m: Measured, value: Value) -> bool:
@@ -278,19 +270,9 @@ def _squashed_again(m: Measured, output: Value) -> list[str]:
 
 def _exponential_of(m: Measured, output: Value) -> bool:
     """Whether the loss has the sum of exp(output), as a softmax written out has."""
-    reached, waiting = {output}, [output]
-    while waiting:
-        for user in m.traced.layers.users.get(waiting.pop(), []):
-            if user.operation == "exp":
-                return any(v.operation == "reduce_sum" for v in m.traced.layers.users.get(user, []))
-            if (
-                (user.operation in SHAPE_CHANGES or user.operation == "sub")
-                and user not in reached
-                and not _with_targets(m, user)
-            ):
-                reached.add(user)
-                waiting.append(user)
-    return False
+    users = m.traced.layers.users
+    power = next((v for v in _users_through(m, output, SHAPE_CHANGES | {"sub"}) if v.operation == "exp"), None)
+    return power is not None and any(user.operation == "reduce_sum" for user in users.get(power, []))
 
 
 def constant_output(m: Measured, t: Thresholds) -> Iterator[Finding]:

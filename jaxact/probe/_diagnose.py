@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .._checks import shown
@@ -14,7 +13,7 @@ from . import _data_findings, _gradient_findings, _training_findings, _unit_find
 from ._diagnosis import LEVELS, Diagnosis, Finding, Row
 from ._measure import Measured, measure
 from ._thresholds import Thresholds
-from ._trace import is_array
+from ._trace import is_array, is_float_array
 
 CHECKS: tuple[Callable[[Measured, Thresholds], Iterator[Finding]], ...] = (
     _gradient_findings.not_finite,
@@ -152,8 +151,7 @@ def _check_arguments(
 
 
 def _check_model(model: Any) -> None:
-    leaves = [leaf for leaf in jax.tree.leaves(model) if is_array(leaf)]
-    if not any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
+    if not any(map(is_float_array, jax.tree.leaves(model))):
         raise ValueError(
             f"diagnose was called with a model of type {type(model).__name__}, which has no float arrays; expected a "
             "pytree of parameters, such as an Equinox module or a dictionary of arrays."

@@ -10,9 +10,9 @@ from scipy import stats
 from .._rectifiers import relu
 from ._diagnosis import Finding
 from ._graph import source_of
-from ._measure import Measured
+from ._measure import Measured, root_mean_square
 from ._repair import redraw_layers, replace_activation, rescale_layer
-from ._structure import used_by
+from ._structure import path_of, used_by
 from ._thresholds import Thresholds
 
 
@@ -101,8 +101,8 @@ def _where_it_changes(logs: np.ndarray) -> int:
 
 def _relative_gradient(m: Measured, weight: object) -> float:
     gradient, value = m.gradients[weight], m.parameters[weight]  # type: ignore[index]
-    size = float(np.sqrt(np.mean(np.square(np.asarray(value, float)))))
-    return float(np.sqrt(np.mean(np.square(gradient)))) / size if size > 0 else 0.0
+    size = root_mean_square(value)
+    return root_mean_square(gradient) / size if size > 0 else 0.0
 
 
 def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -110,7 +110,7 @@ def layer_gains(m: Measured, t: Thresholds) -> Iterator[Finding]:
     bad_start = np.isfinite(m.explained) and 1 - m.explained > t.initial_loss
     for layer in m.structure.layers:
         before, after = float(m.moments[layer.data].rms), float(m.moments[layer.result].rms)
-        size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], float)))))
+        size = root_mean_square(m.parameters[layer.weight])
         if not (before > 0 and np.isfinite(before) and np.isfinite(after)) or m.starts_at_zero(layer):
             continue
         gain, ratio = after / before, size / np.sqrt(2 / layer.fan_in)
@@ -230,8 +230,6 @@ def _layer_of_origin(m: Measured) -> str:
 
 
 def _path(m: Measured, value: object) -> str:
-    from ._structure import path_of
-
     return path_of(m.traced, value, whole=True)  # type: ignore[arg-type]
 
 
@@ -319,7 +317,7 @@ def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
     for layer in m.structure.layers:
         data = m.moments[layer.data]
         signal = max(float(data.rms), abs(float(data.low)) / 3, abs(float(data.high)) / 3)  # squares are 0 below 1e-19
-        size = _rms(m.parameters[layer.weight]) * signal * np.sqrt(layer.fan_in)
+        size = root_mean_square(m.parameters[layer.weight]) * signal * np.sqrt(layer.fan_in)
         limits = jnp.finfo(layer.product.type.dtype)
         least = float(limits.smallest_subnormal if limits.bits == 16 and limits.maxexp < 100 else limits.tiny)
         if 0 < size < least:
@@ -334,7 +332,3 @@ def underflow(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 (),
                 {"size": size},
             )
-
-
-def _rms(x: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))

@@ -20,7 +20,7 @@ from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, w
 from ._sites import Sites
 from ._statistics import Moments, merge, merge_axis, moments
 from ._structure import Layer, Structure, path_of, structure_of
-from ._trace import Traced, is_array, trace
+from ._trace import Traced, is_array, is_float_array, trace
 
 
 @dataclass
@@ -88,7 +88,6 @@ class Compiled:
         self.structure = structure_of(self.traced)
         self.run = jax.jit(_pass(self.traced, self.structure, tolerance))
         self.constant_loss = jax.jit(jax.value_and_grad(_loss_of_constant(self.traced, self.structure)))
-        self.floats = [v for v in self.traced.graph.inputs if v.is_float and v not in self.traced.layers.data]
         self._steps: dict[int, tuple[Any, Any]] = {}
 
     def step(self, optimiser: Any) -> Callable[..., Any]:
@@ -106,9 +105,7 @@ class Compiled:
         return self._steps[id(optimiser)][0]
 
     def _loss(self, parameters: list[Any], arrays: list[Any]) -> Any:
-        replaced = {v.number: p for v, p in zip(self.floats, parameters, strict=True)}
-        inputs = [replaced.get(number, leaf) for number, leaf in enumerate(arrays)]
-        return jaxpr_as_fun(self.traced.closed)(*inputs)[0]
+        return jaxpr_as_fun(self.traced.closed)(*self.traced.with_parameters(arrays, parameters))[0]
 
 
 _COMPILED: WeakKeyDictionary[Any, dict[Any, Compiled]] = WeakKeyDictionary()
@@ -167,7 +164,7 @@ def measure(
         moments=dict(zip(_watched(structure), sums, strict=True)),
         parameters=parameters,
         gradients={
-            v: np.asarray(g, np.float64) / len(results) for v, g in zip(programs[0].floats, gradients, strict=True)
+            v: np.asarray(g, np.float64) / len(results) for v, g in zip(traced.parameters, gradients, strict=True)
         },
         inputs=inputs,
         output=output,
@@ -211,7 +208,7 @@ def _watched(structure: Structure) -> list[Value]:
 def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[list[Any]], dict[str, Any]]:
     """A function of the arrays of the model and a batch: the loss, its gradients and all records."""
     found = len(traced.found)
-    sites = [Watched(s.start, s.end, s.call.place if s.call else None) for s in traced.found]
+    sites = map(traced.watched, range(found))
     watched = _watched(structure)
     kept = [*[layer.data for layer in structure.first], *([structure.output] if structure.output is not None else [])]
     extras = [Watched(value, value, None) for value in (*watched, *kept)]
@@ -225,16 +222,13 @@ def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[l
 
     evaluation = Evaluation(dict(enumerate([*sites, *extras])), record=record, watch=watcher(traced))
     accumulators = empty_cotangents(traced)
-    is_parameter = [v.is_float and v not in traced.layers.data for v in traced.graph.inputs]
 
     def run(arrays: list[Any]) -> dict[str, Any]:
         def loss(parameters: list[Any], accumulators: Any) -> tuple[Any, Any]:
-            remaining = iter(parameters)
-            inputs = [next(remaining) if yes else leaf for leaf, yes in zip(arrays, is_parameter, strict=True)]
-            outputs, records = evaluation.run(traced.closed, inputs, accumulators)
+            outputs, records = evaluation.run(traced.closed, traced.with_parameters(arrays, parameters), accumulators)
             return outputs[0], records
 
-        parameters = [leaf for leaf, yes in zip(arrays, is_parameter, strict=True) if yes]
+        parameters = [arrays[v.number] for v in traced.parameters]
         (value, records), gradients = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(parameters, accumulators)
         extra = [records[number] for number in range(found, found + len(extras))]
         for i in range(len(watched)):
@@ -349,14 +343,12 @@ def _lost_in_16_bit(
     loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], measured: Measured
 ) -> list[tuple[str, float, str]]:
     """Compare the gradients of 16-bit parameters with those of the same model and batch in float32."""
-    narrow = [v for v in measured.traced.graph.inputs if v.is_float and v.type.dtype.itemsize < 4]
-    narrow = [v for v in narrow if v not in measured.traced.layers.data]
+    narrow = [v for v in measured.traced.parameters if v.type.dtype.itemsize < 4]
     if not narrow:
         return []
 
     def widen(leaf: Any) -> Any:
-        is_narrow = is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype.itemsize < 4
-        return jnp.asarray(leaf, jnp.float32) if is_narrow else leaf
+        return jnp.asarray(leaf, jnp.float32) if is_float_array(leaf) and leaf.dtype.itemsize < 4 else leaf
 
     def gradients(model: Any, batch: Any) -> list[Any]:
         return jax.tree.leaves(eqx.filter_jit(eqx.filter_grad(loss))(model, *batch))
@@ -365,9 +357,8 @@ def _lost_in_16_bit(
         own, wide = gradients(model, batch), gradients(jax.tree.map(widen, model), jax.tree.map(widen, batch))
     except (TypeError, ValueError):
         return []  # a program that asks for its 16-bit type
-    floats = [v for v in measured.traced.graph.inputs if v.is_float and v not in measured.traced.layers.data]
     found = []
-    for value, a, b in zip(floats, own, wide, strict=True):
+    for value, a, b in zip(measured.traced.parameters, own, wide, strict=True):
         if value in narrow:
             lost = float(jnp.mean((a == 0) & (b != 0)))
             found.append((path_of(measured.traced, value), lost, value.type.dtype.name))
@@ -376,7 +367,7 @@ def _lost_in_16_bit(
 
 def _try_training(programs: list[Compiled], arrays: list[list[Any]], optimiser: Any, steps: int) -> Trial:
     """Train a copy of the model for some steps on the batches, in turn."""
-    floats = programs[0].floats
+    floats = programs[0].traced.parameters
     parameters = [jnp.asarray(arrays[0][v.number]) for v in floats]
     state, values, ratios = optimiser.init(parameters), [], {}
     for number in range(steps):
@@ -385,10 +376,10 @@ def _try_training(programs: list[Compiled], arrays: list[list[Any]], optimiser: 
         parameters, state, value, updates = programs[which].step(optimiser)(parameters, state, arrays[which])
         values.append(float(value))
         if number == 0:
-            sizes = [(_rms(p), _rms(u)) for p, u in zip(before, updates, strict=True)]
+            sizes = [(root_mean_square(p), root_mean_square(u)) for p, u in zip(before, updates, strict=True)]
             ratios = {v: change / size for v, (size, change) in zip(floats, sizes, strict=True) if size > 0}
     return Trial(np.asarray(values), ratios)
 
 
-def _rms(x: Any) -> float:
+def root_mean_square(x: Any) -> float:
     return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))

@@ -21,7 +21,7 @@ from ._probe import TOLERANCE, value_and_grad
 from ._sites import Site, Sites
 from ._statistics import record_class
 from ._text import Column, number, rich_findings, rich_table
-from ._trace import is_array
+from ._trace import is_array, is_float_array
 
 if TYPE_CHECKING:  # both are optional
     from matplotlib.figure import Figure
@@ -250,14 +250,10 @@ def _check_state(caller: str, state: Any) -> None:
 
 def _plain_value_and_grad(loss: Any, has_aux: bool, model: Any, *args: Any, **kwargs: Any) -> Any:
     """As `probe.value_and_grad` without statistics: the gradient by the float arrays of the model."""
-    differentiated, rest = eqx.partition(
-        model, lambda leaf: is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-    )
+    differentiated, rest = eqx.partition(model, is_float_array)
 
     def of_differentiated(differentiated: Any, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = jax.tree.map(
-            lambda leaf: leaf, (args, kwargs)
-        )  # nnx.merge may change a state made in this trace only
+        args, kwargs = jax.tree.map(lambda leaf: leaf, (args, kwargs))  # nnx.merge changes states of this trace only
         return loss(eqx.combine(differentiated, rest), *args, **kwargs)
 
     return eqx.filter_value_and_grad(of_differentiated, has_aux=has_aux)(differentiated, *args, **kwargs)

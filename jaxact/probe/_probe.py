@@ -14,7 +14,7 @@ from .._checks import shown
 from ._graph import Value, source_of
 from ._sites import Site, Sites
 from ._statistics import Cotangent, cotangent, statistics
-from ._trace import Traced, is_array, trace
+from ._trace import Traced, is_array, is_float_array, trace
 
 T = TypeVar("T")
 TOLERANCE = 1e-3
@@ -84,7 +84,7 @@ def value_and_grad(
         traced = trace("value_and_grad", fun, (model, *args), kwargs)
         check_loss("value_and_grad", fun, traced, has_aux)
         leaves, structure = jax.tree.flatten(eqx.filter(model, is_array))
-        is_float = [jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves]
+        is_float = [is_float_array(leaf) for leaf in leaves]
         parameters = [leaf for leaf, yes in zip(leaves, is_float, strict=True) if yes]
 
         def loss(parameters: Any, accumulators: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._facts import CATALOGUE
 from ..init import gain
-from ._measure import Measured
+from ._measure import Measured, root_mean_square
 from ._structure import Layer
 from ._trace import is_array
 
@@ -43,14 +43,16 @@ def redraw_units(m: Measured, layer: Layer, units: tuple[int, ...], activation: 
     return repair
 
 
-def redraw_layers(m: Measured, layers: Sequence[Layer]) -> Repair:
-    """Draw the weights of these layers anew, by the gain of the activation behind each, and set their biases to 0."""
-    activation = {layer: found.activation for found, layer in m.structure.layer_of.items()}
+def redraw_layers(m: Measured, layers: Sequence[Layer], activation: str = "") -> Repair:
+    """Draw the weights of these layers anew, and set their biases to 0: by the gain of this activation behind all, or
+    by that of each.
+    """
+    behind = {layer: found.activation for found, layer in m.structure.layer_of.items()}
 
     def repair(model: Any, key: jax.Array) -> Any:
         changes = {}
         for layer, own in zip(layers, jax.random.split(key, len(layers)), strict=True):
-            deviation = _gain(activation.get(layer, "")) / np.sqrt(layer.fan_in)
+            deviation = _gain(activation or behind.get(layer, "")) / np.sqrt(layer.fan_in)
             changes[layer.weight.number] = functools.partial(_draw, deviation, own)
             if layer.bias is not None:
                 changes[layer.bias.number] = jnp.zeros_like
@@ -59,22 +61,13 @@ def redraw_layers(m: Measured, layers: Sequence[Layer]) -> Repair:
     return repair
 
 
-def replace_activation(
-    m: Measured, old: Sequence[str], new: Callable[..., Any], layers: Sequence[Layer]
-) -> Repair | None:
+def replace_activation(m: Measured, old: Sequence[str], new: Callable[..., Any], layers: Sequence[Layer]) -> Repair:
     """Replace the activation functions that the model has as leaves, and draw the layers anew for the new one."""
     functions = {f for f in _functions() if getattr(f, "__name__", "") in old}
+    redraw = redraw_layers(m, layers, new.__name__)
 
     def repair(model: Any, key: jax.Array) -> Any:
-        changed = jax.tree.map(lambda leaf: new if callable(leaf) and leaf in functions else leaf, model)
-        deviations = {layer: _gain(new.__name__) / np.sqrt(layer.fan_in) for layer in layers}
-        keys = jax.random.split(key, len(layers))
-        drawn = {
-            layer.weight.number: functools.partial(_draw, deviation, own)
-            for (layer, deviation), own in zip(deviations.items(), keys, strict=True)
-        }
-        zeros = {layer.bias.number: jnp.zeros_like for layer in layers if layer.bias is not None}
-        return _with_leaves(changed, drawn | zeros)
+        return redraw(jax.tree.map(lambda leaf: new if callable(leaf) and leaf in functions else leaf, model), key)
 
     return repair
 
@@ -103,7 +96,7 @@ def rescale_layer(m: Measured, layer: Layer) -> Repair:
     layers can follow one another.
     """
     activation = next((found.activation for found, of in m.structure.layer_of.items() if of is layer), "")
-    size = float(np.sqrt(np.mean(np.square(np.asarray(m.parameters[layer.weight], np.float64)))))
+    size = root_mean_square(m.parameters[layer.weight])
     signal = max(1.0, float(m.moments[layer.data].rms)) if layer in m.structure.first else 1.0
     factor = _gain(activation) / np.sqrt(layer.fan_in) / max(size, 1e-30) / signal
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from ._switches import Switches
+from ._switches import LARGE, Switches
 
 T = TypeVar("T")
 
@@ -260,7 +260,6 @@ def _is_array(path: Any) -> bool:
     return any(getattr(key, "name", "") == "arrays" for key in path)
 
 
-_LARGE = 3e38  # times any normal number it is at least 1
 _TINY = 1e-37  # whose logarithm is finite
 
 
@@ -361,11 +360,11 @@ def _rows(x: Array, y: Array, recipe: Recipe) -> Rows:
     axes, size = recipe.row, prod(y.shape[axis] for axis in recipe.row)
     if recipe.rows_are == "softmax":  # from the scores, as logarithms in sums take as long as the rest of a small net
         high, largest = jnp.max(x, axis=axes, keepdims=True), jnp.max(y, axis=axes)
-        lower = jnp.minimum(jnp.maximum(high, -_LARGE) - x, 200)  # exp(-200) is 0
+        lower = jnp.minimum(jnp.maximum(high, -LARGE) - x, 200)  # exp(-200) is 0
         entropy = jnp.sum(y * lower, axis=axes) - jnp.log(jnp.where(largest > 0, largest, 1))
     else:
         is_log = recipe.rows_are == "log_softmax"
-        p, logarithms = (jnp.exp(y), jnp.maximum(y, -_LARGE)) if is_log else (y, jnp.log(jnp.maximum(y, _TINY)))
+        p, logarithms = (jnp.exp(y), jnp.maximum(y, -LARGE)) if is_log else (y, jnp.log(jnp.maximum(y, _TINY)))
         entropy, largest = -jnp.sum(p * logarithms, axis=axes), jnp.max(p, axis=axes)
     scale = jnp.log(jnp.float32(size)) if size > 1 else 1.0
     return Rows.of(_number(entropy.size), jnp.sum(entropy / scale), _count(largest >= 1 - recipe.tolerance))
@@ -377,7 +376,7 @@ def _others(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _nonzero(x: Array, axes: tuple[int, ...] | None) -> Array:
     """How many numbers are not 0."""
-    return jnp.sum(jnp.minimum(jnp.abs(x) * _LARGE, 1), axis=axes)
+    return jnp.sum(jnp.minimum(jnp.abs(x) * LARGE, 1), axis=axes)
 
 
 def _number(value: int) -> Array:

@@ -1,6 +1,7 @@
 """The structure of a loss: its layers, its output, its targets, and what lies between them."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import jax
@@ -44,10 +45,7 @@ class Layer:
 
     @property
     def fan_in(self) -> int:
-        size = 1
-        for axis, length in enumerate(self.weight.shape):
-            size *= 1 if axis == self.unit_axis else length
-        return size
+        return prod(length for axis, length in enumerate(self.weight.shape) if axis != self.unit_axis)
 
 
 @dataclass(eq=False)
@@ -88,20 +86,21 @@ def structure_of(traced: Traced) -> Structure:
             layer_of[site] = by_product[product]
     to_loss = used_by(graph.outputs[:1])
     layers = [layer for layer in layers if layer.product in to_loss]
-    used = used_by([layer.data for layer in layers])
+    sources = {layer: used_by([layer.data]) for layer in layers}
+    used = set().union(*sources.values())
     parameters = {value for value in graph.inputs if value not in layers_of.data}
     batch = [value for value in graph.inputs if value not in parameters and not _is_key(value)]
-    last = next((layer for layer in reversed(layers) if not _feeds_another(layer, layers)), None)
+    last = next((layer for layer in reversed(layers) if layer.product not in used), None)
     output, site = (last.result if last else None), None
     for candidate in traced.found:
         of_model = candidate.kind in ("elementwise", "rows") and candidate.activation not in IN_LOSSES
         if output is None or not of_model or candidate.end not in to_loss:
             continue
-        is_whole = _size(candidate.start.shape) == _size(output.shape)  # and not the part that is a deviation
+        is_whole = prod(candidate.start.shape) == prod(output.shape)  # and not the part that is a deviation
         if is_whole and same_values(candidate.start, output):
             output, site = candidate.end, candidate
             break
-    first = [layer for layer in layers if _gets_input(layer, layers, traced)]
+    first = [layer for layer in layers if _gets_input(layer, sources[layer], layers, traced)]
     of_examples = [value for value in batch if value in used] + ([last.result] if last else [])
     lengths = {value.shape[0] for value in of_examples if value.shape}
     targets = [value for value in batch if value in to_loss and value not in used]
@@ -109,16 +108,11 @@ def structure_of(traced: Traced) -> Structure:
     return Structure(layers, layer_of, first, last, output, site, targets, random, _dropouts(traced, random))
 
 
-def _gets_input(layer: Layer, layers: list[Layer], traced: Traced) -> bool:
+def _gets_input(layer: Layer, sources: set[Value], layers: list[Layer], traced: Traced) -> bool:
     """Whether a layer gets the input of the net, and neither what other layers compute nor a state that starts at 0."""
-    sources = used_by([layer.data])
     return not any(other.product in sources for other in layers if other is not layer) and any(
         value.operation == "input" and value in traced.layers.data for value in sources
     )
-
-
-def _feeds_another(layer: Layer, layers: list[Layer]) -> bool:
-    return any(layer.product in used_by([other.data]) for other in layers if other is not layer)
 
 
 def _layer(traced: Traced, product: Value) -> Layer | None:
@@ -128,7 +122,7 @@ def _layer(traced: Traced, product: Value) -> Layer | None:
     sources = [v for v in used_by([operand]) if v.operation == "input" and v.is_float and v.shape]
     if not sources:
         return None
-    weight = max(sources, key=lambda value: (len(value.shape), _size(value.shape)))
+    weight = max(sources, key=lambda value: (len(value.shape), prod(value.shape)))
     position = list(product.inputs).index(operand)
     data = product.inputs[1 - position]
     bias, result = _bias(traced, product)
@@ -160,7 +154,7 @@ def _bias(traced: Traced, product: Value) -> tuple[Value | None, Value]:
             if other in traced.layers.data or not sources:
                 break
             bias = sources[0]
-        elif user.operation not in SHAPE_CHANGES or _size(user.shape) != _size(value.shape):
+        elif user.operation not in SHAPE_CHANGES or prod(user.shape) != prod(value.shape):
             break
         value = user
     return bias, value
@@ -291,10 +285,3 @@ def _is_key(value: Value) -> bool:
     return dtype is not None and (
         jnp.issubdtype(dtype, jax.dtypes.prng_key) or (dtype.name == "uint32" and value.shape[-1:] == (2,))
     )
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -16,7 +16,7 @@ from .._slope import slope
 _GRID = np.concatenate([np.linspace(-60, 60, 12001), np.geomspace(60, 1e6, 200), -np.geomspace(60, 1e6, 200)])
 _ENDS = np.array([-3e38, 3e38], np.float32)
 _MOST = 4  # each takes a sum; a slope takes as long as five
-_LARGE = 3e38  # times any normal number it is at least 1
+LARGE = 3e38  # times any normal number it is at least 1
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Switches:
         on = jnp.full((), examples if self.on_at_left else 0, jnp.float32)
         sign = -1 if self.on_at_left else 1
         for point in self.points:
-            above = jnp.sum(jnp.clip((x - np.float32(point)) * _LARGE, 0, 1), axis=axes)
+            above = jnp.sum(jnp.clip((x - np.float32(point)) * LARGE, 0, 1), axis=axes)
             on, sign = on + sign * above, -sign
         return on if self.points else on + 0 * jnp.sum(x, axis=axes)
 

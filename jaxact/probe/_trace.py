@@ -1,7 +1,7 @@
 """A function traced for its arguments, with its activation sites."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from .._jaxprs import bind, bodies
 from .._slope import slope
 from ._elementwise import POINTS, jax_values, known_values, values_on
 from ._evaluate import Evaluation, Watched
-from ._graph import Graph, read, scope_names, source_of
+from ._graph import Graph, Value, read, scope_names, source_of
 from ._layers import Layers
 from ._recognise import Found, recognise
 from ._statistics import Recipe
@@ -57,11 +57,23 @@ class Traced:
 
     def evaluation(self, numbers: Iterable[int] | None = None, **how: Any) -> Evaluation:
         """An evaluation of the program that does something at some sites, or at all."""
-        sites = {}
-        for number in range(len(self.found)) if numbers is None else numbers:
-            site = self.found[number]
-            sites[number] = Watched(site.start, site.end, site.call.place if site.call is not None else None)
-        return Evaluation(sites, **how)
+        chosen = range(len(self.found)) if numbers is None else numbers
+        return Evaluation({number: self.watched(number) for number in chosen}, **how)
+
+    def watched(self, number: int) -> Watched:
+        """A site as an evaluation sees it."""
+        site = self.found[number]
+        return Watched(site.start, site.end, site.call.place if site.call is not None else None)
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The inputs of the program that are float parameters."""
+        return [value for value in self.graph.inputs if value.is_float and value not in self.layers.data]
+
+    def with_parameters(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> list[Any]:
+        """The inputs of the program with other float parameters."""
+        new = {value.number: parameter for value, parameter in zip(self.parameters, parameters, strict=True)}
+        return [new.get(number, leaf) for number, leaf in enumerate(inputs)]
 
     def is_of_jaxact(self, number: int) -> bool:
         """Whether the activation at a site is jaxact's of that name at its default parameters, by its values."""
@@ -111,6 +123,10 @@ def _rows_are(site: Found) -> str:
 
 def is_array(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray | np.generic)
+
+
+def is_float_array(leaf: Any) -> bool:
+    return is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 def trace(caller: str, fun: Callable[..., Any], args: Any, kwargs: Any) -> Traced:

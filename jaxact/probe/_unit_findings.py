@@ -8,10 +8,10 @@ import numpy as np
 from .._facts import CATALOGUE
 from ._diagnosis import Finding
 from ._elementwise import values_on
-from ._measure import Measured
+from ._measure import Measured, root_mean_square
 from ._recognise import Found
 from ._repair import redraw_units, rescale_layer
-from ._structure import Layer
+from ._structure import Layer, used_by
 from ._thresholds import Thresholds
 
 _REVIVAL = (
@@ -142,7 +142,7 @@ def saturated(m: Measured, t: Thresholds) -> Iterator[Finding]:
 def _cause_of_size(m: Measured, layer: Layer | None) -> str:
     if layer is None:
         return "What it gets is too large."
-    signal, size = float(m.moments[layer.data].rms), _rms(m.parameters[layer.weight])
+    signal, size = float(m.moments[layer.data].rms), root_mean_square(m.parameters[layer.weight])
     fit = 1 / np.sqrt(layer.fan_in)
     if size > 3 * fit and signal < 10:
         return f"The weights have a root mean square of {size:.3g}; 1/sqrt(fan-in) is {fit:.3g}."
@@ -275,9 +275,7 @@ def attention_collapsed(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 def _is_inner(m: Measured, found: Found) -> bool:
     """Whether a layer follows it."""
-    from ._structure import used_by
-
-    return any(found.end in used_by([layer.data]) for layer in m.structure.layers)
+    return found.end in used_by([layer.data for layer in m.structure.layers])
 
 
 def _sites(m: Measured) -> Iterator[tuple[Any, Found]]:
@@ -290,7 +288,3 @@ def _one_sided(found: Found) -> bool:
     facts = CATALOGUE.get(found.activation)
     slopes = facts.slopes_at_inf if facts is not None and facts.elementwise else None
     return slopes is not None and (slopes[0] == 0) != (slopes[1] == 0)
-
-
-def _rms(x: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))

@@ -4,9 +4,7 @@ import base64
 import hashlib
 import inspect
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
@@ -27,7 +25,6 @@ from jaxact import CATALOGUE
 
 ELEMENTWISE = [name for name, facts in CATALOGUE.items() if facts.elementwise]
 FEW = ("relu", "elu", "swish", "sigmoid", "xielu", "tanh", "step")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def _number(text: str) -> float:
@@ -207,19 +204,6 @@ def file(few: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(report.page([], explorer.section(few)), "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses root
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield launched
-        launched.close()
 
 
 def _open(browser: Any, file: Path, **settings: Any) -> Any:

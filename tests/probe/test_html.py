@@ -1,9 +1,6 @@
 """A diagnosis as a page is complete, loads nothing, runs nothing, and fits screens of any width."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +13,6 @@ from jaxact.probe import Diagnosis
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>attack()</script><b onclick='attack()'>\"&amp;$summary"
 VOID = {"meta", "wbr", "rect"}
 
@@ -184,19 +180,6 @@ def test_save_writes_the_page(tmp_path: Path) -> None:
     assert (
         (tmp_path / "page.html").read_text("utf-8") == faulty().html() == (tmp_path / "again.html").read_text("utf-8")
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses root
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield launched
-        launched.close()
 
 
 @pytest.mark.parametrize("width", [390, 1400])

@@ -153,15 +153,8 @@ def _short(error: float | None) -> str:
     return f"{error:.2g}" if error < 100 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
-def findings_in_short(report: str) -> str:
-    """The command of a report of the diagnosis, and its list of results."""
+def excerpt(report: str, mark: str) -> str:
+    """The command of a report, and its lines that start with a mark: "- " for a list, "|" for a table."""
     lines = report.splitlines()
     command = next(line for line in lines if line.startswith("`python -m"))
-    return "\n".join([command, "", *(line for line in lines if line.startswith("- "))])
-
-
-def table_of(report: str) -> str:
-    """The command of a report, and its table."""
-    lines = report.splitlines()
-    command = next(line for line in lines if line.startswith("`python -m"))
-    return "\n".join([command, "", *(line for line in lines if line.startswith("|"))])
+    return "\n".join([command, "", *(line for line in lines if line.startswith(mark))])

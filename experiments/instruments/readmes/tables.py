@@ -25,9 +25,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "peers": catalogue.peers,
     "modules": modules.modules,
     "gains": lambda: measured.gains(_reported("depth.md")),
-    "faulty_nets": lambda: measured.findings_in_short(_reported("faulty_nets.md")),
-    "overhead": lambda: measured.table_of(_reported("overhead.md")),
-    "planted": lambda: measured.findings_in_short(_reported("planted.md")),
+    "faulty_nets": lambda: measured.excerpt(_reported("faulty_nets.md"), "- "),
+    "overhead": lambda: measured.excerpt(_reported("overhead.md"), "|"),
+    "planted": lambda: measured.excerpt(_reported("planted.md"), "- "),
     "verdicts": lambda: measured.verdicts(_reported("study.md")),
     "precision": lambda: measured.precision(_reported("precision.md")),
 }
