@@ -52,10 +52,16 @@ CLAIMS = {
     "P1": "No claim of the notes: gradients that are right in the tails train better at tuned settings",
     "P2": "No claim of the notes: they train better at other initial weights and rates",
     "P3": "No claim of the notes: jax.nn's gradients end nets in NaN that learn by jaxact's",
+    "T1": "No claim of the notes: in a transformer others learn better than ReLU in as many steps",
+    "T2": "No claim of the notes: in a transformer others learn better than ReLU in as much time",
+    "C1": "No claim of the notes: tamed attention, or DyT, makes fewer transformers fail at high rates",
+    "C2": "No claim of the notes: there it lowers the loss",
+    "C3": "No claim of the notes: at tuned rates it costs nothing",
+    "C4": "No claim of the notes: it keeps attention from collapsing at high rates",
 }
 """A where algebra decides, B where only an experiment can, P for accuracies published elsewhere.
 
-P1 to P3 are not asked by the notes either."""
+P1 to P3, T and C, on transformers, are not asked by the notes either."""
 
 
 def verdict_counts(claims: Iterable[Claim]) -> dict[str, int]:

@@ -25,8 +25,14 @@ COLORS = {
     "tanh": "#D55E00",
     "sigmoid": "#B8860B",
     "identity": "#777777",
+    "gelu": "#E69F00",
+    "silu": "#117733",
+    "relu_squared": "#882255",
+    "glu": "#7A7A7A",
+    "geglu": "#CC79A7",
+    "swiglu": "#44AA99",
 }
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
+"""Okabe and Ito's palette and Tol's, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
 
 OTHER_COLOR = "#444444"
 
@@ -38,6 +44,11 @@ NAMES = {
     "prelu": "PReLU",
     "maxout": "Maxout",
     "layer_norm": "ReLU with LayerNorm",
+    "relu_squared": "squared ReLU",
+    "glu": "GLU",
+    "reglu": "ReGLU",
+    "geglu": "GEGLU",
+    "swiglu": "SwiGLU",
 }
 """The names of activations in sentences, where they differ from those of the functions."""
 

@@ -9,9 +9,9 @@ from experiments.core.statistics import (
     REFUTED,
     SUPPORTED,
     Interval,
+    discordant_interval,
+    lead_verdict,
     mean_interval,
-    verdict,
-    wilson_interval,
 )
 from experiments.core.style import listed, named
 
@@ -62,17 +62,13 @@ def ended_in_nan(runs: Runs, cell: Cell) -> tuple[int, int, int]:
 
 def nan_interval(config: Config, runs: Runs, cell: Cell) -> Interval:
     """Per cent of the pairs in which only jax.nn's net diverged less those in which only jaxact's did."""
-    pairs, *counts = ended_in_nan(runs, cell)
-    theirs, ours = (wilson_interval(count, pairs, config.confidence) for count in counts)
-    ends = (theirs.value - ours.value, theirs.low - ours.high, theirs.high - ours.low)
-    return Interval(*(100 * end for end in ends))
+    pairs, theirs, ours = ended_in_nan(runs, cell)
+    return discordant_interval(theirs, ours, pairs, config.confidence)
 
 
 def better(lead: Interval) -> str:
     """The verdict on a lead."""
-    if lead.low > 0:
-        return SUPPORTED
-    return REFUTED if lead.high < 0 or verdict(lead, -MARGIN, MARGIN) == SUPPORTED else INCONCLUSIVE
+    return lead_verdict(lead, MARGIN)
 
 
 def fails_alone(difference: Interval) -> str:

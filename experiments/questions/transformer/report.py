@@ -1,0 +1,203 @@
+"""The report of `transformer`: sentences, tables and a figure, all computed from the runs."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.core.result import Claim, Report, Runs, Table
+from experiments.core.statistics import INCONCLUSIVE, SUPPORTED, Interval, mean_interval, median_interval
+from experiments.core.style import canvas, color, legend, listed, named, title
+
+from .measure import GUESS, RELU, Config, known
+from .verdicts import MARGIN, PRIMER, SHAZEER, budget_text, curves, judge, lead, seconds, time_ratio
+
+TITLE = "Which activation learns best in a small transformer?"
+
+
+def report(config: Config, runs: Runs) -> Report:
+    """Findings, comparison, practice, caption and tables."""
+    return Report(
+        _findings(config, runs), _compared(config), _practice(config, runs), _caption(config), [_table(config, runs)]
+    )
+
+
+def _names(config: Config) -> tuple[str, ...]:
+    return (RELU, *config.activations)
+
+
+def _findings(config: Config, runs: Runs) -> list[str]:
+    claims = judge(config, runs)
+    by_steps, by_time = ([claim for claim in claims if claim.id == id] for id in ("T1", "T2"))
+    losses = {name: curves(runs, name)[:, -1] for name in _names(config)}
+    order = sorted(losses, key=lambda name: losses[name].mean())
+    guessing = sum(int((each >= GUESS).sum()) for each in losses.values())
+    unigram = next(run["unigram_loss"] for run in runs if run.get("part") == "text")
+    sentences = [
+        f"After {config.steps} steps {sorted_out(config, by_steps)}",
+        f"After as much time {sorted_out(config, by_time)}",
+        f"Test losses in nats per character, best first: "
+        f"{listed([f'{named(name)} {losses[name].mean():.3f}' for name in order])}; knowing only how frequent "
+        f"characters are gives {unigram:.3f}. Of {sum(map(len, losses.values()))} nets {guessing or 'none'} ended at "
+        "a loss of guessing or none that is finite.",
+        f"A step takes, as a multiple of ReLU's: {_times(config, runs)}.",
+        f"The budget: {budget_text(config, runs)}. {len(claims)} claims are judged here, each at "
+        f"{config.confidence:.0%}.",
+    ]
+    outside = [name for name in _names(config) if not _setting(runs, name)["interior"]]
+    if outside:
+        sentences.append(
+            f"Tuning ended at the border of its window for {listed([named(name) for name in outside])}: a better rate "
+            "may exist there."
+        )
+    return sentences
+
+
+def sorted_out(config: Config, claims: list[Claim]) -> str:
+    """Which activations learnt better than ReLU, and which did not, as the end of a sentence."""
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "alike": [], "open": []}
+    for name, claim in zip(config.activations, claims, strict=True):
+        group = "better" if claim.verdict == SUPPORTED else "worse" if claim.interval.high < 0 else "alike"
+        groups["open" if claim.verdict == INCONCLUSIVE else group].append(named(name))
+    clauses = [f"{listed(groups['better']) if groups['better'] else 'none'} learnt better than {named(RELU)}"]
+    if groups["worse"]:
+        clauses.append(f"{listed(groups['worse'])} learnt worse")
+    if groups["alike"]:
+        clauses.append(f"{listed(groups['alike'])} learnt as well, within {MARGIN:g} nats")
+    if groups["open"]:
+        clauses.append(f"of {listed(groups['open'])} nothing can be said")
+    return "; ".join(clauses) + "."
+
+
+def _times(config: Config, runs: Runs) -> str:
+    shown = []
+    for name in config.activations:
+        ratio = time_ratio(config, runs, name)
+        shown.append(f"{named(name)} {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]")
+    return listed(shown)
+
+
+def _compared(config: Config) -> list[str]:
+    return [
+        f"{SHAZEER}. {PRIMER}.",
+        "What differs: their transformers have a hundred to a hundred thousand times our parameters and read words, "
+        f"not characters; ours take {config.steps * config.batch * config.length:,} characters in one pass or a few, "
+        "so that little but spelling is learnt. A difference that needs scale cannot be seen here.",
+    ]
+
+
+def _practice(config: Config, runs: Runs) -> list[str]:
+    claims = judge(config, runs)
+    both = [
+        named(name)
+        for name, *pair in zip(config.activations, claims[: len(claims) // 2], claims[len(claims) // 2 :], strict=True)
+        if all(claim.verdict == SUPPORTED for claim in pair)
+    ]
+    leads = [claim.interval.value for claim in claims if claim.id == "T1"]
+    tuned = {name: _setting(runs, name)["rate"] for name in _names(config)}
+    lost = _lost_by_factor_two(config, runs)
+    sentences = [
+        f"In small transformers {listed(both)} learnt better than {named(RELU)} by steps and by time."
+        if both
+        else f"In small transformers no activation learnt better than {named(RELU)} both by steps and by time.",
+        f"From the worst to the best of the others lie {max(leads) - min(leads):.3f} nats. The tuned rates lie between "
+        f"{min(tuned.values()):g} and {max(tuned.values()):g}"
+        + (
+            f"; a rate of half or twice the best costs up to {lost:.3f} nats: tune the rate first."
+            if lost > max(leads) - min(leads)
+            else f"; a rate of half or twice the best costs at most {lost:.3f} nats."
+        ),
+        "Times are those of a train step of several nets of this width side by side, on the device named below; where "
+        "products of large matrices take most of the time, an activation costs less of it.",
+    ]
+    return sentences
+
+
+def _tried(runs: Runs, activation: str) -> dict[float, float]:
+    """The median loss of the tuning seeds by learning rate, in rising order."""
+    rows = [run for run in runs if run.get("part") == "tuning" and run["activation"] == activation]
+    rates = sorted({run["rate"] for run in rows})
+    return {rate: float(np.median(known([run["loss"] for run in rows if run["rate"] == rate]))) for rate in rates}
+
+
+def _lost_by_factor_two(config: Config, runs: Runs) -> float:
+    """The most that a neighbour of the best rate loses, on the tuning seeds."""
+    worst = 0.0
+    for name in _names(config):
+        losses = list(_tried(runs, name).values())
+        best = int(np.argmin(losses))
+        neighbours = losses[max(0, best - 1) : best] + losses[best + 1 : best + 2]
+        worst = max([worst, *(loss - losses[best] for loss in neighbours)])
+    return worst
+
+
+def _setting(runs: Runs, activation: str) -> dict[str, float]:
+    return next(run for run in runs if "part" not in run and run["activation"] == activation)
+
+
+def _caption(config: Config) -> str:
+    return (
+        f"Left: median test loss against steps, and against the time that so many steps take, over {config.seeds} "
+        "fresh seeds. Below left: median validation loss against the learning rate, on the tuning seeds. Below right: "
+        f"how much lower than ReLU's the loss is, with {config.confidence:.0%} intervals over paired seeds, after as "
+        f"many steps (filled) and after as much time (hollow); in the shaded band, {MARGIN:g} nats wide on either "
+        "side, differences do not count."
+    )
+
+
+def _table(config: Config, runs: Runs) -> Table:
+    rows = []
+    for name in _names(config):
+        loss = mean_interval(curves(runs, name)[:, -1], config.confidence)
+        leads = ["-", "-"] if name == RELU else [_signed(lead(config, runs, name, by)) for by in ("steps", "time")]
+        parameters = next(run for run in runs if run.get("part") == "time" and run["activation"] == name)["parameters"]
+        rows.append(
+            [named(name), f"{loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}]", *leads]
+            + [f"{1e3 * float(np.median(seconds(runs, name))):.2f}", f"{_setting(runs, name)['rate']:g}"]
+            + [f"{parameters:,}"]
+        )
+    header = ["activation", "test loss", "ahead of ReLU by steps", "ahead by time", "ms per step of all seeds"]
+    return Table("Test loss in nats per character", [*header, "tuned rate", "parameters"], rows)
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def figure(config: Config, runs: Runs) -> Figure:
+    """Learning curves by steps and time, the response to the learning rate, and leads."""
+    picture, [[by_steps, by_time], [response, leads]] = canvas(2, 2, 10, 8)
+    for name in _names(config):
+        losses = curves(runs, name)
+        medians = [median_interval(column, config.confidence) for column in losses.T]
+        values, lows, highs = np.array(medians).T
+        style = {"color": color(name), "linestyle": "-" if name == RELU else "--" if "glu" in name else "-."}
+        per_step = float(np.median(seconds(runs, name)))
+        for axes, x in ((by_steps, np.array(config.checked)), (by_time, per_step * np.array(config.checked))):
+            axes.plot(x, values, label=named(name), **style)
+            if name == RELU:
+                axes.fill_between(x, lows, highs, color=color(name), alpha=0.15, linewidth=0)
+        tried = _tried(runs, name)
+        response.plot(list(tried), list(tried.values()), marker="o", markersize=3.5, label=named(name), **style)
+    leads.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
+    leads.axhline(0, color=color(RELU), linestyle="--", linewidth=1)
+    for by, hollow, shift in (("steps", False, -0.12), ("time", True, 0.12)):
+        for place, name in enumerate(config.activations):
+            value, low, high = lead(config, runs, name, by)
+            fill = "white" if hollow else color(name)
+            leads.errorbar(
+                place + shift, value, [[max(value - low, 0)], [max(high - value, 0)]], fmt="o", capsize=2.5,
+                color=color(name), markerfacecolor=fill, elinewidth=1.2,
+            )  # fmt: skip
+    leads.set_xticks(range(len(config.activations)), [named(name) for name in config.activations], rotation=30)
+    response.set_xscale("log")
+    response.set_ylim(top=min(response.get_ylim()[1], GUESS))
+    for axes, what, x, y in (
+        (by_steps, "by steps", "steps", "test loss in nats per character"),
+        (by_time, "by time", "seconds of all seeds side by side", ""),
+        (response, "learning rate", "learning rate", "validation loss"),
+        (leads, "lead over ReLU", "", "nats ahead of ReLU"),
+    ):
+        title(axes, what)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+    legend(picture, by_steps, 7)
+    return picture
