@@ -6,16 +6,20 @@ The text differs between versions of Python; `digest` tells which one was read.
 import hashlib
 from functools import cache
 from pydoc_data.topics import topics
+from typing import Any
 
 import numpy as np
 
 from .data import Data, Split
+from .result import Runs
 
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
 """The characters that are told apart: the line feed and those of ASCII that print."""
 UNKNOWN = len(CHARACTERS)
 SYMBOLS = len(CHARACTERS) + 1
 """Their number; all other characters share the last one."""
+GUESS = float(np.log(SYMBOLS))
+"""The loss of a net that gives all symbols the same probability."""
 PART = 2048  # characters in a row: of ten such pieces eight are trained on, one is for validation and one for the test
 
 
@@ -59,6 +63,22 @@ def unigram_loss(data: Data) -> float:
     """The test loss of a model that knows how frequent each character is, and nothing else."""
     counts = np.bincount(data.train.y.ravel(), minlength=SYMBOLS) + 1
     return float(-np.mean(np.log(counts / counts.sum())[data.test.y]))
+
+
+def row(data: Data) -> dict[str, Any]:
+    """What was learnt, for a row of the runs, as the settings do not say it."""
+    return {"part": "text", "digest": digest(), "characters": len(text()), "unigram_loss": unigram_loss(data)}
+
+
+def title(runs: Runs) -> str:
+    """The text in a sentence, from that row."""
+    found = row_of(runs)
+    return f"Python's language reference ({found['characters']:,} characters, SHA-256 {found['digest']}...)"
+
+
+def row_of(runs: Runs) -> dict[str, Any]:
+    """That row."""
+    return next(run for run in runs if run.get("part") == "text")
 
 
 def _pieces(codes: np.ndarray) -> np.ndarray:

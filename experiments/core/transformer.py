@@ -16,6 +16,8 @@ from jax import Array
 import jaxact
 from jaxact import init, nn
 
+from . import checks
+from .text import PART
 from .training import OPTIMIZERS, Grid, Recipe, State, layer_norm
 
 GATES = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu_exact", "swiglu": "silu", "bilinear": "identity"}
@@ -192,6 +194,33 @@ def initial_state(recipe: Recipe, grid: Grid) -> State:
     drawn = [model.initial(int(seed)) for seed in unique]
     nets = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)[which]), *drawn)
     return State(nets, jax.vmap(OPTIMIZERS[recipe.optimizer].init)(nets), jnp.asarray(grid.rate))
+
+
+def known(losses: Any, guess: float) -> np.ndarray:
+    """The losses, in which those that are not finite, or larger than that of guessing, count as guessing."""
+    return np.minimum(np.nan_to_num(np.asarray(losses, float), nan=np.inf), guess)
+
+
+def check_sizes(config: Any, *activations: str) -> None:
+    """Raise a ValueError if a size, a number of seeds or an activation in a question's settings is wrong."""
+    checks.activations([name for name in activations if name not in GATES], allow_prelu=False)
+    checks.strictly_between(0, 1, confidence=config.confidence)
+    checks.at_least(2, seeds=config.seeds)
+    checks.at_least(1, checks.MOST_LAYERS, layers=config.layers)
+    checks.at_least(2, PART // 2, length=config.length)
+    checks.at_least(1, width=config.width, heads=config.heads, hidden=config.hidden, batch=config.batch)
+    checks.at_least(1, steps=config.steps, held_out=config.held_out, tuning_seeds=config.tuning_seeds)
+    for name, divisor in (("width", config.heads), ("hidden", 3)):
+        if getattr(config, name) % divisor:
+            raise ValueError(f"{name} is {getattr(config, name)}, but a multiple of {divisor} is expected.")
+
+
+def budget_text(config: Any, parameters: int) -> str:
+    """What was trained and for how long, of a question's settings."""
+    return (
+        f"{parameters:,} parameters ({config.layers} layers of width {config.width}, windows of {config.length}), "
+        f"{config.steps} steps of Adam on {config.batch * config.length} characters, {config.seeds} seeds"
+    )
 
 
 def count(parameters: Parameters) -> int:

@@ -32,23 +32,20 @@ lies below 0, or within 0.02 of it (2 % of the perplexity).
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-import jaxact
 from experiments.core import checks, text
 from experiments.core.data import Data
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Recipe, State, resume, score
-from experiments.core.transformer import GATES, Transformer, count, initial_state
+from experiments.core.transformer import Transformer, check_sizes, count, initial_state, known
 from experiments.core.tuning import Setting, tune
 
 RELU = "relu"
-GUESS = float(np.log(text.SYMBOLS))
-"""The loss of a net that gives all symbols the same probability."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,7 @@ class Config:
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
         checks.not_empty(activations=(RELU, *self.activations))
-        for name in self.activations:
-            if name not in GATES:
-                checks.activations([name], allow_prelu=False)
-        check_sizes(self)
+        check_sizes(self, *self.activations)
         checks.at_least(1, turn=self.turn, windows=self.windows)
         checks.strictly_between(0, np.inf, rate=self.rate)
         checks.at_least(3, rates=self.rates)
@@ -117,25 +111,11 @@ class Config:
         return Recipe((), activation, "adam", self.batch, custom_forward=Transformer(*sizes, activation))
 
 
-def check_sizes(config: Any) -> None:
-    """Raise a ValueError if a size of the transformers, or a number of seeds, is wrong."""
-    checks.strictly_between(0, 1, confidence=config.confidence)
-    checks.at_least(2, seeds=config.seeds)
-    checks.at_least(1, checks.MOST_LAYERS, layers=config.layers)
-    checks.at_least(2, text.PART // 2, length=config.length)
-    checks.at_least(1, width=config.width, heads=config.heads, hidden=config.hidden, batch=config.batch)
-    checks.at_least(1, steps=config.steps, held_out=config.held_out, tuning_seeds=config.tuning_seeds)
-    if config.width % config.heads:
-        raise ValueError(f"width is {config.width}, but a multiple of heads, {config.heads}, is expected.")
-    if config.hidden % 3:
-        raise ValueError(f"hidden is {config.hidden}, but a multiple of 3 is expected.")
-
-
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
     sizes = {"width": 8, "layers": 1, "hidden": 12, "length": 8, "batch": 4, "held_out": 8}
     steps = {"steps": 12, "turn": 2, "check_every": 4}
-    return Config(("relu_squared", "swiglu"), **sizes, **steps, seeds=3, tuning_seeds=1, rates=3, windows=1)
+    return Config(("swiglu",), **sizes, **steps, seeds=3, tuning_seeds=1, rates=3, windows=1)
 
 
 def full() -> Config:
@@ -147,7 +127,7 @@ def run(config: Config, progress: Progress) -> Runs:
     """Tune every activation, then train the fresh seeds of all in turns."""
     data = text.windows(config.length, config.held_out)
     names = (RELU, *config.activations)
-    runs: Runs = [text_row(data)]
+    runs: Runs = [text.row(data)]
     settings: dict[str, Setting] = {}
     for index, name in enumerate(names):
         progress(index / len(names) / 2, f"{name}, tuning")
@@ -166,24 +146,6 @@ def run(config: Config, progress: Progress) -> Runs:
         ]
     progress(1.0, "done")
     return runs
-
-
-def text_row(data: Data) -> dict[str, Any]:
-    """What was learnt: digest and length of the text, and the loss of a model that knows how frequent characters are.
-
-    It is a row of the runs, as the settings do not say it.
-    """
-    return {
-        "part": "text",
-        "digest": text.digest(),
-        "characters": len(text.text()),
-        "unigram_loss": text.unigram_loss(data),
-    }
-
-
-def known(loss: Any) -> np.ndarray:
-    """The loss, or that of guessing if it is larger or not finite."""
-    return np.minimum(np.nan_to_num(np.asarray(loss, float), nan=np.inf), GUESS)
 
 
 class Turn(NamedTuple):
@@ -209,7 +171,7 @@ def _tuned(config: Config, recipe: Recipe, data: Data) -> tuple[Setting, Runs]:
 
     def cost(grid: Grid) -> np.ndarray:
         *_, last = _turns(config, recipe, grid, data)
-        losses = known(score(recipe, last.state, *data.validation)[1])
+        losses = known(score(recipe, last.state, *data.validation)[1], text.GUESS)
         tried.extend(
             {"rate": float(rate), "seed": int(seed), "loss": float(loss)}
             for rate, seed, loss in zip(grid.rate, grid.seed, losses, strict=True)

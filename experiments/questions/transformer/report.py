@@ -6,8 +6,10 @@ from matplotlib.figure import Figure
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, SUPPORTED, Interval, mean_interval, median_interval
 from experiments.core.style import canvas, color, legend, listed, named, title
+from experiments.core.text import GUESS, row_of
+from experiments.core.transformer import known
 
-from .measure import GUESS, RELU, Config, known
+from .measure import RELU, Config
 from .verdicts import MARGIN, PRIMER, SHAZEER, budget_text, curves, judge, lead, seconds, time_ratio
 
 TITLE = "Which activation learns best in a small transformer?"
@@ -30,14 +32,14 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     losses = {name: curves(runs, name)[:, -1] for name in _names(config)}
     order = sorted(losses, key=lambda name: losses[name].mean())
     guessing = sum(int((each >= GUESS).sum()) for each in losses.values())
-    unigram = next(run["unigram_loss"] for run in runs if run.get("part") == "text")
+    unigram = row_of(runs)["unigram_loss"]
     sentences = [
         f"After {config.steps} steps {sorted_out(config, by_steps)}",
         f"After as much time {sorted_out(config, by_time)}",
         f"Test losses in nats per character, best first: "
         f"{listed([f'{named(name)} {losses[name].mean():.3f}' for name in order])}; knowing only how frequent "
-        f"characters are gives {unigram:.3f}. Of {sum(map(len, losses.values()))} nets {guessing or 'none'} ended at "
-        "a loss of guessing or none that is finite.",
+        f"characters are gives {unigram:.3f}. {guessing or 'None'} of {sum(map(len, losses.values()))} nets ended no "
+        "better than guessing.",
         f"A step takes, as a multiple of ReLU's: {_times(config, runs)}.",
         f"The budget: {budget_text(config, runs)}. {len(claims)} claims are judged here, each at "
         f"{config.confidence:.0%}.",
@@ -115,7 +117,9 @@ def _tried(runs: Runs, activation: str) -> dict[float, float]:
     """The median loss of the tuning seeds by learning rate, in rising order."""
     rows = [run for run in runs if run.get("part") == "tuning" and run["activation"] == activation]
     rates = sorted({run["rate"] for run in rows})
-    return {rate: float(np.median(known([run["loss"] for run in rows if run["rate"] == rate]))) for rate in rates}
+    return {
+        rate: float(np.median(known([run["loss"] for run in rows if run["rate"] == rate], GUESS))) for rate in rates
+    }
 
 
 def _lost_by_factor_two(config: Config, runs: Runs) -> float:
@@ -149,11 +153,9 @@ def _table(config: Config, runs: Runs) -> Table:
         loss = mean_interval(curves(runs, name)[:, -1], config.confidence)
         leads = ["-", "-"] if name == RELU else [_signed(lead(config, runs, name, by)) for by in ("steps", "time")]
         parameters = next(run for run in runs if run.get("part") == "time" and run["activation"] == name)["parameters"]
-        rows.append(
-            [named(name), f"{loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}]", *leads]
-            + [f"{1e3 * float(np.median(seconds(runs, name))):.2f}", f"{_setting(runs, name)['rate']:g}"]
-            + [f"{parameters:,}"]
-        )
+        milliseconds, rate = 1e3 * float(np.median(seconds(runs, name))), _setting(runs, name)["rate"]
+        mean = f"{loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}]"
+        rows.append([named(name), mean, *leads, f"{milliseconds:.2f}", f"{rate:g}", f"{parameters:,}"])
     header = ["activation", "test loss", "ahead of ReLU by steps", "ahead by time", "ms per step of all seeds"]
     return Table("Test loss in nats per character", [*header, "tuned rate", "parameters"], rows)
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from experiments.core import text, transformer
 from experiments.core.result import Claim, Runs
 from experiments.core.statistics import Interval, hull, lead_verdict, mean_interval, ratio_interval
 from experiments.core.style import named
 
-from .measure import RELU, Config, known
+from .measure import RELU, Config
 
 MARGIN = 0.02  # nats per character, 2 % of the perplexity: smaller differences do not count
 SOURCE = "nowhere; papers on transformers have these activations"
@@ -29,7 +30,8 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
 def curves(runs: Runs, activation: str) -> np.ndarray:
     """The test loss of every fresh seed (row) at every check (column); a net that diverged guesses."""
     nets = [run for run in runs if "part" not in run and run["activation"] == activation]
-    return known([run["curve"] for run in sorted(nets, key=lambda run: run["seed"])])
+    losses = [run["curve"] for run in sorted(nets, key=lambda run: run["seed"])]
+    return transformer.known(losses, text.GUESS)
 
 
 def seconds(runs: Runs, activation: str) -> list[float]:
@@ -65,17 +67,7 @@ def lead(config: Config, runs: Runs, activation: str, by: str) -> Interval:
 def budget_text(config: Config, runs: Runs) -> str:
     """What was trained, on what, and for how long."""
     row = next(run for run in runs if run.get("part") == "time")
-    return (
-        f"{text_title(runs)}, {row['parameters']:,} parameters ({config.layers} layers of width {config.width}, windows "
-        f"of {config.length}), {config.steps} steps of Adam on {config.batch * config.length} characters, "
-        f"{config.seeds} seeds"
-    )
-
-
-def text_title(runs: Runs) -> str:
-    """The text in short, with its digest."""
-    row = next(run for run in runs if run.get("part") == "text")
-    return f"Python's language reference ({row['characters']:,} characters, SHA-256 {row['digest']}...)"
+    return f"{text.title(runs)}, {transformer.budget_text(config, row['parameters'])}"
 
 
 def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
