@@ -47,7 +47,15 @@ from experiments.core.devices import each_net
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Recipe, State, resume, score
-from experiments.core.transformer import Parameters, Transformer, attention_entropy, check_sizes, initial_state, known
+from experiments.core.transformer import (
+    Parameters,
+    Transformer,
+    attention_entropy,
+    check_sizes,
+    count,
+    initial_state,
+    known,
+)
 
 PLAIN = "plain"
 CURES: dict[str, dict[str, Any]] = {
@@ -159,8 +167,10 @@ def _trained(config: Config, recipe: Recipe, data: Data) -> Runs:
     costs = known(validation, text.GUESS).reshape(len(config.rates), len(seeds))[:, : config.tuning_seeds]
     tuned = config.rates[int(np.argmin(np.median(costs, axis=1)))]
     entropies = np.asarray(entropy(recipe, state, jnp.asarray(data.test.x)))
+    parameters = count(jax.tree.map(lambda leaf: leaf[0], state.net))
     return [
         {"rate": rate, "seed": seed, "tuned": rate == tuned, "loss": float(loss), "entropy": float(spread)}
+        | {"parameters": parameters}
         for (rate, seed), loss, spread in zip(product(config.rates, seeds), test, entropies, strict=True)
         if seed >= FRESH
     ]

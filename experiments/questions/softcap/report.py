@@ -1,5 +1,7 @@
 """The report of `softcap`: sentences, a table and a figure, all computed from the runs."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -100,7 +102,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     infinite = sum(not np.isfinite(float(run["loss"])) for run in runs if "cure" in run)
     tuned = listed([f"{tuned_rate(runs, cure):g} with {NAMES[cure]}" for cure in _cures(config)])
     sentences = [
-        f"At {high}, which is above the tuned rate, nets failed: {listed(counts)}. That is, {_sentence(config, runs, 'C1')}",
+        f"At {high}, above the tuned rate, nets failed as follows: {listed(counts)}. That is, "
+        f"{_sentence(config, runs, 'C1')}",
         f"At the same rates {_sentence(config, runs, 'C2')}",
         f"There {_sentence(config, runs, 'C4')}",
         f"At tuned rates ({tuned}) {_sentence(config, runs, 'C3')}",
@@ -152,8 +155,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         medians = _medians(config, runs, cure, "loss")
         lost.append(f"{NAMES[cure]} {medians[-1] - min(medians):.2f}")
     sentences.append(
-        f"Lower the rate first: at the highest, {config.rates[-1]:g}, the median test loss lies above the lowest by, in "
-        f"nats per character, {listed(lost)}."
+        f"Lower the rate first: at {config.rates[-1]:g} the median test loss is above the lowest by, in nats per "
+        f"character, {listed(lost)}."
     )
     return sentences
 
@@ -190,7 +193,7 @@ def figure(config: Config, runs: Runs) -> Figure:
     picture, [[loss, share, entropy]] = canvas(1, 3, 12, 4.6)
     for cure in _cures(config):
         nets = {rate: [run for run in of_cure(runs, cure) if run["rate"] == rate] for rate in config.rates}
-        style = {"color": COLORS[cure], "label": NAMES[cure], "marker": "o"}
+        style: dict[str, Any] = {"color": COLORS[cure], "label": NAMES[cure], "marker": "o"}
         for axes, measure in ((loss, "loss"), (entropy, "entropy")):
             found = [median_interval(values(measure, each), config.confidence) for each in nets.values()]
             middle, low, high = np.array(found).T

@@ -106,10 +106,9 @@ def fails_less(difference: Interval) -> str:
 
 def budget_text(config: Config, runs: Runs) -> str:
     """What was trained, on what, and for how long."""
-    model = config.recipe(PLAIN).custom_forward
-    assert isinstance(model, transformer.Transformer)
+    parameters = of_cure(runs, PLAIN)[0]["parameters"]
     rates = ", ".join(f"{rate:g}" for rate in config.rates)
-    return f"{text.title(runs)}, {transformer.budget_text(config, transformer.count(model.initial(0)))}, rates {rates}"
+    return f"{text.title(runs)}, {transformer.budget_text(config, parameters)}, rates {rates}"
 
 
 def rates_text(rates: list[float]) -> str:

@@ -1,5 +1,7 @@
 """The report of `transformer`: sentences, tables and a figure, all computed from the runs."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -171,7 +173,10 @@ def figure(config: Config, runs: Runs) -> Figure:
         losses = curves(runs, name)
         medians = [median_interval(column, config.confidence) for column in losses.T]
         values, lows, highs = np.array(medians).T
-        style = {"color": color(name), "linestyle": "-" if name == RELU else "--" if "glu" in name else "-."}
+        style: dict[str, Any] = {
+            "color": color(name),
+            "linestyle": "-" if name == RELU else "--" if "glu" in name else "-.",
+        }
         per_step = float(np.median(seconds(runs, name)))
         for axes, x in ((by_steps, np.array(config.checked)), (by_time, per_step * np.array(config.checked))):
             axes.plot(x, values, label=named(name), **style)
