@@ -14,13 +14,13 @@ MOST = 12
 def forest(claims: Sequence[Claim]) -> str:
     """The intervals of the verdicts in the first one's unit, with a line at 0; ratios on a log axis, with a line at 1.
 
-    An end that is not finite is drawn to the edge. Nothing is drawn if no value is finite.
+    An end that is not finite is drawn to the edge. Nothing is drawn if no value is finite, or all are exact.
     """
     drawn = [claim for claim in claims if claim.unit == claims[0].unit and math.isfinite(claim.interval.value)][:MOST]
     ratio = claims[0].unit == "x"
     if ratio:
         drawn = [claim for claim in drawn if claim.interval.value > 0]
-    if not drawn:
+    if all(claim.interval.low == claim.interval.high for claim in drawn):
         return ""
     scaled: Callable[[float], float] = (lambda value: math.log(max(value, 1e-9))) if ratio else float
     ends = [scaled(end) for claim in drawn for end in claim.interval if math.isfinite(end)] + [0.0]

@@ -9,13 +9,13 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.core.claims import ANSWERS, CLAIMS, Answer, answers, checks
+from experiments.core.claims import ANSWERS, CLAIMS, Answer, checks
 from experiments.core.result import Claim, Result, Table
 
 from .advice import advice
 from .explorer import Section
 from .forest import forest
-from .text import INTRODUCTION, NOTES, lead, outcome
+from .text import INTRODUCTION, NOTES, grouped, lead, outcome
 
 HERE = Path(__file__).parent
 
@@ -54,18 +54,16 @@ def _contents(answered: bool, explorer: bool) -> str:
 def _answered(stored: Sequence[tuple[Result, str]]) -> str:
     results = [result for result, _ in stored]
     advised = "".join(f"<li>{_text(line)} {_link(name, 'why')}" for name, line in advice(results))
-    found = answers(results)
-    ours, theirs = ([answer for answer in found if answer.of_notes == of_notes] for of_notes in (False, True))
+    first, *others = grouped(results).items()
     words = "".join(f"<li>{_badge(word)} {_text(meaning)}" for word, meaning in ANSWERS.items())
     return (
         f'<h2 id="do">Do this</h2><ol>{advised}</ol>'
-        f'<h2 id="claims">The claims of the notes</h2><p class="lead">{_text(lead(results))}</p>'
-        f"{_answers(theirs)}"
+        f'<h2 id="claims">{first[0]}</h2><p class="lead">{_text(lead(results))}</p>{_answers(first[1])}'
         f"<details><summary>What the words mean</summary><p>{_text(INTRODUCTION)}</p><ul>{words}</ul>"
         f"<p>{_text(NOTES)}</p></details>"
-        + (f"<h2>What the notes do not ask</h2>{_answers(ours)}" if ours else "")
-        + f"<details><summary>Checks of the experiments</summary>{_claims(checks(results))}</details>"
-        + f'<h2 id="questions">The questions</h2>{"".join(_question(*answer) for answer in stored)}'
+        f"{''.join(f'<h2>{title}</h2>{_answers(found)}' for title, found in others if found)}"
+        f"<details><summary>Checks of the experiments</summary>{_claims(checks(results))}</details>"
+        f'<h2 id="questions">The questions</h2>{"".join(_question(*answer) for answer in stored)}'
     )
 
 

@@ -27,15 +27,26 @@ INTRODUCTION = (
     "where algebra decides and B where only an experiment can; other letters stand for what the notes do not ask."
 )
 COLORS = {TRUE: "green", FALSE: "red", DEPENDS: "magenta", OPEN: "yellow"}
+LEAD_WORDS = {DEPENDS: "true or false, as the condition has it"}
 VERDICT_COLORS = {SUPPORTED: "green", REFUTED: "red", INCONCLUSIVE: "yellow"}
 
 
 def lead(results: Sequence[Result]) -> str:
     """How many questions were asked, and how many claims got which answer."""
     words = [answer.word for answer in answers(results)]
-    counts = [f"{words.count(word)} {word}" for word in COLORS if word in words]
+    counts = [f"{words.count(word)} {LEAD_WORDS.get(word, word)}" for word in COLORS if word in words]
     questions = f"{len(results)} question{'s' * (len(results) != 1)}"
     return f"{questions} asked about {len(words)} claims: {listed(counts)}." if words else f"{questions} asked."
+
+
+def grouped(results: Sequence[Result]) -> dict[str, list[Answer]]:
+    """The answers by the title of their table."""
+    found = answers(results)
+    return {
+        "Claims of the notes": [answer for answer in found if answer.of_notes and not answer.by_algebra],
+        "What the notes do not ask": [answer for answer in found if not answer.of_notes],
+        "Where algebra decides": [answer for answer in found if answer.of_notes and answer.by_algebra],
+    }
 
 
 def outcome(answer: Answer) -> str:
@@ -53,12 +64,10 @@ def markdown(stored: Sequence[tuple[Result, str]]) -> str:
     results = [result for result, _ in stored]
     seconds = sum(result.provenance["seconds"] for result in results)
     origins = listed(list(dict.fromkeys(map(_origin, results)))) or "nothing"
-    found = answers(results)
     sections = {
         "In short": [f"{lead(results)} Runs of {seconds / 60:.0f} minutes together, with {origins}."],
         "Do this": [f"{number}. {_cell(line)}" for number, (_, line) in enumerate(advice(results), 1)],
-        "Claims of the notes": _answers(answer for answer in found if answer.of_notes),
-        "What the notes do not ask": _answers(answer for answer in found if not answer.of_notes),
+        **{title: _answers(found) for title, found in grouped(results).items()},
         "Checks of the experiments": _verdicts(checks(results)),
         "All verdicts": _verdicts(claim for result in results for claim in result.claims if claim.kind != "check"),
         "Commands": _commands(results),

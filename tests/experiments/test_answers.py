@@ -159,19 +159,20 @@ def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> 
     report = (answered / "report.md").read_text("utf-8")
     results = [stored[0] for name in QUESTIONS if (stored := load(name, answered))]
     claims = [claim for result in results for claim in result.claims]
-    notes, ours, checked, verdicts, commands = (
+    notes, ours, algebra, checked, verdicts, commands = (
         markdown.section(report, title).splitlines()[2:]
         for title in (
             "Claims of the notes",
             "What the notes do not ask",
+            "Where algebra decides",
             "Checks of the experiments",
             "All verdicts",
             "Commands",
         )
     )
     judged = {claim.id for claim in claims if claim.kind != "check"}
-    rows = [line.split(" | ")[0].removeprefix("| ") for line in [*notes, *ours]]
-    assert rows == [f"{id} {words}" for id, words in CLAIMS.items() if id in judged]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in [*notes, *ours, *algebra]]
+    assert sorted(rows) == sorted(f"{id} {words}" for id, words in CLAIMS.items() if id in judged)
     assert len(checked) == [claim.kind for claim in claims].count("check")
     assert len(checked) + len(verdicts) == len(claims)
     assert any(r"learn \|x\|" in line for line in [*checked, *verdicts])
