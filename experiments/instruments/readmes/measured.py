@@ -131,17 +131,9 @@ def verdicts(report: str) -> str:
     number = len(lines("All verdicts")) - 2
     where = f"All {number} verdicts, with nets, data and what was measured: [study.md](measured/study.md)."
     shown = ["## Do this", "", *lines("Do this"), "", "## Claim by claim", "", *lines("In short"), ""]
-    shown += [*lines("Claims of the notes"), "", "What the notes do not ask:", "", *lines("What the notes do not ask")]
-    shown += [
-        "",
-        "Where algebra decides:",
-        "",
-        *lines("Where algebra decides"),
-        "",
-        where,
-        "",
-        *markdown.folded("Checks of the experiments", lines("Checks of the experiments")),
-    ]
+    for title in ("Claims of the notes", "What the notes do not ask", "Where algebra decides"):
+        shown += [f"### {title}", "", *lines(title), ""]
+    shown += [where, "", *markdown.folded("Checks of the experiments", lines("Checks of the experiments"))]
     return "\n".join([*shown, "", *markdown.folded("The commands that ask again", lines("Commands"))])
 
 
