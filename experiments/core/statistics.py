@@ -100,6 +100,11 @@ def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) 
     return INCONCLUSIVE
 
 
+def negligible(interval: Interval, margin: float) -> bool:
+    """Whether the whole interval lies within `margin` of 0: a difference that makes no difference."""
+    return -margin < interval.low and interval.high < margin
+
+
 def lead_verdict(lead: Interval, margin: float) -> str:
     """The verdict on the claim that one is ahead of the other.
 
@@ -107,7 +112,7 @@ def lead_verdict(lead: Interval, margin: float) -> str:
     """
     if lead.low > 0:
         return SUPPORTED
-    return REFUTED if lead.high < 0 or verdict(lead, -margin, margin) == SUPPORTED else INCONCLUSIVE
+    return REFUTED if lead.high < 0 or negligible(lead, margin) else INCONCLUSIVE
 
 
 def discordant_interval(first: int, second: int, pairs: int, confidence: float) -> Interval:

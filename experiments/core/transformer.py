@@ -215,12 +215,17 @@ def check_sizes(config: Any, *activations: str) -> None:
             raise ValueError(f"{name} is {getattr(config, name)}, but a multiple of {divisor} is expected.")
 
 
-def budget_text(config: Any, parameters: int) -> str:
-    """What was trained and for how long, of a question's settings."""
+def net_text(config: Any, parameters: int) -> str:
+    """The nets of a question's settings."""
     return (
-        f"{parameters:,} parameters ({config.layers} layers of width {config.width}, windows of {config.length}), "
-        f"{config.steps} steps of Adam on {config.batch * config.length} characters, {config.seeds} seeds"
+        f"causal transformers of {parameters:,} parameters ({config.layers} layers of width {config.width}, windows of "
+        f"{config.length} characters)"
     )
+
+
+def budget_text(config: Any) -> str:
+    """What the nets of a question's settings were allowed."""
+    return f"{config.steps} steps of Adam on {config.batch * config.length} characters each, {config.seeds} seeds"
 
 
 def count(parameters: Parameters) -> int:

@@ -117,10 +117,11 @@ def test_every_branch_reads_well(id: str, which: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("kept", [0.0, 0.3])
 @pytest.mark.parametrize("free", [0.0, -0.2])
 def test_the_report_reads_well_whatever_came_out(fail: tuple[int, int], kept: float, free: float) -> None:
-    runs = _runs(fail=fail, kept=kept, free=free)
+    runs, worth = _runs(fail=fail, kept=kept, free=free), fail[0] > 0 and free == 0
     made = report.report(CONFIG, runs)
-    print("\n".join([*made.findings, *made.compared, *made.practice, made.caption]))
-    worth = fail[0] > 0 and free == 0
+    print("\n".join([*made.findings, *made.compared, *made.practice, made.caption, made.advice]))
+    assert len(made.advice.split()) <= 45
+    assert (made.advice != "") is worth
     assert made.practice[0] == (
         "Insurance against a rate that is too high, at no cost where it is right: a soft cap, QK norm and DyT."
         if worth

@@ -243,7 +243,9 @@ def test_a_net_that_diverged_guesses() -> None:
 )
 def test_the_findings_read_well_whatever_came_out(lead: float, spread: float, expected: str) -> None:
     made = report.report(CONFIG, _runs(lead, spread))
-    print("\n".join([*made.findings, *made.compared, *made.practice, made.caption]))
+    print("\n".join([*made.findings, *made.compared, *made.practice, made.caption, made.advice]))
+    assert len(made.advice.split()) <= 45
+    assert made.advice.startswith("In the MLPs" if lead > 0 else "In a small transformer tune the rate")
     assert made.findings[0] == f"After 240 steps {expected}"
     assert made.findings[1] == f"After as much time {expected}"
     assert made.findings[-1].endswith("for gelu, GLU and SwiGLU: a better rate may exist there.")

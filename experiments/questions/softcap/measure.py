@@ -117,7 +117,7 @@ class Config:
     def recipe(self, cure: str) -> Recipe:
         """What all nets with a cure, or the plain ones, share."""
         sizes = (text.SYMBOLS, self.length, self.width, self.layers, self.heads, self.hidden)
-        model = Transformer(*sizes, self.activation, cap=self.cap, **CURES[cure])
+        model = Transformer(*sizes, activation=self.activation, cap=self.cap, **CURES[cure])
         return Recipe((), self.activation, "adam", self.batch, custom_forward=model)
 
 

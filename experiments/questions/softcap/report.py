@@ -9,6 +9,7 @@ from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, median_interval
 from experiments.core.style import canvas, color, legend, listed, title
 from experiments.core.text import GUESS, row_of
+from experiments.core.transformer import budget_text
 
 from .measure import PLAIN, Config
 from .verdicts import (
@@ -19,12 +20,12 @@ from .verdicts import (
     NAMES,
     RARE,
     WORTSMAN,
-    budget_text,
     failed,
     high_rates,
     judge,
     of_cure,
     rates_text,
+    scope_text,
     tuned_rate,
     values,
 )
@@ -44,7 +45,12 @@ COLORS = {
 def report(config: Config, runs: Runs) -> Report:
     """Findings, comparison, practice, caption and tables."""
     return Report(
-        _findings(config, runs), _compared(), _practice(config, runs), _caption(config), [_table(config, runs)]
+        _findings(config, runs),
+        _compared(),
+        _practice(config, runs),
+        _caption(config),
+        [_table(config, runs)],
+        _advice(config, runs),
     )
 
 
@@ -110,7 +116,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         f"A loss that was not finite ended {infinite or 'none'} of the {sum('cure' in run for run in runs)} runs; the "
         f"others that failed learnt no more than how frequent characters are, a loss of "
         f"{row_of(runs)['unigram_loss']:.2f}.",
-        f"The budget: {budget_text(config, runs)}. {len(judge(config, runs))} claims are judged here, each at "
+        f"Text and nets: {scope_text(config, runs)}. Their budget: {budget_text(config)}, at rates of "
+        f"{listed([f'{rate:g}' for rate in config.rates])}. {len(judge(config, runs))} claims are judged here, each at "
         f"{config.confidence:.0%}.",
     ]
     border = [NAMES[cure] for cure in _cures(config) if tuned_rate(runs, cure) in (config.rates[0], config.rates[-1])]
@@ -127,19 +134,21 @@ def _compared() -> list[str]:
     ]
 
 
-def _practice(config: Config, runs: Runs) -> list[str]:
+def _by_cure(config: Config, runs: Runs) -> dict[str, dict[str, Claim]]:
+    """The claims on every cure, by number."""
     claims = judge(config, runs)
-    by_cure = {cure: {c.id: c for c in claims[index :: len(config.cures)]} for index, cure in enumerate(config.cures)}
-    worth = [
-        NAMES[cure]
-        for cure, of in by_cure.items()
-        if of["C3"].verdict == SUPPORTED and SUPPORTED in (of["C1"].verdict, of["C2"].verdict)
-    ]
-    kept = [
-        NAMES[cure]
-        for cure, of in by_cure.items()
-        if of["C4"].verdict == SUPPORTED and SUPPORTED not in (of["C1"].verdict, of["C2"].verdict)
-    ]
+    return {cure: {of.id: of for of in claims[index :: len(config.cures)]} for index, cure in enumerate(config.cures)}
+
+
+def _helps(of: dict[str, Claim]) -> bool:
+    """Whether fewer nets fail, or nets learn better, at high rates."""
+    return SUPPORTED in (of["C1"].verdict, of["C2"].verdict)
+
+
+def _practice(config: Config, runs: Runs) -> list[str]:
+    by_cure = _by_cure(config, runs)
+    worth = [NAMES[cure] for cure, of in by_cure.items() if of["C3"].verdict == SUPPORTED and _helps(of)]
+    kept = [NAMES[cure] for cure, of in by_cure.items() if of["C4"].verdict == SUPPORTED and not _helps(of)]
     sentences = [
         f"Insurance against a rate that is too high, at no cost where it is right: {listed(worth)}."
         if worth
@@ -159,6 +168,22 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         f"character, {listed(lost)}."
     )
     return sentences
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    worth = {
+        cure: of["C2"].interval
+        for cure, of in _by_cure(config, runs).items()
+        if SUPPORTED == of["C3"].verdict == of["C2"].verdict
+    }
+    if not worth:
+        return ""
+    best = max(worth, key=lambda cure: worth[cure].value)
+    return (
+        f"If a transformer's learning rate may be too high, try {NAMES[best]}: {worth[best].value:.2f} nats per "
+        f"character less [{worth[best].low:.2f}, {worth[best].high:.2f}] at {rates_text(high_rates(config, runs))}, and no "
+        f"worse at the tuned rate (small nets, {config.steps} steps of Adam, {config.seeds} seeds)."
+    )
 
 
 def _medians(config: Config, runs: Runs, cure: str, measure: str) -> list[float]:

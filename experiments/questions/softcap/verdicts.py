@@ -1,5 +1,7 @@
 """The verdicts of `softcap` on cures for high learning rates; the docstring of `measure.py` has the rules."""
 
+from typing import Any
+
 import numpy as np
 
 from experiments.core import text, transformer
@@ -104,11 +106,9 @@ def fails_less(difference: Interval) -> str:
     return REFUTED if difference.high < RARE else INCONCLUSIVE
 
 
-def budget_text(config: Config, runs: Runs) -> str:
-    """What was trained, on what, and for how long."""
-    parameters = of_cure(runs, PLAIN)[0]["parameters"]
-    rates = ", ".join(f"{rate:g}" for rate in config.rates)
-    return f"{text.title(runs)}, {transformer.budget_text(config, parameters)}, rates {rates}"
+def scope_text(config: Config, runs: Runs) -> str:
+    """What learnt what."""
+    return f"{text.title(runs)}, {transformer.net_text(config, of_cure(runs, PLAIN)[0]['parameters'])}"
 
 
 def rates_text(rates: list[float]) -> str:
@@ -116,9 +116,10 @@ def rates_text(rates: list[float]) -> str:
     return f"rates of {rates[0]:g} to {rates[-1]:g}" if len(rates) > 1 else f"a rate of {rates[0]:g}"
 
 
-def _shared(config: Config, runs: Runs, published: str = "") -> dict[str, str]:
+def _shared(config: Config, runs: Runs, published: str = "") -> dict[str, Any]:
     """What all claims say alike."""
-    return {"source": SOURCE, "scope": budget_text(config, runs), "published": published}
+    budget = transformer.budget_text(config)
+    return {"source": SOURCE, "scope": scope_text(config, runs), "published": published, "budget": budget}
 
 
 def _fails_less(config: Config, runs: Runs, cure: str) -> Claim:

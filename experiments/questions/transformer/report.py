@@ -12,7 +12,7 @@ from experiments.core.text import GUESS, row_of
 from experiments.core.transformer import known
 
 from .measure import RELU, Config
-from .verdicts import MARGIN, PRIMER, SHAZEER, budget_text, curves, judge, lead, seconds, time_ratio
+from .verdicts import MARGIN, PRIMER, SHAZEER, budget_text, curves, judge, lead, scope_text, seconds, time_ratio
 
 TITLE = "Which activation learns best in a small transformer?"
 
@@ -20,7 +20,12 @@ TITLE = "Which activation learns best in a small transformer?"
 def report(config: Config, runs: Runs) -> Report:
     """Findings, comparison, practice, caption and tables."""
     return Report(
-        _findings(config, runs), _compared(config), _practice(config, runs), _caption(config), [_table(config, runs)]
+        _findings(config, runs),
+        _compared(config),
+        _practice(config, runs),
+        _caption(config),
+        [_table(config, runs)],
+        _advice(config, runs),
     )
 
 
@@ -43,8 +48,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         f"characters are gives {unigram:.3f}. {guessing or 'None'} of {sum(map(len, losses.values()))} nets ended no "
         "better than guessing.",
         f"A step takes, as a multiple of ReLU's: {_times(config, runs)}.",
-        f"The budget: {budget_text(config, runs)}. {len(claims)} claims are judged here, each at "
-        f"{config.confidence:.0%}.",
+        f"Text and nets: {scope_text(config, runs)}. Their budget: {budget_text(config)}. {len(claims)} claims are "
+        f"judged here, each at {config.confidence:.0%}.",
     ]
     outside = [name for name in _names(config) if not _setting(runs, name)["interior"]]
     if outside:
@@ -88,31 +93,49 @@ def _compared(config: Config) -> list[str]:
     ]
 
 
+def _ahead_in_both(config: Config, runs: Runs) -> dict[str, Interval]:
+    """The activations that learnt better than ReLU by steps and by time, and their leads by time."""
+    claims, count = judge(config, runs), len(config.activations)
+    pairs = zip(config.activations, claims[:count], claims[count:], strict=True)
+    return {
+        name: by_time.interval for name, by_steps, by_time in pairs if by_steps.verdict == by_time.verdict == SUPPORTED
+    }
+
+
 def _practice(config: Config, runs: Runs) -> list[str]:
-    claims = judge(config, runs)
-    both = [
-        named(name)
-        for name, *pair in zip(config.activations, claims[: len(claims) // 2], claims[len(claims) // 2 :], strict=True)
-        if all(claim.verdict == SUPPORTED for claim in pair)
-    ]
-    leads = [claim.interval.value for claim in claims if claim.id == "T1"]
-    tuned = {name: _setting(runs, name)["rate"] for name in _names(config)}
-    lost = _lost_by_factor_two(config, runs)
-    sentences = [
-        f"In small transformers {listed(both)} learnt better than {named(RELU)} by steps and by time."
+    both, leads = _ahead_in_both(config, runs), [lead(config, runs, name, "steps").value for name in config.activations]
+    tuned, lost = [_setting(runs, name)["rate"] for name in _names(config)], _lost_by_factor_two(config, runs)
+    tuned_text = f"between {min(tuned):g} and {max(tuned):g}" if len(set(tuned)) > 1 else f"at {tuned[0]:g}"
+    spread = max(leads) - min(leads)
+    return [
+        f"In small transformers {listed([named(name) for name in both])} learnt better than {named(RELU)} by steps and "
+        "by time."
         if both
         else f"In small transformers no activation learnt better than {named(RELU)} both by steps and by time.",
-        f"From the worst to the best of the others lie {max(leads) - min(leads):.3f} nats. The tuned rates lie between "
-        f"{min(tuned.values()):g} and {max(tuned.values()):g}"
-        + (
-            f"; a rate of half or twice the best costs up to {lost:.3f} nats: tune the rate first."
-            if lost > max(leads) - min(leads)
-            else f"; a rate of half or twice the best costs at most {lost:.3f} nats."
-        ),
+        f"From the worst to the best of the others lie {spread:.3f} nats. The tuned rates lie {tuned_text}; half or "
+        f"twice the best one costs up to {lost:.3f} nats" + (": tune the rate first." if lost > spread else "."),
         "Times are those of a train step of several nets of this width side by side, on the device named below; where "
         "products of large matrices take most of the time, an activation costs less of it.",
     ]
-    return sentences
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    both, lost = _ahead_in_both(config, runs), _lost_by_factor_two(config, runs)
+    if both:
+        best = max(both, key=lambda name: both[name].value)
+        return (
+            f"In the MLPs of a transformer try {named(best)}: in as much time as with {named(RELU)}, at equal "
+            f"parameters, its loss was {both[best].value:.3f} nats per character lower "
+            f"[{both[best].low:.3f}, {both[best].high:.3f}] (small nets, {config.steps} steps, {config.seeds} seeds)."
+        )
+    gain = max(lead(config, runs, name, "steps").value for name in config.activations)
+    if lost <= gain:
+        return ""
+    return (
+        f"In a small transformer tune the rate before the activation: half or twice the best rate costs up to "
+        f"{lost:.3f} nats per character, and no activation is further ahead of {named(RELU)} than {max(gain, 0):.3f} "
+        f"({config.steps} steps, {config.seeds} seeds)."
+    )
 
 
 def _tried(runs: Runs, activation: str) -> dict[float, float]:

@@ -64,10 +64,15 @@ def lead(config: Config, runs: Runs, activation: str, by: str) -> Interval:
     return hull([at(each) for each in ratio])._replace(value=at(ratio.value).value)
 
 
-def budget_text(config: Config, runs: Runs) -> str:
-    """What was trained, on what, and for how long."""
+def scope_text(config: Config, runs: Runs) -> str:
+    """What learnt what."""
     row = next(run for run in runs if run.get("part") == "time")
-    return f"{text.title(runs)}, {transformer.budget_text(config, row['parameters'])}"
+    return f"{text.title(runs)}, {transformer.net_text(config, row['parameters'])}"
+
+
+def budget_text(config: Config) -> str:
+    """What the nets were allowed."""
+    return f"{transformer.budget_text(config)}, rates tuned on {config.tuning_seeds} others"
 
 
 def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
@@ -78,7 +83,7 @@ def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
         text=f"in a transformer {named(activation)} learns better than {named(RELU)} in as "
         + ("many steps" if by == "steps" else "much time"),
         source=SOURCE,
-        scope=budget_text(config, runs),
+        scope=scope_text(config, runs),
         measure=f"test loss with {named(RELU)} minus that with {named(activation)}, in nats per character, {where}, "
         "paired by seed",
         rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {MARGIN:g} "
@@ -87,4 +92,5 @@ def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
         interval=interval,
         verdict=lead_verdict(interval, MARGIN),
         published=f"{PUBLISHED[activation]}." if activation in PUBLISHED else "",
+        budget=budget_text(config),
     )
