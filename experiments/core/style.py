@@ -98,6 +98,13 @@ def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
+def at_ticks(axes: Axes, numbers: Sequence[float]) -> None:
+    """A logarithmic x-axis with ticks at these numbers and no others."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(numbers), [f"{number:g}" for number in numbers])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
     """One legend below all panels."""
     handles, labels = axes.get_legend_handles_labels()

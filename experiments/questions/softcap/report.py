@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, median_interval
-from experiments.core.style import canvas, color, legend, listed, title
+from experiments.core.style import at_ticks, canvas, color, legend, listed, title
 from experiments.core.text import GUESS, row_of
 from experiments.core.transformer import budget_text
 
@@ -179,10 +179,11 @@ def _advice(config: Config, runs: Runs) -> str:
     if not worth:
         return ""
     best = max(worth, key=lambda cure: worth[cure].value)
+    value, low, high = worth[best]
     return (
-        f"If a transformer's learning rate may be too high, try {NAMES[best]}: {worth[best].value:.2f} nats per "
-        f"character less [{worth[best].low:.2f}, {worth[best].high:.2f}] at {rates_text(high_rates(config, runs))}, and no "
-        f"worse at the tuned rate (small nets, {config.steps} steps of Adam, {config.seeds} seeds)."
+        f"If a transformer's learning rate may be too high, try {NAMES[best]}: {value:.2f} nats per character less "
+        f"[{low:.2f}, {high:.2f}] at {rates_text(high_rates(config, runs))}, and no worse at the tuned rate (small nets, "
+        f"{config.steps} steps of Adam, {config.seeds} seeds)."
     )
 
 
@@ -236,7 +237,7 @@ def figure(config: Config, runs: Runs) -> Figure:
         (entropy, "entropy of attention", "per cent of the largest"),
     ):
         title(axes, what)
-        axes.set_xscale("log")
+        at_ticks(axes, config.rates)
         axes.set_xlabel("learning rate")
         axes.set_ylabel(y)
     legend(picture, loss, 4)

@@ -68,7 +68,7 @@ class Config:
     """Windows per step of Adam."""
     steps: int = 240
     """Steps of Adam."""
-    turn: int = 10
+    turn: int = 6
     """Steps between which times are taken."""
     check_every: int = 30
     """Steps between which the loss is measured: a multiple of those of a turn."""
@@ -173,7 +173,7 @@ def _tuned(config: Config, recipe: Recipe, data: Data) -> tuple[Setting, Runs]:
         *_, last = _turns(config, recipe, grid, data)
         losses = known(score(recipe, last.state, *data.validation)[1], text.GUESS)
         tried.extend(
-            {"rate": float(rate), "seed": int(seed), "loss": float(loss)}
+            {"rate": float(f"{rate:.6g}"), "seed": int(seed), "loss": float(loss)}
             for rate, seed, loss in zip(grid.rate, grid.seed, losses, strict=True)
         )
         return losses

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, SUPPORTED, Interval, mean_interval, median_interval
-from experiments.core.style import canvas, color, legend, listed, named, title
+from experiments.core.style import at_ticks, canvas, color, legend, listed, named, title
 from experiments.core.text import GUESS, row_of
 from experiments.core.transformer import known
 
@@ -131,10 +131,10 @@ def _advice(config: Config, runs: Runs) -> str:
     gain = max(lead(config, runs, name, "steps").value for name in config.activations)
     if lost <= gain:
         return ""
+    best = f"the best activation was {gain:.3f} ahead of" if gain > 0 else "no activation was ahead of"
     return (
-        f"In a small transformer tune the rate before the activation: half or twice the best rate costs up to "
-        f"{lost:.3f} nats per character, and no activation is further ahead of {named(RELU)} than {max(gain, 0):.3f} "
-        f"({config.steps} steps, {config.seeds} seeds)."
+        "In a small transformer tune the rate before the activation: half or twice the best rate cost up to "
+        f"{lost:.3f} nats per character, while {best} {named(RELU)} ({config.steps} steps, {config.seeds} seeds)."
     )
 
 
@@ -218,7 +218,7 @@ def figure(config: Config, runs: Runs) -> Figure:
                 color=color(name), markerfacecolor=fill, elinewidth=1.2,
             )  # fmt: skip
     leads.set_xticks(range(len(config.activations)), [named(name) for name in config.activations], rotation=30)
-    response.set_xscale("log")
+    at_ticks(response, sorted({run["rate"] for run in runs if run.get("part") == "tuning"}))
     response.set_ylim(top=min(response.get_ylim()[1], GUESS))
     for axes, what, x, y in (
         (by_steps, "by steps", "steps", "test loss in nats per character"),
