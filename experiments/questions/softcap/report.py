@@ -182,8 +182,8 @@ def _advice(config: Config, runs: Runs) -> str:
     value, low, high = worth[best]
     return (
         f"If a transformer's learning rate may be too high, try {NAMES[best]}: {value:.2f} nats per character less "
-        f"[{low:.2f}, {high:.2f}] at {rates_text(high_rates(config, runs))}, and no worse at the tuned rate (small nets, "
-        f"{config.steps} steps of Adam, {config.seeds} seeds)."
+        f"[{low:.2f}, {high:.2f}] at {rates_text(high_rates(config, runs))}, and no worse at the tuned rate (small "
+        f"nets, {config.steps} steps of Adam, {config.seeds} seeds)."
     )
 
 
