@@ -17,7 +17,7 @@ import jaxact
 from jaxact import init, nn
 
 from . import checks
-from .text import PART
+from .text import PART, SYMBOLS
 from .training import OPTIMIZERS, Grid, Recipe, State, layer_norm
 
 GATES = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu_exact", "swiglu": "silu", "bilinear": "identity"}
@@ -213,6 +213,13 @@ def check_sizes(config: Any, *activations: str) -> None:
     for name, divisor in (("width", config.heads), ("hidden", 3)):
         if getattr(config, name) % divisor:
             raise ValueError(f"{name} is {getattr(config, name)}, but a multiple of {divisor} is expected.")
+
+
+def recipe_of(config: Any, activation: str, **others: Any) -> Recipe:
+    """The nets of a question's settings, for `training`; `others` are further fields of the Transformer."""
+    sizes = {name: getattr(config, name) for name in ("length", "width", "layers", "heads", "hidden")}
+    model = Transformer(SYMBOLS, **sizes, activation=activation, **others)
+    return Recipe((), activation, "adam", config.batch, custom_forward=model)
 
 
 def net_text(config: Any, parameters: int) -> str:

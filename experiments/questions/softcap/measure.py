@@ -55,6 +55,7 @@ from experiments.core.transformer import (
     count,
     initial_state,
     known,
+    recipe_of,
 )
 
 PLAIN = "plain"
@@ -116,14 +117,12 @@ class Config:
 
     def recipe(self, cure: str) -> Recipe:
         """What all nets with a cure, or the plain ones, share."""
-        sizes = (text.SYMBOLS, self.length, self.width, self.layers, self.heads, self.hidden)
-        model = Transformer(*sizes, activation=self.activation, cap=self.cap, **CURES[cure])
-        return Recipe((), self.activation, "adam", self.batch, custom_forward=model)
+        return recipe_of(self, self.activation, cap=self.cap, **CURES[cure])
 
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    sizes = {"width": 8, "layers": 1, "hidden": 12, "length": 8, "batch": 4, "held_out": 8}
+    sizes: Any = {"width": 8, "layers": 1, "hidden": 12, "length": 8, "batch": 4, "held_out": 8}
     return Config(("softcap",), rates=(0.01, 0.3), **sizes, steps=10, seeds=3, tuning_seeds=1)
 
 

@@ -42,7 +42,7 @@ from experiments.core.data import Data
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Recipe, State, resume, score
-from experiments.core.transformer import Transformer, check_sizes, count, initial_state, known
+from experiments.core.transformer import Transformer, check_sizes, count, initial_state, known, recipe_of
 from experiments.core.tuning import Setting, tune
 
 RELU = "relu"
@@ -105,11 +105,6 @@ class Config:
         """The steps at which the loss is measured."""
         return list(range(self.check_every, self.steps + 1, self.check_every))
 
-    def recipe(self, activation: str) -> Recipe:
-        """What all nets of an activation share."""
-        sizes = (text.SYMBOLS, self.length, self.width, self.layers, self.heads, self.hidden)
-        return Recipe((), activation, "adam", self.batch, custom_forward=Transformer(*sizes, activation))
-
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
@@ -131,9 +126,9 @@ def run(config: Config, progress: Progress) -> Runs:
     settings: dict[str, Setting] = {}
     for index, name in enumerate(names):
         progress(index / len(names) / 2, f"{name}, tuning")
-        settings[name], tried = _tuned(config, config.recipe(name), data)
+        settings[name], tried = _tuned(config, recipe_of(config, name), data)
         runs += [{"part": "tuning", "activation": name} | row for row in tried]
-    recipes = {name: config.recipe(name) for name in names}
+    recipes = {name: recipe_of(config, name) for name in names}
     curves, seconds = _in_turns(config, recipes, settings, data, progress)
     for name, recipe in recipes.items():
         model = recipe.custom_forward
