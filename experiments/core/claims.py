@@ -55,10 +55,10 @@ CLAIMS = {
     "P3": "No claim of the notes: jax.nn's gradients end nets in NaN that learn by jaxact's",
     "T1": "No claim of the notes: in a transformer others learn better than ReLU in as many steps",
     "T2": "No claim of the notes: in a transformer others learn better than ReLU in as much time",
-    "C1": "No claim of the notes: tamed attention, or DyT, makes fewer transformers fail at high rates",
-    "C2": "No claim of the notes: there it lowers the loss",
-    "C3": "No claim of the notes: at tuned rates it costs nothing",
-    "C4": "No claim of the notes: it keeps attention from collapsing at high rates",
+    "C1": "No claim of the notes: a soft cap, QK norm or DyT lets fewer transformers fail at high rates",
+    "C2": "No claim of the notes: a soft cap, QK norm or DyT lowers the loss at high rates",
+    "C3": "No claim of the notes: a soft cap, QK norm or DyT costs nothing at tuned rates",
+    "C4": "No claim of the notes: a soft cap, QK norm or DyT keeps attention from collapsing",
 }
 """A where algebra decides, B where only an experiment can; other letters for what the notes do not ask."""
 

@@ -27,6 +27,9 @@ Rules, fixed before the run, for each activation by itself; anything else is INC
 - "Learns better in as many steps" (T1) is SUPPORTED if the interval of the lead by steps lies above 0, REFUTED if it
 lies below 0, or within 0.02 of it (2 % of the perplexity).
 - "Learns better in as much time" (T2) is the same for the lead by time.
+
+A run on a busy machine preceded the first committed one. After it turns were made shorter, to take more times; nets,
+seeds, rates and rules stayed as they were.
 """
 
 import time
