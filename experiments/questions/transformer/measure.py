@@ -14,8 +14,9 @@ Python: the report has its digest.
 
 The learning rate is tuned for each activation by the validation loss, on seeds that are not reported. The nets of all
 activations are trained in turns of a few steps, in an order drawn anew for each turn, and each turn is timed, so that a
-busy machine is busy for all. The ratio of the median times has a bootstrap interval; the first turn does not count. A
-time is that of a step of all seeds side by side, on the device of the run: wider nets, or another device, have others.
+busy machine is busy for all. The ratio to ReLU's time in the same turn has a median and a bootstrap interval; the first
+turn does not count. A time is that of a step of all seeds side by side, on the device of the run: wider nets, or
+another device, have others.
 
 The lead of an activation over ReLU is ReLU's test loss less its own, in nats per character, seed by seed, at the last
 step ("by steps"), or when the faster of both has made all of its steps and the slower as many as fit into that time,
@@ -28,8 +29,9 @@ Rules, fixed before the run, for each activation by itself; anything else is INC
 lies below 0, or within 0.02 of it (2 % of the perplexity).
 - "Learns better in as much time" (T2) is the same for the lead by time.
 
-A run on a busy machine preceded the first committed one. After it turns were made shorter, to take more times; nets,
-seeds, rates and rules stayed as they were.
+Runs on a busy machine preceded the first committed one. After them turns were made shorter, and times are compared turn
+by turn, not median by median, as the intervals of the ratios reached from a half to two; nets, seeds, rates and rules
+stayed as they were.
 """
 
 import time

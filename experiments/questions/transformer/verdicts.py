@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments.core import text, transformer
 from experiments.core.result import Claim, Runs
-from experiments.core.statistics import Interval, hull, lead_verdict, mean_interval, ratio_interval
+from experiments.core.statistics import Interval, hull, lead_verdict, mean_interval, median_interval
 from experiments.core.style import named
 
 from .measure import RELU, Config
@@ -34,15 +34,15 @@ def curves(runs: Runs, activation: str) -> np.ndarray:
     return transformer.known(losses, text.GUESS)
 
 
-def seconds(runs: Runs, activation: str) -> list[float]:
+def seconds(runs: Runs, activation: str) -> np.ndarray:
     """The seconds per step, one entry per turn."""
     (row,) = (run for run in runs if run.get("part") == "time" and run["activation"] == activation)
-    return [float(each) for each in row["seconds"]]
+    return np.array(row["seconds"], float)
 
 
 def time_ratio(config: Config, runs: Runs, activation: str) -> Interval:
-    """The median time of a step over that with ReLU."""
-    return ratio_interval(seconds(runs, activation), seconds(runs, RELU), config.confidence)
+    """The time of a step over that with ReLU in the same turn: the median of all turns."""
+    return median_interval(seconds(runs, activation) / seconds(runs, RELU), config.confidence)
 
 
 def lead(config: Config, runs: Runs, activation: str, by: str) -> Interval:
