@@ -28,8 +28,8 @@ def products(x: Array, weight: Array, low: Array, high: Array, bits: Array) -> A
     """
     low, high = jnp.minimum(low, 0), jnp.maximum(high, 0)
     levels = jnp.ldexp(jnp.ones_like(low), bits) - 1
-    step = jnp.maximum(high - low, TINY) / levels
+    step = jnp.maximum((high - low) / levels, TINY)
     zero = jnp.round(-low / step)
     of_x = jnp.clip(jnp.round(x / step) + zero, 0, levels) - zero
-    column = jnp.maximum(jnp.max(jnp.abs(weight), axis=0), TINY) / (jnp.ldexp(jnp.ones_like(low), bits - 1) - 1)
+    column = jnp.maximum(jnp.max(jnp.abs(weight), axis=0) / (jnp.ldexp(jnp.ones_like(low), bits - 1) - 1), TINY)
     return (of_x @ jnp.round(weight / column[None])) * (step * column)[None]
