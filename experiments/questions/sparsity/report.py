@@ -140,7 +140,7 @@ def rounding_sentence(config: Config, runs: Runs) -> str:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences = [headline(config, runs, data) for data in config.data]
+    sentences = [" ".join(headline(config, runs, data) for data in config.data)]
     sentences += [pruning_sentence(config, runs)] if without_zeros(config) else []
     sentences += [top_sentence(config, runs), rounding_sentence(config, runs)]
     diverged = sum(run["diverged"] for run in runs)
