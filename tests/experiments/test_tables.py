@@ -186,7 +186,7 @@ def test_a_net_that_diverged_is_not_left_out() -> None:
 
 SENTENCES = {
     SUPPORTED: (
-        "On wine and diabetes it made no difference of 2 points whether nets had tanh and silu or ReLU.",
+        "On wine and diabetes the choice between ReLU, tanh and silu made no difference of 2 points.",
         "A net of ReLU was better than a linear model on wine and diabetes.",
     ),
     REFUTED: (
@@ -239,7 +239,7 @@ def test_tables_that_differ_are_told_apart() -> None:
     runs += [run for run in _runs(FEW, {}, 0.1) if run["table"] == "diabetes"]
     made = report.report(FEW, runs)
     assert made.findings[0] == (
-        "On diabetes it made no difference of 2 points whether nets had tanh and silu or ReLU; on wine an activation "
+        "On diabetes the choice between ReLU, tanh and silu made no difference of 2 points; on wine an activation "
         "was more than 2 points better or worse than ReLU."
     )
     assert made.practice[0].endswith("ReLU's nets were 3.0 points ahead of a linear model.")

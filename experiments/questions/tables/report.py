@@ -64,9 +64,9 @@ def outcomes(config: Config, claims: Sequence[Claim], phrases: Sequence[str]) ->
 
 def activation_sentence(config: Config, runs: Runs) -> str:
     """Whether the choice of the activation makes a difference."""
-    names = listed([named(name) for name in config.activations])
+    names = listed([named(name) for name in config.nets()])
     phrases = (
-        f"on {{}} it made no difference of {MARGIN:g} points whether nets had {names} or ReLU",
+        f"on {{}} the choice between {names} made no difference of {MARGIN:g} points",
         f"on {{}} an activation was more than {MARGIN:g} points better or worse than ReLU",
         f"on {{}} differences of {MARGIN:g} points between activations cannot be excluded",
     )
@@ -145,7 +145,8 @@ def advice(config: Config, runs: Runs) -> str:
     if unequal := same.count(REFUTED):
         end = f"Tune the activation, too: it mattered on {unequal} of {count}"
     elif equal := same.count(SUPPORTED):
-        end = f"Keep ReLU: on {equal} of {count} no other activation was {MARGIN:g} points off"
+        rest = ", the rest is open" if equal < count else ""
+        end = f"Keep ReLU: on {equal} of {count} no other activation was {MARGIN:g} points off{rest}"
     else:
         end = f"Keep ReLU, unless another activation is much better: {MARGIN:g} points cannot be told apart"
     splits = config.seeds * config.folds
