@@ -69,6 +69,19 @@ def headline(config: Config, runs: Runs, data: str) -> str:
     return f"On {TITLES[data]} {own} outputs{others} are 0 after {counted(config.epochs, 'epoch')}."
 
 
+def rate_sentence(config: Config, runs: Runs) -> str:
+    """How the share of zeros changes with the learning rate."""
+    multiples = sorted(config.rates_around)
+    shares = [
+        f"{listed([f'{zeros(of_kind(runs, data, kind, multiple)).mean():.0f}' for multiple in multiples])} % "
+        f"({name_text(kind)}, {TITLES[data]})"
+        for data in config.data
+        for kind in WITH_ZEROS
+        if kind in config.kinds()
+    ]
+    return f"{rates_text(multiples).capitalize()} the share of zeros is {listed(shares)}."
+
+
 def _none(percent: float) -> str:
     return "none" if percent == 0 else f"at most {max(percent, 0.1):.1f} %"
 
@@ -140,7 +153,7 @@ def rounding_sentence(config: Config, runs: Runs) -> str:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences = [" ".join(headline(config, runs, data) for data in config.data)]
+    sentences = [" ".join(headline(config, runs, data) for data in config.data), rate_sentence(config, runs)]
     sentences += [pruning_sentence(config, runs)] if without_zeros(config) else []
     sentences += [top_sentence(config, runs), rounding_sentence(config, runs)]
     diverged = sum(run["diverged"] for run in runs)
@@ -243,11 +256,11 @@ def advice(config: Config, runs: Runs) -> str:
 
 def _caption(config: Config) -> str:
     return (
-        f"A row per data set; medians over {config.seeds} fresh seeds with {config.confidence:.0%} intervals. From the "
-        "left: share of outputs that are 0 while nets learn; test accuracy at half, once and twice the tuned learning "
-        "rate; points of accuracy lost if the smallest outputs are set to 0, up to the share on the axis; and "
-        "points lost with few bits for weights and outputs. In the shaded band losses do not count. All but the second "
-        "panel are at the tuned rates."
+        f"A column per data set; medians over {config.seeds} fresh seeds with {config.confidence:.0%} intervals. From "
+        "above: share of outputs that are 0 while nets learn; the same after training, and test accuracy, by learning "
+        f"rate ({rates_text(config.rates_around)}); points of accuracy lost if the smallest outputs are set to 0, up to "
+        "the share on the axis; and points lost with few bits for weights and outputs. In the shaded band losses do "
+        "not count. Where the rate is not on the axis, it is the tuned one."
     )
 
 
@@ -280,33 +293,37 @@ def _colors(config: Config) -> dict[str, str]:
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """Zeros by epoch, accuracy by rate, and what pruning and rounding lose: a row per data set."""
-    picture, axes = canvas(len(config.data), 4, 15.5, 3.9 * len(config.data) + 0.5)
-    for row, data in zip(axes, config.data, strict=True):
+    """Zeros by epoch and by rate, accuracy by rate, and what pruning and rounding lose: a column per data set."""
+    columns = len(config.data)
+    picture, axes = canvas(5, columns, 4.9 * max(2, columns), 16)
+    for data, panels in zip(config.data, zip(*axes, strict=True), strict=True):
         for (kind, shade), marker in zip(_colors(config).items(), MARKERS * len(config.kinds()), strict=False):
             style = {"color": shade, "marker": marker, "label": name_text(kind)}
-            nets = of_kind(runs, data, kind)
-            epochs = range(config.epochs + 1)
-            _curve(config, row[0], epochs, [zeros(nets, epoch) for epoch in epochs], style)
+            nets, epochs = of_kind(runs, data, kind), range(config.epochs + 1)
             by_rate = [of_kind(runs, data, kind, multiple) for multiple in sorted(config.rates_around)]
             rates = [nets[0]["rate"] * multiple for multiple in sorted(config.rates_around)]
-            _curve(config, row[1], rates, [accuracy(each) for each in by_rate], style)
-            _curve(config, row[2], [100 * share for share in config.pruned], [*lost(nets, "pruned").T], style)
-            _curve(config, row[3], config.bits, [*lost(nets, "rounded").T], style)
-        for panel in row[2:]:
+            _curve(config, panels[0], epochs, [zeros(nets, epoch) for epoch in epochs], style)
+            _curve(config, panels[1], rates, [zeros(each) for each in by_rate], style)
+            _curve(config, panels[2], rates, [accuracy(each) for each in by_rate], style)
+            _curve(config, panels[3], [100 * share for share in config.pruned], [*lost(nets, "pruned").T], style)
+            _curve(config, panels[4], config.bits, [*lost(nets, "rounded").T], style)
+        for panel in panels[1:3]:
+            panel.set_xscale("log")
+            panel.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+            panel.xaxis.set_minor_formatter(lambda number, _: "")
+        for panel in panels[3:]:
             panel.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
             panel.set_yscale("symlog", linthresh=MARGIN)
             panel.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
-        row[1].set_xscale("log")
-        row[1].xaxis.set_major_formatter(lambda number, _: f"{number:g}")
-        row[1].xaxis.set_minor_formatter(lambda number, _: "")
-        row[3].invert_xaxis()
-        for panel, name in zip(row, ("zeros in %", "test accuracy in %", "points lost", "points lost"), strict=True):
-            panel.set_ylabel(name)
-        for panel, what in zip(row, ("while learning", "by rate", "when pruned", "in few bits"), strict=True):
-            title(panel, f"{TITLES[data]}, {what}")
-    for panel, name in zip(axes[-1], ("epoch", "learning rate", "outputs set to 0, in %", "bits"), strict=True):
-        panel.set_xlabel(name)
+        panels[4].invert_xaxis()
+        title(panels[0], TITLES[data])
+        for panel, name in zip(
+            panels, ("epoch", *["learning rate"] * 2, "outputs set to 0, in %", "bits"), strict=True
+        ):
+            panel.set_xlabel(name)
+    names = "zeros in %", "zeros in %", "test accuracy in %", "points lost when pruned", "points lost in few bits"
+    for panel, name in zip((row[0] for row in axes), names, strict=True):
+        panel.set_ylabel(name)
     legend(picture, axes[0][0], len(config.kinds()))
     return picture
 

@@ -25,9 +25,10 @@ number.
 - "A net is better than a linear model" (D2) is SUPPORTED if the interval of the score of ReLU's nets less the linear
 model's lies above 0; else it is REFUTED if it lies below 2 points.
 
-One run on the same splits preceded these settings. After it higher rates and lower gains were added, as many nets had chosen the
-ends of the ranges; the linear model, which had been trained like the nets and was 6 points behind scikit-learn's on
-diabetes, was replaced by that; and iris was left to `--full` to save time. The rules stayed as they were.
+One run on the same splits preceded these settings. After it higher rates and lower gains were added, as many nets had
+chosen the ends of the ranges; the linear model, which had been trained like the nets and was 6 points behind
+scikit-learn's on diabetes, was replaced by that; and iris was left to `--full` to save time. The rules stayed as they
+were.
 """
 
 from dataclasses import dataclass
