@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -42,7 +43,7 @@ def test_explained_variance_is_scikit_learns() -> None:
     recipe = Recipe((10, 1), "identity", loss="squared_error")
     state = initial_state(recipe, Grid.of(range(3), [0.1]))
     found = evaluate(recipe, state, np.arange(3), splits)
-    numbers = data.load_diabetes().target
+    _, numbers = data.LOADERS["diabetes"](return_X_y=True)
     for split in range(3):
         net = jax.tree.map(lambda leaf, index=split: leaf[index], state.net)
         answers = np.asarray(forward(recipe, net, splits.x[split])[0])[:, 0]
@@ -85,7 +86,7 @@ def _crafted(config: Config, splits: data.Splits) -> Any:
             loss[net, splits.test[of]] = right
             loss[net, splits.train[of]] = right
             score[net] = (1000 * rate + 100 * gain + 10 * stop + of) / 100 if fresh else np.nan
-        return measure.Evaluated(loss, score)
+        return measure.Evaluated(jnp.asarray(loss), jnp.asarray(score))
 
     return evaluated
 

@@ -154,9 +154,8 @@ class Config:
 
     def kinds(self) -> dict[str, Activation]:
         """The activations by their names in the runs, ReLU first."""
-        return {name: name for name in (RELU, *self.activations)} | {
-            top_name(share): TopK(share) for share in self.kept
-        }
+        named: dict[str, Activation] = {name: name for name in (RELU, *self.activations)}
+        return named | {top_name(share): TopK(share) for share in self.kept}
 
 
 def top_name(share: float) -> str:

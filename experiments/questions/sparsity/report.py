@@ -1,6 +1,7 @@
 """The report of `sparsity`: sentences, a table and a figure, all computed from the runs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -258,8 +259,8 @@ def _caption(config: Config) -> str:
     return (
         f"A column per data set; medians over {config.seeds} fresh seeds with {config.confidence:.0%} intervals. From "
         "above: share of outputs that are 0 while nets learn; the same after training, and test accuracy, by learning "
-        f"rate ({rates_text(config.rates_around)}); points of accuracy lost if the smallest outputs are set to 0, up to "
-        "the share on the axis; and points lost with few bits for weights and outputs. In the shaded band losses do "
+        f"rate ({rates_text(config.rates_around)}); points of accuracy lost if the smallest outputs are set to 0, up "
+        "to the share on the axis; and points lost with few bits for weights and outputs. In the shaded band losses do "
         "not count. Where the rate is not on the axis, it is the tuned one."
     )
 
@@ -329,7 +330,7 @@ def figure(config: Config, runs: Runs) -> Figure:
 
 
 def _curve(
-    config: Config, panel: Axes, places: Sequence[float], values: Sequence[np.ndarray], style: dict[str, str]
+    config: Config, panel: Axes, places: Sequence[float], values: Sequence[np.ndarray], style: dict[str, Any]
 ) -> None:
     """Medians over seeds, and a band between the ends of their intervals."""
     intervals = [median_interval(each, config.confidence) for each in values]
