@@ -308,9 +308,10 @@ def figure(config: Config, runs: Runs) -> Figure:
             _curve(config, panels[2], rates, [accuracy(each) for each in by_rate], style)
             _curve(config, panels[3], [100 * share for share in config.pruned], [*lost(nets, "pruned").T], style)
             _curve(config, panels[4], config.bits, [*lost(nets, "rounded").T], style)
+        shown = sorted({run["rate"] * run["multiple"] for run in runs if run["data"] == data})
         for panel in panels[1:3]:
             panel.set_xscale("log")
-            panel.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+            panel.set_xticks(shown, [f"{rate:.2g}" for rate in shown])
             panel.xaxis.set_minor_formatter(lambda number, _: "")
         for panel in panels[3:]:
             panel.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
