@@ -169,7 +169,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """More activations and shares, more seeds, and four times as many epochs: a quarter of an hour."""
+    """More activations and shares, more seeds, and four times as many epochs: some ten minutes."""
     return Config(
         (*Config().activations, "elu"),
         (0.5, 0.25, 0.125),
