@@ -44,7 +44,7 @@ NAMES = {
     "prelu": "PReLU",
     "maxout": "Maxout",
     "layer_norm": "ReLU with LayerNorm",
-    "relu_squared": "squared ReLU",
+    "relu_squared": "ReLU^2",
     "glu": "GLU",
     "reglu": "ReGLU",
     "geglu": "GEGLU",
@@ -143,6 +143,11 @@ def description(path: Path) -> str:
 def listed(words: Sequence[str]) -> str:
     """The words as an enumeration in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def counted(count: int, word: str) -> str:
+    """The number with the word, in the plural unless it is 1: 1 seed, 2 seeds."""
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def whiskers(
