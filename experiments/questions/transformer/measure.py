@@ -37,7 +37,7 @@ stayed as they were.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -120,7 +120,7 @@ def smallest() -> Config:
 
 def full() -> Config:
     """Wider and deeper nets on longer windows, three times the steps, more seeds: about a quarter of an hour."""
-    sizes = {"width": 32, "layers": 3, "hidden": 96, "length": 48, "batch": 16, "held_out": 192}
+    sizes: Any = {"width": 32, "layers": 3, "hidden": 96, "length": 48, "batch": 16, "held_out": 192}
     return Config(**sizes, steps=720, turn=24, check_every=72, seeds=12)
 
 
