@@ -25,13 +25,12 @@ class Switches:
     on_at_left: bool
     points: tuple[float, ...]
     """The last numbers before each change."""
-
     off_is_zero: bool
     """Whether the function is 0 where it is off and nowhere else, as relu."""
 
     def on(self, x: Array) -> Array:
         """Whether the function is on, for finite numbers."""
-        on = jnp.full(x.shape, self.on_at_left)
+        on = jnp.full_like(x, self.on_at_left, bool)
         for point in self.points:
             on ^= x > np.float32(point)
         return on
