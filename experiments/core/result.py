@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 from .statistics import VERDICTS, Interval
 from .storage import write
 from .typed import typed
 
 T = TypeVar("T")
+
+Kind = Literal["experiment", "algebra", "check"]
+"""What decides: runs that could have come out either way; algebra, which they illustrate; or, for a check of the
+experiment itself, a published number or a theory. A check is no claim of the notes."""
 
 Runs = list[dict[str, Any]]
 """All runs of a question, one row each, failures included."""
@@ -40,6 +44,10 @@ class Claim:
     verdict: str
     published: str = ""
     """What the original source found, where there is one."""
+    budget: str = ""
+    """What the runs were allowed: "6,000 steps of SGD, 12 seeds"; empty where nothing is trained or timed."""
+    kind: Kind = "experiment"
+    """What decides."""
 
     @property
     def value_text(self) -> str:
@@ -72,6 +80,8 @@ class Report:
     caption: str
     """What the figure shows."""
     tables: list[Table]
+    advice: str = ""
+    """What to do in one's own net, with its number, condition and budget, in at most 45 words; empty for nothing."""
 
 
 class Provenance(TypedDict):

@@ -100,6 +100,11 @@ def verdict(interval: Interval, low: float = -math.inf, high: float = math.inf) 
     return INCONCLUSIVE
 
 
+def negligible(interval: Interval, margin: float) -> bool:
+    """Whether the whole interval lies within `margin` of 0: a difference that makes no difference."""
+    return -margin < interval.low and interval.high < margin
+
+
 def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
     """The median; the midpoint of a number and infinity is infinity, without a warning."""
     ordered = np.sort(runs, axis=axis)

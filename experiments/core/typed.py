@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 NOT_FINITE = "inf", "-inf", "nan"
 """Strings that stand for the numbers that JSON does not have; `float` parses them."""
@@ -23,6 +23,8 @@ def typed(value: Any, kind: Any, where: str = "it") -> Any:
         return _anything(value, where)
     if get_origin(kind) is NotRequired:
         return typed(value, get_args(kind)[0], where)
+    if get_origin(kind) is Literal and value in get_args(kind):
+        return value
     if kind is str:
         return _text(value, where)
     if kind is int and type(value) is int:
