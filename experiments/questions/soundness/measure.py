@@ -8,8 +8,11 @@ a rate of 0.01, 100 examples per step, 6000 steps, initial weights as large as P
 examples; other than theirs, the signals are standardised.
 
 Rule, fixed before the run; anything else is INCONCLUSIVE:
-- "Reached" is SUPPORTED if the interval of the mean lies within 3 points of the published accuracy, two standard
-deviations of an accuracy on 1,000 examples; REFUTED if outside.
+- "Agrees" is SUPPORTED if the interval of the mean lies within 3 points of the published accuracy, two standard
+deviations of an accuracy on 1,000 examples; REFUTED if outside. It is a check of the experiments, and of no claim of
+the notes.
+
+Changed after a first run: nothing but the wording, from "reached" to "agrees".
 """
 
 from collections.abc import Callable
