@@ -324,7 +324,7 @@ def test_help_explains_every_setting(
         ("zero_centring --unshifted relu", "unshifted is", "none twice"),
         ("zero_centring --pixel-nets prelu", "'prelu'", "elementwise function of jaxact"),
         ("zero_centring --depth 1", "depth is 1", "at least 2"),
-        ("exact_claims --depths 1", "depths is 1", "at least 2"),
+        ("exact_claims --points 0", "points is 0", "at least 1"),
         ("recommendation --activations relu tanh", "activations is", "none twice"),
         ("recommendation --activations nonsense", "'nonsense'", "elementwise function of jaxact"),
         ("convergence --activations softmax", "'softmax'", "elementwise function of jaxact"),
