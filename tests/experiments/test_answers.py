@@ -318,7 +318,7 @@ def test_help_explains_every_setting(
         ("born_dead --biases 0", "biases is [0.0, 0.0]", "none twice"),
         ("dying_relu --colour red", "--colour", "nrecognized"),
         ("fixed_point --caps 6", "caps is", "none twice"),
-        ("fixed_point --judged 16", "judged is 16", "one of"),
+        ("fixed_point --few 16", "few is 16", "one of"),
         ("zero_centring --shifted elu", "shifted is 'elu'", "sigmoid"),
         ("zero_centring --unshifted relu", "unshifted is", "none twice"),
         ("zero_centring --pixel-nets prelu", "'prelu'", "elementwise function of jaxact"),

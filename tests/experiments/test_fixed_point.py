@@ -12,11 +12,11 @@ import jaxact
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Recipe, initial_state, score
-from experiments.questions.fixed_point import verdicts
+from experiments.questions.fixed_point import report, verdicts
 from experiments.questions.fixed_point.measure import (
     FORMATS,
     LEAST_INTEGER_BITS,
-    PIXELS,
+    RAW,
     SIX,
     Capped,
     Config,
@@ -94,14 +94,18 @@ def test_many_bits_change_nothing_and_one_changes_much() -> None:
     assert (np.abs(coarse - loss) > 0.01).all()
 
 
-def _runs(config: Config, relu: float, relu6: float, others: float, spread: float) -> list[dict[str, Any]]:
-    """Nets whose accuracy falls by so many points when rounded, whatever the format."""
+def _runs(
+    config: Config, relu: float, relu6: float, others: float, spread: float, only: str = ""
+) -> list[dict[str, Any]]:
+    """Nets whose accuracy falls by so many points when rounded, whatever the format; if `only` on these inputs."""
     drops = {np.inf: relu, SIX: relu6} | dict.fromkeys(config.caps, others)
     return [
-        {"pixels": pixels, "cap": cap, "seed": 1000 + seed, "accuracy": 0.9, "diverged": False}
+        {"inputs": inputs, "cap": cap, "seed": 1000 + seed, "accuracy": 0.9, "diverged": False, "interior": True}
+        | {"largest": [3.0, 9.0 + seed], "rate": 0.004, "gain": 1.4}
         | {"rounded": {name: [0.9 - (lost + spread * (-1) ** seed * (cap == SIX)) / 100] * 7 for name in FORMATS}}
-        for pixels in PIXELS
-        for cap, lost in drops.items()
+        for inputs in config.inputs()
+        for cap, each in drops.items()
+        for lost in [each if only in ("", inputs) else 0.0]
         for seed in range(config.seeds)
     ]
 
@@ -121,15 +125,79 @@ def test_fixed_point_is_judged_by_its_rules(
 ) -> None:
     config = Config()
     claims = verdicts.judge(config, _runs(config, relu, relu6, others, spread))
+    assert [claim.id for claim in claims] == ["B24"] * 4 + ["B25"] * 2
     assert {claim.verdict for claim in claims if claim.id == "B24"} == {ready}
     assert {claim.verdict for claim in claims if claim.id == "B25"} == {best}
-    assert len(claims) == len(PIXELS) * (len(config.judged) * len(FORMATS) + len(config.caps))
+    assert {claim.budget for claim in claims} == {"8 epochs of Adam, 16 seeds"}
+    assert "(digits)" in claims[0].text
+    assert "(digits, MNIST-1D and raw digits)" in claims[3].text
 
 
 def test_a_net_that_diverged_makes_the_verdict_inconclusive() -> None:
     config = Config()
     runs = _runs(config, 3.0, 1.0, 3.0, 0.1)
-    next(run for run in runs if run["cap"] == SIX and run["pixels"] == "raw")["diverged"] = True
+    next(run for run in runs if run["cap"] == SIX and run["inputs"] == RAW)["diverged"] = True
     claims = verdicts.judge(config, runs)
-    assert {claim.verdict for claim in claims if "raw" in claim.scope} == {INCONCLUSIVE}
-    assert {claim.verdict for claim in claims if "raw" not in claim.scope} == {SUPPORTED}
+    assert {claim.verdict for claim in claims if RAW in claim.scope} == {INCONCLUSIVE}
+    assert {claim.verdict for claim in claims if RAW not in claim.scope} == {SUPPORTED}
+
+
+def test_one_cap_that_does_as_well_refutes_that_six_is_best() -> None:
+    config = Config(caps=(2.0, 4.0, 8.0))
+    runs = _runs(config, 3.0, 1.0, 3.0, 0.1)
+    for run in runs:
+        if (run["cap"], run["inputs"]) == (4.0, "mnist1d"):
+            run["rounded"] = {name: [0.89] * 7 for name in FORMATS}
+    *_, standardised, raw = verdicts.judge(config, runs)
+    assert (standardised.verdict, raw.verdict) == (REFUTED, SUPPORTED)
+    assert "the closest of 2, 4 and 8, which is 4 (on MNIST-1D)" in standardised.measure
+    assert standardised.interval.value == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("drops", "answer", "at", "advice"),
+    [
+        (
+            (3.0, 1.0, 2.0, 0.1),
+            "On digits yes (2.0",
+            "saves more than 0.5 points at 8, 6, 4, 3 and 2 bits",
+            "Cap ReLU at 6",
+        ),
+        (
+            (1.0, 1.0, 2.0, 0.1),
+            "On digits no (0.0",
+            "saves less than 0.5 points at 8, 6, 4, 3 and 2 bits",
+            "Keep ReLU, with",
+        ),
+        ((0.0, 9.0, 2.0, 0.1), "On digits no (-9.0", "saves less than 0.5 points at", "Keep ReLU, without a cap"),
+        ((1.4, 1.0, 2.0, 0.9), "On digits undecided (0.4", "is undecided at 8, 6, 4, 3 and 2 bits.", ""),
+    ],
+)
+def test_sentences_read_well_whatever_came_out(
+    drops: tuple[float, float, float, float], answer: str, at: str, advice: str
+) -> None:
+    config = Config()
+    made = report.report(config, _runs(config, *drops))
+    print(*made.findings, *made.practice, made.advice, "", sep="\n")
+    assert answer in made.findings[0]
+    assert at in made.practice[0]
+    assert made.advice.startswith(advice)
+    assert bool(made.advice) == bool(advice)
+    assert len(made.advice.split()) <= 45
+    assert len(made.findings) <= 5
+    assert "-0.0" not in " ".join([*made.findings, made.advice])
+
+
+def test_verdicts_that_differ_by_bits_share_a_sentence_and_those_that_differ_by_inputs_a_question() -> None:
+    config = Config()
+    runs = _runs(config, 2.0, 0.0, 3.0, 0.1, only=RAW)
+    for run in runs:
+        if (run["inputs"], run["cap"]) == (RAW, np.inf):
+            run["rounded"] = {name: [0.9, 0.9, 0.895 + (-1) ** run["seed"] / 900, 0.88, 0.88] for name in FORMATS}
+    made = report.report(config, runs)
+    print(*made.findings, *made.practice, made.advice, "", sep="\n")
+    assert made.practice[2] == (
+        "On raw digits, in the format that holds all outputs, ReLU6 saves more than 0.5 points at 3 and 2 bits, saves no "
+        "more than that at 8 and 6 bits and is undecided at 4 bits."
+    )
+    assert len(report.figure(config, runs).axes) == len(FORMATS) * len(config.inputs())

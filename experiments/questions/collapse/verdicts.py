@@ -123,13 +123,13 @@ def _gains(config: Config, runs: Runs, data: str) -> Claim:
     interval, margin = relu_minus_linear(config, runs, data), PART * left(runs, data)
     return Claim(
         id="A2",
-        text=f"On {TITLES[data]} a ReLU net gets right much of what a linear net gets wrong",
+        text=f"On {TITLES[data]} a ReLU net gets right over a tenth of what a linear net gets wrong",
         source="S4",
         scope=_scope(config, data),
         measure="test accuracy of a ReLU net minus that of a linear net of the same shape; a single linear layer "
         f"leaves {left(runs, data):.1f} points",
-        rule=f"supported if at every depth the {config.confidence:.0%} interval lies above {PART:.0%} of the points that "
-        f"a single linear layer leaves ({margin:.2g}), refuted if at every depth below",
+        rule=f"supported if at every depth the {config.confidence:.0%} interval lies above {PART:.0%} of the points "
+        f"that a single linear layer leaves ({margin:.2g}), refuted if at every depth below",
         unit="points",
         interval=interval,
         verdict=verdict(interval, low=margin),
