@@ -1,9 +1,9 @@
 """Does a stack of linear layers collapse to one layer, and what does a non-linearity buy?
 
-The notes say that "compositions of linear functions are still linear, the whole network collapses to regression"
-(A1), and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra, which
-runs only illustrate. Whether trained deep linear nets are as good as one layer, and what it costs on a data set that
-they represent linear relations only, are other questions, which algebra does not answer: they are measured.
+The notes say that "compositions of linear functions are still linear, the whole network collapses to regression" (A1),
+and that without non-linear activations a net "can only represent linear relations" (A2). Both are algebra, which runs
+only illustrate. Whether trained deep linear nets are as good as one layer, and what it costs on a data set that they
+represent linear relations only, are other questions, which algebra does not answer: they are measured.
 
 Algebra: random stacks of linear layers in float64 against the product of their matrices; and trained nets on XOR, on
 which no linear function has a mean squared error below 0.25. Data: nets of linear layers against a single linear layer,
@@ -16,8 +16,8 @@ Rules, fixed before the run; anything else is INCONCLUSIVE:
 - "Trained linear layers do as well as one", on each data set, is SUPPORTED if at every depth the interval of the
 difference lies within 2 points of 0, REFUTED if at every depth outside.
 - "ReLU gets right over a tenth of what linear layers get wrong", on each data set, is SUPPORTED if at every depth the
-interval of ReLU minus linear lies above a tenth of the points that a single linear layer leaves, REFUTED if at every depth
-below.
+interval of ReLU minus linear lies above a tenth of the points that a single linear layer leaves, REFUTED if at every
+depth below.
 
 Changed after a first run: the second of these rules asked for a gain of 10 points, which no net could reach on the
 digits, where a linear layer leaves 4; its margin became a tenth of what is left when the gains were known, 1 point or

@@ -7,9 +7,9 @@ best in 8 bits", or "just an arbitrary value" (B25). Krizhevsky 2010, who introd
 
 Nets with ReLU, with ReLU6 and with other caps are trained in float32, on standardised digits and MNIST-1D and on raw
 pixels of digits from 0 to 16, by Adam, each with its own learning rate and initial gain, tuned by validation loss on
-seeds that are not reported. Then the outputs of their hidden layers are rounded to unsigned fixed point, Qm.f:
-b = m + f bits, steps of 2^-f, from 0 to 2^m - 2^-f; weights and inputs are not rounded. The notes' format is "holds
-all", the smallest m for the whole net with which no output on the training part is clipped: it takes bits from f if outputs are
+seeds that are not reported. Then the outputs of their hidden layers are rounded to unsigned fixed point, Qm.f: b = m +
+f bits, steps of 2^-f, from 0 to 2^m - 2^-f; weights and inputs are not rounded. The notes' format is "holds all", the
+smallest m for the whole net with which no output on the training part is clipped: it takes bits from f if outputs are
 large. Three others are in figure and tables: "m = 3", which suits a cap of 6; "per layer", the smallest m that holds
 all of each layer; and "chosen", the m with the lowest loss on 1,024 training examples. A net's drop is its test
 accuracy in float32 minus that after rounding, in points.
