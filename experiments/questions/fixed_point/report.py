@@ -79,17 +79,16 @@ def _answer(config: Config, runs: Runs, bits: int) -> str:
 
 def _by_verdict(verdicts: dict[str, str], place: str, noun: str) -> str:
     """Where ReLU6 saves points: the end of "ReLU6 ..."; nothing is said of verdicts that there are none of."""
-    some = SUPPORTED in verdicts.values()
     words = {
-        SUPPORTED: f"saves more than {MARGIN:g} points of accuracy over ReLU",
-        REFUTED: "does not" if some else f"does not save more than {MARGIN:g} points of accuracy over ReLU",
-        INCONCLUSIVE: "is undecided",
+        SUPPORTED: ("saves", ""),
+        REFUTED: ("does not save", "does not"),
+        INCONCLUSIVE: ("may or may not save", "may or may not"),
     }
-    parts = [
-        f"{word} {place} {listed([name for name, each in verdicts.items() if each == outcome])}{noun}"
-        for outcome, word in words.items()
-        if outcome in verdicts.values()
-    ]
+    parts: list[str] = []
+    for outcome, (verb, short) in words.items():
+        if names := [name for name, each in verdicts.items() if each == outcome]:
+            what = short if parts else f"{verb} more than {MARGIN:g} points of accuracy over ReLU"
+            parts.append(f"{what} {place} {listed(names)}{noun}")
     return listed(parts)
 
 
