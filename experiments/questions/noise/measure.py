@@ -15,10 +15,10 @@ A seed's lead is the test accuracy of its ELU net under noise minus that of the 
 noise levels and draws; its clean lead is the same without noise. A net that errs more without noise can lose less, so
 that the lead alone counts only between nets that are equally good; otherwise ELU's drop has to be smaller too.
 
-Which of two neighbouring rates is tuned may depend on one validation example, and weights grow with the rate.
-Therefore the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared at equal
-multiples. The interval of a lead is the hull of the three: from their lowest end to their highest. A verdict is reached
-only where a factor of two in the rate does not change it. Values are those at the tuned rates.
+Which of two neighbouring rates is tuned may depend on one validation example, and weights grow with the rate. Therefore
+the fresh seeds of every activation are trained at half, once and twice its tuned rate, and compared at equal multiples.
+The interval of a lead is the hull of the three: from their lowest end to their highest. A verdict is reached only where
+a factor of two in the rate does not change it. Values are those at the tuned rates.
 
 The claim is about leaky ReLU, of which two slopes are tried. There is one verdict for each place of the noise at the
 first depth, and one for each at all larger depths; its interval is the hull over slopes and depths as well. ReLU and
