@@ -83,8 +83,13 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         if compared(config, runs, zigzag).low > 1
         else "It is not clear that the weights' path to that error, relative to its distance, is longer if outputs are "
         f"off-centre: {_times(compared(config, runs, zigzag))}.",
-        f"Of {len(trainings)} tuned runs {never or 'none'} never reached that error and {diverged or 'none'} diverged, "
-        f"which counts as infinitely many steps; {border or 'none'} were tuned to the border of a window.",
+        (
+            f"{never} of {len(trainings)} tuned runs never reached"
+            if never
+            else f"All {len(trainings)} tuned runs reached"
+        )
+        + f" that error and {diverged or 'none'} diverged; runs without it count as infinitely many steps. The "
+        f"settings of {border or 'none'} lie at the border of a window.",
     ]
 
 
@@ -112,11 +117,12 @@ def _signs_text(config: Config, runs: Runs) -> str:
 
 
 def _times(interval: Interval) -> str:
-    if np.isnan(interval.value):
+    value, low, high = interval
+    if np.isnan(value) or np.isnan(low):
         return "an unknown number of times"
-    value = f"{interval.value:.2f} times" if np.isfinite(interval.value) else "infinitely many times"
-    high = f"{interval.high:.2f}" if np.isfinite(interval.high) else "no limit"
-    return f"{value} [{interval.low:.2f}, {high}]"
+    if np.isinf(value):
+        return f"at least {low:.2f} times" if np.isfinite(low) else "infinitely many times"
+    return f"{value:.2f} times [{low:.2f}, {f'{high:.2f}' if np.isfinite(high) else 'no limit'}]"
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
@@ -155,13 +161,13 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         effect, optimizer = words[verdict(interval, low=SLOWER)], OPTIMIZERS[each.pairs[0][0].optimizer]
         if each.id == "B8":
             sentences.append(
-                f"By {optimizer}, not subtracting the mean of the data {effect}: {_times(interval)} as many."
+                f"By {optimizer}, not subtracting the mean of the data {effect}: {_times(interval)} those on centred data."
             )
     first = comparisons(config)[0]
     interval = compared(config, runs, first)
     sentences.append(
         f"An activation that is not zero-centred {words[verdict(interval, low=SLOWER)]}: {_short(first)} takes "
-        f"{_times(interval)} as many as with its mean subtracted."
+        f"{_times(interval)} the steps that it takes with its mean subtracted."
     )
     return sentences[:3]
 
@@ -171,14 +177,18 @@ def _advice(config: Config, runs: Runs) -> str:
     low, high = claim.interval.low, claim.interval.high
     nets = f"{config.depth} hidden layers, SGD at tuned rates, {config.seeds} seeds"
     if claim.verdict == SUPPORTED:
+        finite = np.isfinite(low)
+        more = (
+            f"take at least {low:.1f} times the steps of centred ones" if finite else "do not get, as centred ones do,"
+        )
         return (
-            f"Subtract the mean of the data: pixels from 0 to 1 take at least {low:.1f} times the steps of centred ones "
-            f"to {config.threshold:.0%} training error (digits, {nets})."
+            f"Subtract the mean of the data: pixels from 0 to 1 {more} to {config.threshold:.0%} training error "
+            f"(digits, {nets})."
         )
     if claim.verdict == REFUTED:
         return (
-            f"There is no need to subtract the mean of pixels from 0 to 1: they take at most {high:.2f} times the steps "
-            f"of centred ones to {config.threshold:.0%} training error (digits, {nets})."
+            f"There is no need to subtract the mean of pixels from 0 to 1: they take at most {high:.2f} times the "
+            f"steps of centred ones to {config.threshold:.0%} training error (digits, {nets})."
         )
     return ""
 
@@ -188,8 +198,8 @@ def _caption(config: Config) -> str:
         "First: share of units whose weight gradients all have one sign, by the number of examples over which they are "
         f"summed; solid at the start, dashed after {config.later_step} steps. Second: steps to {config.threshold:.0%} "
         f"training error, one dot per fresh seed, with medians and their {config.confidence:.0%} intervals. Third: "
-        f"|mean| / deviation of the outputs of the hidden layers, for normal inputs and in nets; below the dotted line, "
-        f"{CENTRED:g}, counts as zero-centred."
+        f"|mean| / deviation of the outputs of the hidden layers, for normal inputs and in nets; below the dotted "
+        f"line, {CENTRED:g}, counts as zero-centred."
     )
 
 

@@ -205,8 +205,8 @@ def _slower(config: Config, runs: Runs, claim_id: str, text: str, pairs: list[tu
         source="S0 S3",
         scope=_scope(config, pairs[0][0]),
         measure=f"{quantity}, off-centre over centred: {listed(each)}",
-        rule=f"supported if the {config.confidence:.0%} interval of every ratio lies above {SLOWER:g}, refuted if every "
-        "one lies below",
+        rule=f"supported if the {config.confidence:.0%} interval of every ratio lies above {SLOWER:g}, refuted if "
+        "every one lies below",
         unit="x",
         interval=interval,
         verdict=verdict(interval, low=SLOWER),
