@@ -84,12 +84,11 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         else "It is not clear that the weights' path to that error, relative to its distance, is longer if outputs are "
         f"off-centre: {_times(compared(config, runs, zigzag))}.",
         (
-            f"{never} of {len(trainings)} tuned runs never reached"
+            f"{never} of {len(trainings)} tuned runs never reached that error, which counts as infinitely many steps;"
             if never
-            else f"All {len(trainings)} tuned runs reached"
+            else f"All {len(trainings)} tuned runs reached that error;"
         )
-        + f" that error and {diverged or 'none'} diverged; runs without it count as infinitely many steps. The "
-        f"settings of {border or 'none'} lie at the border of a window.",
+        + f" {diverged or 'none'} diverged, and the settings of {border or 'none'} lie at the border of a window.",
     ]
 
 
@@ -161,7 +160,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         effect, optimizer = words[verdict(interval, low=SLOWER)], OPTIMIZERS[each.pairs[0][0].optimizer]
         if each.id == "B8":
             sentences.append(
-                f"By {optimizer}, not subtracting the mean of the data {effect}: {_times(interval)} those on centred data."
+                f"By {optimizer}, not subtracting the mean of the data {effect}: {_times(interval)} those on centred "
+                "data."
             )
     first = comparisons(config)[0]
     interval = compared(config, runs, first)
