@@ -294,7 +294,7 @@ def test_nothing_is_advised_where_nothing_is_shown() -> None:
     assert made.advice == ""
     made = report.report(FEW, _runs(FEW, 0.0, 0.0, nan=(6, 0)))
     print(made.advice)
-    assert "jax.nn's end up to 100 % of nets in NaN there; at tuned settings no gain" in made.advice
+    assert "jax.nn's end up to 100 % of nets in NaN; tuned settings show no gain" in made.advice
 
 
 def test_the_report_has_a_row_and_a_panel_for_everything() -> None:

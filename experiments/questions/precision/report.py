@@ -77,8 +77,8 @@ def _advice(config: Config, runs: Runs) -> str:
     conditions = f"{TITLES[config.data]}, {_steps(config)}, {config.seeds} seeds"
     if better := _supported(tuned):
         return (
-            f"Train {_named_or_counted(better, tuned)} with {OURS}'s gradients: even at tuned settings they are worth up to "
-            f"{_largest(tuned):.1f} points ({conditions})."
+            f"Train {_named_or_counted(better, tuned)} with {OURS}'s gradients: even at tuned settings they are worth "
+            f"up to {_largest(tuned):.1f} points ({conditions})."
         )
     if better := _supported(elsewhere) | _supported(failed):
         costs = []
@@ -193,12 +193,12 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         if cell.place != "memory" and len(config.gains) > 1:
             tuned = by_seed([run for run in of_cell(runs, cell, OURS) if run["tuned"]], "accuracy").mean()
             drops.append((tuned - _strongest(config, runs, cell, OURS, "accuracy"), cell))
-    if drops:
+    if drops and min(drops)[0] > 0:
         (least, kind), (most, other) = min(drops), max(drops)
         sentences.append(
             f"Initial weights that drive units into the tails cost accuracy even if the gradient there is right: with "
             f"{_strength_text(config, kind)}, averaged over rates, {OURS}'s nets are {least:.0f} "
-            f"({named(kind.function)}, {kind.dtype}) to {most:.0f} points ({named(other.function)}, {other.dtype}) "
+            f"({function_text(kind)}, {kind.dtype}) to {most:.0f} points ({function_text(other)}, {other.dtype}) "
             "below the tuned setting."
         )
     return sentences
