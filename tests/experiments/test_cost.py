@@ -47,19 +47,23 @@ def test_cost_is_judged_by_its_rules(alone: float, share: dict[int, float], expe
     assert all(claim.budget == "medians of 40 rounds" for claim in claims)
 
 
-def test_sizes_that_disagree_decide_nothing() -> None:
+def test_sizes_that_disagree_decide_nothing_unless_only_some_fit_in_the_cache() -> None:
     config = Config(sizes=(2**10, 2**20))
     expensive, _ = verdicts.judge(config, _runs(config, {2**10: 4.0, 2**20: 1.2}, {}))
     assert expensive.verdict == INCONCLUSIVE
     assert expensive.interval == pytest.approx((2.6, 1.2, 4.0), abs=0.02)
     assert "4.00 on 1,024 and 1.2" in expensive.measure
+    small, large, _ = verdicts.judge(Config(), _runs(Config(), {2**20: 4.0, 2**22: 1.2, 2**24: 1.1}, {}))
+    assert (small.verdict, large.verdict) == (SUPPORTED, REFUTED)
+    assert "on arrays that fit in the cache sigmoid takes" in small.text
+    assert "on larger arrays" in large.text
 
 
 @pytest.mark.parametrize(
     ("alone", "share", "answer", "beside", "advice"),
     [
         ((3.0, 2.0), 0.1, "Yes, by itself: sigmoid takes 2.0 to 3.0 times", "it is a small cost", "Do not choose"),
-        ((3.0, 1.1), 0.2, "It depends on the array: sigmoid takes 1.1 to 3.0", "it is not clear that", ""),
+        ((3.0, 1.1), 0.2, "Undecided: sigmoid takes 1.1 to 3.0", "it is not clear that", ""),
         ((0.9, 1.1), 0.5, "No, not even by itself: sigmoid takes 0.9 to 1.1", "it is a large cost", "Fuse activations"),
     ],
 )
@@ -76,6 +80,11 @@ def test_the_report_reads_well_whatever_came_out(
     assert bool(text.advice) == bool(advice)
     assert len(text.advice.split()) <= 45
     assert text.tables[0].rows[0][2].startswith(f"{alone[0]:.1f}")
+
+
+def test_the_answer_depends_on_the_size_if_verdicts_do() -> None:
+    text = report.report(Config(), _runs(Config(), {2**20: 4.0, 2**22: 1.2, 2**24: 1.1}, {}))
+    assert text.findings[0].startswith("It depends on the size of the array: sigmoid takes 1.1 to 4.0 times")
 
 
 def test_narrow_layers_are_reported_but_decide_nothing() -> None:

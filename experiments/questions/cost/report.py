@@ -41,9 +41,11 @@ def _median(runs: Runs, where: str, size: int, name: str) -> float:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    expensive, minor = judge(config, runs)
+    *expensive, minor = judge(config, runs)
     name, ratios = named(config.activations[0]), alone(config, runs)
-    words = {SUPPORTED: "Yes, by itself", REFUTED: "No, not even by itself", INCONCLUSIVE: "It depends on the array"}
+    words = {SUPPORTED: "Yes, by itself", REFUTED: "No, not even by itself", INCONCLUSIVE: "Undecided"}
+    outcomes = {claim.verdict for claim in expensive}
+    answer = words[outcomes.pop()] if len(outcomes) == 1 else "It depends on the size of the array"
     beside = {
         SUPPORTED: f"Beside the product of a layer of {WIDE} units or more it is a small cost",
         REFUTED: f"Beside the product of a layer of {WIDE} units or more it is a large cost",
@@ -57,7 +59,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         for each in config.exp_functions()
     ]
     return [
-        f"{words[expensive.verdict]}: {name} takes {min(r.value for r in ratios.values()):.1f} to "
+        f"{answer}: {name} takes {min(r.value for r in ratios.values()):.1f} to "
         f"{max(r.value for r in ratios.values()):.1f} times as long as ReLU. {beside[minor.verdict]}: "
         f"{min(shares):.1f} to {max(shares):.1f} % of the product's time.",
         f"By the number of elements {name} takes, relative to ReLU: {by_size}.",
@@ -67,7 +69,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _advice(config: Config, runs: Runs) -> str:
-    _, minor = judge(config, runs)
+    *_, minor = judge(config, runs)
     low, high = minor.interval[1:]
     layers = f"in layers of {WIDE} units or more"
     budget = f"float32, batch {config.batch}, {minor.budget}"

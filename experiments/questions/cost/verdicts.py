@@ -6,14 +6,20 @@ from experiments.core.result import Claim, Runs
 from experiments.core.statistics import Interval, hull, ratio_interval, verdict
 from experiments.core.style import listed, named
 
-from .measure import ALONE, LAYER, PRODUCT, WIDE, Config
+from .measure import ALONE, CACHED, LAYER, PRODUCT, WIDE, Config
 
 EXPENSIVE, SMALL = 1.5, 0.2  # ratio to ReLU, and share of the product
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """One verdict on each of the two claims."""
-    return [_expensive(config, runs), _minor(config, runs)]
+    """The verdicts on arrays that fit in the cache, on larger ones, and beside the product of a layer."""
+    return [*(_expensive(config, runs, sizes) for sizes in size_groups(config)), _minor(config, runs)]
+
+
+def size_groups(config: Config) -> list[tuple[int, ...]]:
+    """The sizes that fit in the cache, and those that do not."""
+    small, large = (tuple(size for size in config.sizes if (size <= CACHED) == fits) for fits in (True, False))
+    return [sizes for sizes in (small, large) if sizes]
 
 
 def seconds(runs: Runs, where: str, size: int, name: str) -> np.ndarray:
@@ -52,15 +58,16 @@ def _budget(config: Config) -> str:
     return f"medians of {config.rounds} rounds"
 
 
-def _expensive(config: Config, runs: Runs) -> Claim:
-    name, ratios = named(config.activations[0]), alone(config, runs)
-    interval = hull(list(ratios.values()))
+def _expensive(config: Config, runs: Runs, sizes: tuple[int, ...]) -> Claim:
+    ratios = {size: ratio for size, ratio in alone(config, runs).items() if size in sizes}
+    name, interval = named(config.activations[0]), hull(list(ratios.values()))
     by_size = listed([f"{ratio.value:.2f} on {size:,}" for size, ratio in ratios.items()])
+    where = "arrays that fit in the cache" if max(sizes) <= CACHED else "larger arrays"
     return Claim(
         id="B13",
-        text=f"exp() is expensive: by itself {name} takes longer than ReLU",
+        text=f"exp() is expensive: on {where} {name} takes longer than ReLU",
         source="S0 S1 S2 S3 S4",
-        scope=f"float32 arrays of {listed([f'{size:,}' for size in config.sizes])} elements",
+        scope=f"float32 arrays of {listed([f'{size:,}' for size in sizes])} elements",
         measure=f"time of {name} over that of ReLU: {by_size}",
         rule=f"supported if at every size the {config.confidence:.0%} interval lies above {EXPENSIVE:g}, refuted if at "
         "every size it lies below",
