@@ -59,8 +59,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         "as one",
     }[outcomes.pop() if len(outcomes) == 1 else INCONCLUSIVE]
     gains = [
-        f"{_points(relu_minus_linear(config, runs, data))} points on {TITLES[data]}, where a linear layer leaves "
-        f"{left(runs, data):.1f}"
+        f"{_points(relu_minus_linear(config, runs, data))} of the {left(runs, data):.1f} points that a linear layer "
+        f"leaves on {TITLES[data]}"
         for data in config.data
     ]
     nets = [run for run in runs if run["part"] == "classes"]

@@ -166,8 +166,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     first = comparisons(config)[0]
     interval = compared(config, runs, first)
     sentences.append(
-        f"An activation that is not zero-centred {words[verdict(interval, low=SLOWER)]}: {_short(first)} takes "
-        f"{_times(interval)} the steps that it takes with its mean subtracted."
+        f"The mean of {_short(first)} {words[verdict(interval, low=SLOWER)]}: nets take {_times(interval)} the steps "
+        "that they take without it."
     )
     return sentences[:3]
 
