@@ -41,27 +41,28 @@ class Config:
 
     points: int = 10_000
     """Random points at which the special cases of Maxout and the half-planes are checked."""
-    width: int = 100
-    """Units of each hidden layer whose parameters are counted."""
+    widths: tuple[int, ...] = (100,)
+    """Units of the hidden layers whose parameters are counted."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
-        checks.at_least(1, points=self.points, width=self.width)
+        checks.not_empty(widths=self.widths)
+        checks.at_least(1, points=self.points, widths=self.widths)
 
 
 def smallest() -> Config:
     """The smallest settings that exercise everything: for trying out, not for verdicts."""
-    return Config(100, 8)
+    return Config(100, (8,))
 
 
 def full() -> Config:
-    """More points and wider layers; 15 seconds."""
-    return Config(200_000, 300)
+    """More points and widths; 15 seconds."""
+    return Config(200_000, (100, 300))
 
 
 def run(config: Config, progress: Progress) -> Runs:
     """Every check of every claim, one row each."""
-    size = Size(config.points, config.width)
+    size = Size(config.points, config.widths)
     todo = {claim: (_with(check, size), dtypes) for claim, (check, dtypes) in NETS.items()} | FUNCTIONS
     runs: Runs = []
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):

@@ -31,7 +31,7 @@ class Size(NamedTuple):
     """The settings of the checks; see the question's Config."""
 
     points: int
-    width: int
+    widths: tuple[int, ...]
 
 
 def _maxout(dtype: str, size: Size) -> list[Check]:
@@ -54,7 +54,11 @@ def _maxout(dtype: str, size: Size) -> list[Check]:
 
 
 def _parameters(_: str, size: Size) -> list[Check]:
-    sizes = (64, size.width, size.width, 10)
+    return [check for width in size.widths for check in _parameters_at(width)]
+
+
+def _parameters_at(width: int) -> list[Check]:
+    sizes = (64, width, width, 10)
 
     def counts(activation: str) -> tuple[int, int]:
         net = initial_state(Recipe(sizes, activation), Grid.of([0], [0.1])).net
@@ -64,7 +68,10 @@ def _parameters(_: str, size: Size) -> list[Check]:
     (hidden, whole), (hidden_relu, whole_relu) = counts("maxout"), counts("relu")
     return [
         notes_check(
-            "parameters of the hidden layers with Maxout, over those with ReLU", hidden / hidden_relu, 2.0, 2.0
+            f"parameters of the hidden layers of {width} units with Maxout, over those with ReLU",
+            hidden / hidden_relu,
+            2.0,
+            2.0,
         ),
         truth_check("the same of the whole net, whose output layer stays", whole / whole_relu, 1.0, 2 - TINY),
     ]
