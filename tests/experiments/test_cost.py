@@ -71,7 +71,7 @@ def test_the_report_reads_well_whatever_came_out(
     alone: tuple[float, float], share: float, answer: str, beside: str, advice: str
 ) -> None:
     config = Config(sizes=(2**10, 2**20))
-    shares = dict.fromkeys((1024, 2048), share)
+    shares: dict[int, float] = {1024: share, 2048: share}
     text = report.report(config, _runs(config, dict(zip(config.sizes, alone, strict=True)), shares))
     print(*text.findings, *text.practice, text.advice, sep="\n")
     assert text.findings[0].startswith(answer)

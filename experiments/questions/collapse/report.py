@@ -116,7 +116,7 @@ def _advice(config: Config, runs: Runs) -> str:
     ]
     return (
         "Fit a linear layer first: what it gets wrong is all that an activation can gain: "
-        f"{'; '.join(cases)} ({layers_text(config)}, {config.epochs} epochs of SGD, {config.seeds} seeds)."
+        f"{'; '.join(cases)} ({layers_text(config)}, {config.epochs} epoch{'s' * (config.epochs > 1)} of SGD, {config.seeds} seeds)."
     )
 
 

@@ -60,7 +60,7 @@ def _hull(config: Config, differences: Callable[[int], np.ndarray]) -> Interval:
 
 
 def _budget(config: Config) -> str:
-    return f"{config.epochs} epochs of SGD, {config.seeds} seeds"
+    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of SGD, {config.seeds} seeds"
 
 
 def _scope(config: Config, data: str) -> str:

@@ -91,7 +91,7 @@ def leads_of_six(config: Config, runs: Runs, inputs: Sequence[str]) -> dict[tupl
 
 def budget_text(config: Config) -> str:
     """What was trained, and for how long."""
-    return f"{config.epochs} epochs of Adam, {config.seeds} seeds"
+    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds"
 
 
 def _scope(config: Config, inputs: Sequence[str]) -> str:
@@ -129,14 +129,18 @@ def _six(config: Config, runs: Runs, inputs: Sequence[str]) -> Claim:
     leads = leads_of_six(config, runs, inputs)
     closest, lead = min(leads.items(), key=lambda pair: pair[1].high)
     interval = lead._replace(low=min(each.low for each in leads.values()))
-    caps = listed([f"{cap:g}" for cap in config.caps])
+    cap, where = f"{closest[1]:g}", inputs_text(closest[0])
+    others = (
+        f"the closest of {listed([f'{each:g}' for each in config.caps])}, which is {cap}"
+        if len(config.caps) > 1
+        else cap
+    )
     return Claim(
         id="B25",
         text=f"6 is the cap that fits best in {EIGHT} bits ({listed([inputs_text(each) for each in inputs])})",
         source="S0",
         scope=_scope(config, inputs),
-        measure=f"test accuracy in {EIGHT} bits with a cap of 6 less that with the closest of {caps}, which is "
-        f"{closest[1]:g} (on {inputs_text(closest[0])})",
+        measure=f"test accuracy in {EIGHT} bits with a cap of 6 less that with {others} (on {where})",
         rule=f"supported if the {config.confidence:.0%} intervals against all other caps lie above {MARGIN:g} points, "
         "refuted if one lies below",
         unit="points",

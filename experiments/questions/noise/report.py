@@ -91,7 +91,7 @@ def _judged(config: Config, runs: Runs) -> dict[tuple[tuple[int, ...], str], Cla
 def _advice(config: Config, runs: Runs) -> str:
     depths = config.depths[:1]
     claims = {place: _judged(config, runs)[depths, place] for place in PLACES}
-    conditions = f"{layers_text(depths)}, {TITLES[config.data]}, {config.epochs} epochs of Adam, {config.seeds} seeds"
+    conditions = f"{layers_text(depths)}, {TITLES[config.data]}, {config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds"
     better = [place for place in PLACES if claims[place].verdict == SUPPORTED]
     if better:
         nouns = {"input": "inputs", "hidden": "hidden pre-activations"}

@@ -99,7 +99,7 @@ def layers_text(depths: tuple[int, ...]) -> str:
 
 def budget_text(config: Config) -> str:
     """What was trained, and for how long."""
-    return f"{config.epochs} epochs of Adam, {config.seeds} seeds, {rates_text(config.rates_around)}"
+    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds, {rates_text(config.rates_around)}"
 
 
 def levels_text(config: Config) -> str:
