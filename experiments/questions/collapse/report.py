@@ -18,6 +18,7 @@ from .verdicts import (
     XOR_FLOOR,
     XOR_SOLVED,
     accuracy,
+    budget_text,
     deep_minus_one,
     errors,
     layers_text,
@@ -116,7 +117,7 @@ def _advice(config: Config, runs: Runs) -> str:
     ]
     return (
         "Fit a linear layer first: what it gets wrong is all that an activation can gain: "
-        f"{'; '.join(cases)} ({layers_text(config)}, {config.epochs} epoch{'s' * (config.epochs > 1)} of SGD, {config.seeds} seeds)."
+        f"{'; '.join(cases)} ({layers_text(config)}, {budget_text(config)})."
     )
 
 

@@ -59,7 +59,8 @@ def _hull(config: Config, differences: Callable[[int], np.ndarray]) -> Interval:
     return hull([mean_interval(differences(depth), config.confidence) for depth in config.depths])
 
 
-def _budget(config: Config) -> str:
+def budget_text(config: Config) -> str:
+    """What was trained, and for how long."""
     return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of SGD, {config.seeds} seeds"
 
 
@@ -115,7 +116,7 @@ def _as_well(config: Config, runs: Runs, data: str) -> Claim:
         unit="points",
         interval=interval,
         verdict=verdict(interval, -CLOSE, CLOSE),
-        budget=_budget(config),
+        budget=budget_text(config),
     )
 
 
@@ -133,5 +134,5 @@ def _gains(config: Config, runs: Runs, data: str) -> Claim:
         unit="points",
         interval=interval,
         verdict=verdict(interval, low=margin),
-        budget=_budget(config),
+        budget=budget_text(config),
     )

@@ -26,6 +26,7 @@ from .verdicts import (
     name_text,
     noisy,
     paired_interval,
+    training_text,
 )
 
 TITLE = "Does ELU's saturation make it robust to noise?"
@@ -91,7 +92,7 @@ def _judged(config: Config, runs: Runs) -> dict[tuple[tuple[int, ...], str], Cla
 def _advice(config: Config, runs: Runs) -> str:
     depths = config.depths[:1]
     claims = {place: _judged(config, runs)[depths, place] for place in PLACES}
-    conditions = f"{layers_text(depths)}, {TITLES[config.data]}, {config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds"
+    conditions = f"{layers_text(depths)}, {TITLES[config.data]}, {training_text(config)}"
     better = [place for place in PLACES if claims[place].verdict == SUPPORTED]
     if better:
         nouns = {"input": "inputs", "hidden": "hidden pre-activations"}

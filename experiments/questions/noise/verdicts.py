@@ -97,9 +97,9 @@ def layers_text(depths: tuple[int, ...]) -> str:
     return f"{listed([str(depth) for depth in depths])} hidden layer{'' if depths == (1,) else 's'}"
 
 
-def budget_text(config: Config) -> str:
+def training_text(config: Config) -> str:
     """What was trained, and for how long."""
-    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds, {rates_text(config.rates_around)}"
+    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds"
 
 
 def levels_text(config: Config) -> str:
@@ -127,5 +127,5 @@ def _claim(config: Config, runs: Runs, depths: tuple[int, ...], place: str) -> C
         interval=under,
         verdict=outcome(under, without, drop),
         published=PUBLISHED,
-        budget=budget_text(config),
+        budget=f"{training_text(config)}, {rates_text(config.rates_around)}",
     )
