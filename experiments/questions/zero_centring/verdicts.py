@@ -36,7 +36,7 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
     claims = [_one_example(config, runs)]
     if "sigmoid" in config.shifted:
         claims.append(_minibatch(config, runs))
-    claims += [_slower(config, runs, *each) for each in comparisons(config)]
+    claims += [_slower(config, runs, each) for each in comparisons(config)]
     return claims + _means(config, runs)
 
 
@@ -54,44 +54,36 @@ class Comparison(NamedTuple):
 def comparisons(config: Config) -> list[Comparison]:
     """All comparisons of off-centre with centred nets: sigmoid by SGD comes first."""
     names = [name for name in config.shifted if name != "sigmoid"]
-    off = listed([kind_text(shifted_kinds(name)[1]) for name in names])
-    centred = listed([kind_text(shifted_kinds(name)[0]) for name in names])
-    takes = "takes" if len(names) == 1 else "take"
-    every = [shifted_kinds(name) for name in config.shifted]
-    found = [
-        Comparison("B7", "Sigmoid takes more steps than sigmoid - 1/2", _both_starts("sigmoid", "sgd")),
-        Comparison(
-            "B7",
-            f"{off[:1].upper()}{off[1:]} {takes} more steps than {centred}",
-            [pair for name in names for pair in _both_starts(name, "sgd")],
-        ),
-        Comparison(
-            "B7",
-            "Updates behind outputs that are not zero-centred zig-zag more",
-            [(same_function, centred) for centred, _, same_function in every],
-            "path_ratio",
-        ),
-        *(
-            Comparison(
-                "B7",
-                f"By {OPTIMIZERS[optimizer]} sigmoid takes more steps than sigmoid - 1/2",
-                _both_starts("sigmoid", optimizer),
-            )
-            for optimizer in config.other_optimizers
-        ),
-        *(
-            Comparison(
-                "B8",
-                ("" if optimizer == "sgd" else f"By {OPTIMIZERS[optimizer]} ")
-                + ("N" if optimizer == "sgd" else "n")
-                + "ets take more steps on pixels from 0 to 1 than on the same pixels minus their mean",
-                [(off, centred) for centred, off in (on_pixels(name, optimizer) for name in config.pixel_nets)],
-            )
-            for optimizer in config.optimizers()
-        ),
-    ]
-    trained = {kind for group in config.groups() for kind in group}
-    return [each for each in found if each.pairs and all(trained.issuperset(pair) for pair in each.pairs)]
+    found = []
+    if "sigmoid" in config.shifted:
+        found.append(_sigmoid("sgd"))
+    if names:
+        centred, off = (listed([kind_text(shifted_kinds(name)[index]) for name in names]) for index in (0, 1))
+        takes = "takes" if len(names) == 1 else "take"
+        pairs = [pair for name in names for pair in _both_starts(name, "sgd")]
+        found.append(Comparison("B7", _sentence(f"{off} {takes} more steps than {centred}", "sgd"), pairs))
+    zigzag = "Updates behind outputs that are not zero-centred zig-zag more"
+    ends = [shifted_kinds(name) for name in config.shifted]
+    found.append(
+        Comparison("B7", zigzag, [(same_function, centred) for centred, _, same_function in ends], "path_ratio")
+    )
+    if "sigmoid" in config.shifted:
+        found += [_sigmoid(optimizer) for optimizer in config.other_optimizers]
+    for optimizer in config.optimizers():
+        text = "nets take more steps on pixels from 0 to 1 than on the same pixels minus their mean"
+        pairs = [(off, centred) for centred, off in (on_pixels(name, optimizer) for name in config.pixel_nets)]
+        found.append(Comparison("B8", _sentence(text, optimizer), pairs))
+    return found
+
+
+def _sigmoid(optimizer: str) -> Comparison:
+    text = _sentence("sigmoid takes more steps than sigmoid - 1/2", optimizer)
+    return Comparison("B7", text, _both_starts("sigmoid", optimizer))
+
+
+def _sentence(text: str, optimizer: str) -> str:
+    """The text as a sentence; an optimiser other than SGD is named."""
+    return f"{text[0].upper()}{text[1:]}" if optimizer == "sgd" else f"By {OPTIMIZERS[optimizer]} {text}"
 
 
 def _both_starts(name: str, optimizer: str) -> list[tuple[Kind, Kind]]:
@@ -194,8 +186,9 @@ def compared(config: Config, runs: Runs, comparison: Comparison) -> Interval:
     return hull([ratio(config, runs, *pair, comparison.what) for pair in comparison.pairs])
 
 
-def _slower(config: Config, runs: Runs, claim_id: str, text: str, pairs: list[tuple[Kind, Kind]], what: str) -> Claim:
-    interval = compared(config, runs, Comparison(claim_id, text, pairs, what))
+def _slower(config: Config, runs: Runs, comparison: Comparison) -> Claim:
+    claim_id, text, pairs, what = comparison
+    interval = compared(config, runs, comparison)
     quantity = "steps" if what == "steps" else "length of the weights' path over its distance"
     each = [f"{_times(ratio(config, runs, *pair, what).value)} for {kind_text(pair[0])}" for pair in pairs]
     optimizer = OPTIMIZERS[pairs[0][0].optimizer]
