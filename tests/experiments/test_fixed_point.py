@@ -14,6 +14,7 @@ from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Recipe, initial_state, score
 from experiments.questions.fixed_point import report, verdicts
 from experiments.questions.fixed_point.measure import (
+    CHOSEN_ON,
     FORMATS,
     LEAST_INTEGER_BITS,
     RAW,
@@ -68,8 +69,8 @@ def test_a_cap_of_six_is_relu6_and_an_infinite_one_relu() -> None:
 def test_formats_do_what_their_names_say(cap: float) -> None:
     data, recipe = digits("raw").train, Recipe((64, 12, 12, 10), Capped(cap))
     state = initial_state(recipe, Grid.of(range(3), [0.1], [0.5]))
-    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    highest = np.asarray(largest(recipe, state, x))
+    highest = np.asarray(largest(recipe, state, data.x))
+    x, y = (jnp.asarray(part[:CHOSEN_ON]) for part in data)
     found = {name: np.asarray(m) for name, m in formats(recipe, state, highest, 6, data)}
     assert (found["m = 3"] == 3).all()
     assert (2.0 ** found["per layer"] >= highest).all()
