@@ -229,12 +229,12 @@ def test_one_function_supports_and_only_all_refute() -> None:
     claim = found["P1", "In float16"]
     assert (claim.verdict, found["P1", "In float32"].verdict) == (SUPPORTED, REFUTED)
     assert claim.interval.value == pytest.approx(3.0)
-    assert "the number is that of gelu; so for gelu; not for tanh, softmax heads and LSTM" in claim.measure
+    assert "the number is that of gelu; so for gelu; not for tanh, silu, softmax heads and LSTM" in claim.measure
     for run in gelu:
         run["accuracy"] += 0.06 * (-1) ** run["seed"]
     claim = next(claim for claim in verdicts.judge(config, runs) if (claim.id, "float16" in claim.text) == ("P1", True))
     assert claim.verdict == INCONCLUSIVE
-    assert "the number is that of gelu; not for tanh, softmax heads and LSTM; undecided for gelu" in claim.measure
+    assert "the number is that of gelu; not for tanh, silu, softmax heads and LSTM; undecided for gelu" in claim.measure
     assert set(verdicts.leads(config, runs, True)) >= set(cells.values())
 
 
@@ -301,11 +301,11 @@ def test_the_report_has_a_row_and_a_panel_for_everything() -> None:
     config = Config()
     runs = _runs(config, 0.0, 1.0)
     made = report.report(config, runs)
-    assert [len(table.rows) for table in made.tables] == [4] * len(DTYPES)
+    assert [len(table.rows) for table in made.tables] == [5] * len(DTYPES)
     assert all(len(row) == len(table.header) for table in made.tables for row in table.rows)
     assert made.tables[0].rows[0][3:6] == ["+0.00 [+0.00, +0.00]", "+1.00 [+1.00, +1.00]", "0 / 0"]
     assert len(report.figure(config, runs).axes) == 2 * len(DTYPES)
-    assert "for tanh, gelu, softmax heads and LSTM in float32, tanh" in made.practice[0]
+    assert "for tanh, gelu, silu, softmax heads and LSTM in float32, tanh" in made.practice[0]
     assert made.practice[1] == "NaN is a reason to prefer jaxact to jax.nn for none of these functions."
     assert made.findings[0] == report.headline(config, runs)
 
