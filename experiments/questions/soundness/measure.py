@@ -12,8 +12,8 @@ Rule, fixed before the run; anything else is INCONCLUSIVE:
 deviations of an accuracy on 1,000 examples; REFUTED if outside. It is a check of the experiments, and of no claim of
 the notes.
 
-Changed after a first run: the wording, from "reached" to "agrees"; and the quick setting trains for 3,000 steps in place
-of 2,000, after which the dense net had not learnt all that it can (65.7 %). The margin never changed.
+Changed after a first run: the wording, from "reached" to "agrees"; and the quick setting trains for 3,000 steps in
+place of 2,000, after which the dense net had not learnt all that it can (65.7 %). The margin never changed.
 """
 
 from collections.abc import Callable
