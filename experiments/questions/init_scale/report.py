@@ -139,8 +139,8 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 def _advice(config: Config, runs: Runs) -> str:
     judged = Kind(config.judged_depth)
     nets = of_kind(runs, judged)
-    good = [set(good_scales(config, nets, name)) for name in config.activations]
-    common = sorted(set.intersection(*good))
+    scales = {name: good_scales(config, nets, name) for name in config.activations}
+    common = sorted(set.intersection(*map(set, scales.values())))
     allowed = max(budget(nets, name) for name in config.activations)
     condition = f"({TITLES[config.data]}, {judged.text}, SGD, up to {allowed:,} steps, {config.seeds} seeds)"
     names = listed([named(name) for name in config.activations])
@@ -153,7 +153,13 @@ def _advice(config: Config, runs: Runs) -> str:
             f"Start from weights of {_range(common)} times LeCun's deviation: with them {names} took at most twice the "
             f"steps of their best scale {condition}."
         )
-    return f"Tune the initial scale with the activation: none suited all of {names} {condition}."
+    ranges = [f"{named(name)} {_range(found)}" for name, found in scales.items() if found]
+    if not ranges:
+        return ""
+    return (
+        f"Choose the initial scale with the activation: within twice the steps of the best were, 1 being LeCun's, "
+        f"{listed(ranges)} {condition}."
+    )
 
 
 def _caption(config: Config) -> str:
@@ -197,7 +203,7 @@ def figure(config: Config, runs: Runs) -> Figure:
     panels = [rows for block in range(0, 3 * blocks, 3) for rows in zip(*axes[block : block + 3], strict=True)]
     for place, (kind, (top, middle, bottom)) in enumerate(zip(config.kinds(), panels, strict=False)):
         _draw_kind(config, of_kind(runs, kind), top, middle, bottom)
-        title(top, kind.text)
+        title(top, f"{kind.depth} layers, LayerNorm" if kind.normalised else kind.text)
         if place % columns == 0:
             top.set_ylabel(f"steps to {config.threshold:.0%} error")
             middle.set_ylabel("training error in %")
