@@ -26,8 +26,8 @@ inputs do not change, so that no gradient reaches them again.
 tuned one, lies below -2 points with both, REFUTED if above -2 points with both: a gain of less is none. Where it lies
 within 2 points of 0 the bias makes no difference.
 - B20, B21 and B22 are SUPPORTED if at the lowest rate where ReLU nets guess, their accuracy being below `at_chance`,
-the accuracy of the other lies above it with both, REFUTED if below with both. B20 and B21 are also REFUTED if at any rate
-a unit is cut off.
+the accuracy of the other lies above it with both, REFUTED if below with both. B20 and B21 are also REFUTED if at any
+rate a unit is cut off.
 
 Changed after a first run: verdicts for each optimiser became one. B16's first layer, which could not have come out
 otherwise, is called algebra. B19 was averaged over all rates, most of which kill no unit, and had no margin, so that
@@ -61,7 +61,7 @@ class Config:
     """Replacements of relu, tried at the same rates: names of jaxact functions; layer_norm is LayerNorm before ReLU."""
     adam_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 1.0)
     """Learning rates of Adam, in rising order."""
-    sgd_rates: tuple[float, ...] = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
+    sgd_rates: tuple[float, ...] = (0.4, 0.8, 1.6, 3.2, 6.4)
     """Learning rates of SGD with clipped gradients, in rising order."""
     widths: tuple[int, ...] = (100, 100, 100)
     """Units of each hidden layer."""

@@ -60,6 +60,15 @@ def _dead(config: Config, runs: Runs, optimizer: str, rate: float, name: str = "
     return 100 * float(shares.mean()) if len(shares) else float("nan")
 
 
+def _best_accuracy(config: Config, runs: Runs, optimizer: str, name: str) -> float:
+    """Mean test accuracy in per cent at the rate with the best mean validation accuracy."""
+    validation = {
+        rate: np.mean([row["validation"] for row in fresh_nets(runs, optimizer, name, 0.0, rate)])
+        for rate in config.rates(optimizer)
+    }
+    return _accuracy(runs, optimizer, max(validation, key=lambda rate: validation[rate]), name)
+
+
 def _dead_interval(config: Config, runs: Runs, optimizer: str, rate: float, name: str) -> Interval:
     shares = share(config, fresh_nets(runs, optimizer, name, 0.0, rate), "dead")
     return mean_interval(100 * shares, config.confidence)
@@ -75,13 +84,9 @@ def _accuracy(runs: Runs, optimizer: str, rate: float, name: str = "relu", bias:
     return 100 * float(np.mean([row["accuracy"] for row in fresh_nets(runs, optimizer, name, bias, rate)]))
 
 
-def _by_optimizer(parts: dict[str, str]) -> str:
-    return listed([f"{OPTIMIZERS[optimizer]} {part}" for optimizer, part in parts.items()])
-
-
 def _findings(config: Config, runs: Runs) -> list[str]:
     many = next(claim for claim in judge(config, runs) if claim.id == "B15")
-    answer = {SUPPORTED: "Yes, at too high a rate", REFUTED: "Few, at any rate", INCONCLUSIVE: "Undecided"}
+    answer = {SUPPORTED: "Yes, at too high a rate", REFUTED: "Few do, at any rate", INCONCLUSIVE: "Undecided"}
     parts = {}
     for optimizer in OPTIMIZERS:
         worst, tuned = worst_rate(config, runs, optimizer), tuned_rate(runs, optimizer)
@@ -89,7 +94,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
             f"{_percent_text(_dead(config, runs, optimizer, worst))} at rate {worst:g} and "
             f"{_percent_text(_dead(config, runs, optimizer, tuned))} at the tuned {tuned:g}"
         )
-    sentences = [f"{answer[many.verdict]}: the share of dead ReLU units is, {_with(parts)}."]
+    sentences = [f"{answer[many.verdict]}. Dead ReLU units, the most at any rate and at the tuned one: {_with(parts)}."]
     sentences.append(_on_revival(config, runs))
     sentences.append(_on_bias(config, runs))
     sentences += _on_cures(config, runs)
@@ -99,7 +104,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
 
 
 def _with(parts: dict[str, str]) -> str:
-    return "; ".join(f"with {OPTIMIZERS[optimizer]}, {part}" for optimizer, part in parts.items())
+    return "; ".join(f"with {OPTIMIZERS[optimizer]} {part}" for optimizer, part in parts.items())
 
 
 def _percent_text(value: float) -> str:
@@ -117,21 +122,22 @@ def _on_revival(config: Config, runs: Runs) -> str:
 def _on_bias(config: Config, runs: Runs) -> str:
     gains = {optimizer: bias_gain(config, runs, optimizer) for optimizer in OPTIMIZERS}
     outcome = next(claim for claim in judge(config, runs) if claim.id == "B19")
-    bias, shown = f"{config.positive_bias:g}", listed([f"{100 * gain.value:+.1f} points" for gain in gains.values()])
+    bias = f"an initial bias of {config.positive_bias:g} keeps units alive above the tuned rate"
     if any(np.isnan(gain.value) for gain in gains.values()):
-        return f"Whether an initial bias of {bias} keeps units alive could not be measured."
-    if outcome.verdict == SUPPORTED:
-        return f"An initial bias of {bias} keeps units alive above the tuned rate: {shown} of dead units."
+        return f"Whether {bias} could not be measured."
+    shown = listed([f"{100 * gain.value:+.1f} points with {OPTIMIZERS[o]}" for o, gain in gains.items()])
+    layers = f"in nets with hidden layers of {listed([str(width) for width in dict.fromkeys(config.widths)])}"
     if negligible(hull(list(gains.values())), GAIN):
         return (
-            f"An initial bias of {bias} makes no difference to the share of dead units above the tuned rate: {shown}, "
-            f"within {100 * GAIN:g} points of 0."
+            f"An initial bias of {config.positive_bias:g} makes no difference to the share of dead units above the "
+            f"tuned rate {layers}: {shown}, certainly within {100 * GAIN:g} points of 0."
         )
-    if outcome.verdict == REFUTED:
-        return f"An initial bias of {bias} does not keep units alive above the tuned rate: {shown} of dead units."
-    return (
-        f"Whether an initial bias of {bias} keeps units alive above the tuned rate is undecided: {shown} of dead units."
-    )
+    answers = {
+        SUPPORTED: f"That {bias} is true",
+        REFUTED: f"That {bias} is not true",
+        INCONCLUSIVE: f"Whether {bias} is undecided",
+    }
+    return f"{answers[outcome.verdict]} {layers}: {shown}."
 
 
 def _on_cures(config: Config, runs: Runs) -> list[str]:
@@ -167,21 +173,16 @@ def first_deadly_rate(config: Config, runs: Runs, optimizer: str) -> float | Non
 
 def _practice(config: Config, runs: Runs) -> list[str]:
     deadly = {
-        optimizer: f"from {rate:g} on, {rate / tuned_rate(runs, optimizer):.3g} times the tuned rate"
+        optimizer: f"from rate {rate:g} on, {rate / tuned_rate(runs, optimizer):.3g} times the tuned one"
         for optimizer in OPTIMIZERS
         if (rate := first_deadly_rate(config, runs, optimizer)) is not None
     }
-    sentences = [f"More than a fifth of the units die with {_by_optimizer(deadly)}."] if deadly else []
+    sentences = [f"More than a fifth of the units die {_with(deadly)}."] if deadly else []
     best = {}
     for optimizer in OPTIMIZERS:
-        top = max(config.rates(optimizer), key=lambda rate, o=optimizer: _accuracy(runs, o, rate))
-        found = {
-            cure: max(_accuracy(runs, optimizer, r, cure) for r in config.rates(optimizer)) for cure in config.cures
-        }
-        cures = listed([f"{named(cure)} {value:.1f}" for cure, value in found.items()])
-        if cures:
-            best[optimizer] = f"ReLU {_accuracy(runs, optimizer, top):.1f}, {cures}"
-    sentences += [f"Mean accuracy in % of each at its best rate: {_with(best)}."] if best else []
+        found = {name: _best_accuracy(config, runs, optimizer, name) for name in ("relu", *config.cures)}
+        best[optimizer] = listed([f"{named(name)} {value:.1f}" for name, value in found.items()])
+    sentences += [f"Mean test accuracy in %, each at the rate with the best validation: {_with(best)}."]
     return sentences
 
 
@@ -194,8 +195,8 @@ def _advice(config: Config, runs: Runs) -> str:
     revived = [revival(config, runs, optimizer, HIGH) for optimizer in known]
     back = 100 * sum(count for _, count, _ in revived) / max(sum(dead for dead, _, _ in revived), 1)
     return (
-        f"Lower the learning rate before units die: at {times} times the tuned rate over {MANY:.0%} are dead and "
-        f"{back:.0f} % come back ({TITLES[config.data]}, {len(config.widths)} hidden layers, {config.steps:,} steps, "
+        f"Lower the learning rate before units die: at {times} times the tuned rate over a fifth are dead, and "
+        f"{back:.0f} % of dead ones come back ({TITLES[config.data]}, {len(config.widths)} hidden layers, {config.steps:,} steps, "
         f"{config.seeds} seeds)."
     )
 
