@@ -66,9 +66,9 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         [f"{100 * share(config, runs, each, config.hidden).value:.3g} % at width {each}" for each in config.widths]
     )
     return [
-        f"{answer[ordinary.verdict]}: in nets with {layers_text(config.ordinary)} {_text(ordinary.interval)} of the "
-        f"units are dead before training if inputs are centred, and {_text(off_centre.interval)} if not; of nets with "
-        f"{config.hidden} hidden layers of {width}, {_text(narrow.interval)} are a constant.",
+        f"{answer[ordinary.verdict]}: before training {_text(ordinary.interval)} of the units of nets with "
+        f"{layers_text(config.ordinary)} are dead if inputs are centred, and {_text(off_centre.interval)} if not; of "
+        f"nets with {config.hidden} hidden layers of {width}, {_text(narrow.interval)} are a constant.",
         f"Share of nets born dead, with {config.hidden} hidden layers, one input and no biases: {shares}.",
         _on_learners(config, runs),
         *_on_biases(config, runs),
@@ -79,23 +79,29 @@ def _on_learners(config: Config, runs: Runs) -> str:
     parts = []
     for rate in config.rates:
         rows = learners(runs, rate)
-        born = [row for row in rows if row["born_dead"]]
-        revived = sum(not row["collapsed"] for row in born)
-        killed = sum(row["collapsed"] for row in rows) - (len(born) - revived)
+        revived = sum(row["born_dead"] and not row["collapsed"] for row in rows)
+        killed = sum(row["collapsed"] and not row["born_dead"] for row in rows)
         learnt, diverged = sum(row["loss"] < SOLVED for row in rows), sum(row["diverged"] for row in rows)
         parts.append(
-            f"at rate {rate:g} {len(born):,} of {len(rows):,} were born dead, of which {revived:,} revived, {killed:,} "
-            f"more died in training, {learnt:,} learnt |x| and {diverged:,} diverged"
+            f"at rate {rate:g} {revived:,} of them revived, {killed:,} more died, {learnt:,} learnt |x| and "
+            f"{diverged:,} diverged"
         )
-    return f"Nets of width 2 that are to learn |x| by Adam: {'; '.join(parts)}."
+    rows = learners(runs, config.rates[0])
+    return (
+        f"Of {len(rows):,} nets of width 2 that are to learn |x|, {sum(row['born_dead'] for row in rows):,} were born "
+        f"dead; in training by Adam {'; '.join(parts)}."
+    )
 
 
 def _on_biases(config: Config, runs: Runs) -> list[str]:
     negative, positive = ([b for b in _biases(config) if b * sign > 0] for sign in (-1, 1))
     sentences = []
     if negative:
-        dead = [f"{at_bias(runs, 'ordinary', b, 'dead_units'):.1f} % at {b:g}" for b in (0.0, *reversed(negative))]
-        sentences.append(f"Dead units of ordinary nets before training, by initial bias: {listed(dead)}.")
+        dead, first = (
+            listed([f"{at_bias(runs, 'ordinary', b, what):.1f} % at {b:g}" for b in (0.0, *reversed(negative))])
+            for what in ("dead_units", "dead_first")
+        )
+        sentences.append(f"Dead units of ordinary nets by initial bias: {dead}; in the first layer alone {first}.")
     if positive:
         dead = [f"{at_bias(runs, 'narrow', b, 'dead'):.1f} % at {b:g}" for b in (0.0, *positive)]
         sentences.append(

@@ -196,8 +196,8 @@ def _advice(config: Config, runs: Runs) -> str:
     back = 100 * sum(count for _, count, _ in revived) / max(sum(dead for dead, _, _ in revived), 1)
     return (
         f"Lower the learning rate before units die: at {times} times the tuned rate over a fifth are dead, and "
-        f"{back:.0f} % of dead ones come back ({TITLES[config.data]}, {len(config.widths)} hidden layers, {config.steps:,} steps, "
-        f"{config.seeds} seeds)."
+        f"{back:.0f} % of dead ones come back ({TITLES[config.data]}, {len(config.widths)} hidden layers, "
+        f"{config.steps:,} steps, {config.seeds} seeds)."
     )
 
 
