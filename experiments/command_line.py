@@ -35,7 +35,7 @@ from experiments.instruments.faulty_nets import report as faulty_nets_report
 from experiments.instruments.planted import report as planted_report
 from experiments.instruments.speed import report as speed_report
 from experiments.page import build as rebuild
-from experiments.page import explorer, gallery, report
+from experiments.page import explorer, gallery, text
 
 ABOUT = """Tests of what lecture notes claim about activation functions, most of them on real handwritten digits.
 
@@ -137,7 +137,7 @@ def _run(arguments: list[str]) -> int:
         stored = [name for name in QUESTIONS if (output.out / f"{name}.json").exists()]
         console.print(f"Interrupted. {listed(stored) if stored else 'Nothing'} is stored in {output.out}.")
         return code
-    report.show(results, console)
+    text.show(results, console)
     console.print(f"The report is {output.out / 'report.html'}.")
     return 0
 

@@ -19,10 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import unfolded_words
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 from experiments.command_line import main
+from experiments.core import markdown
 from experiments.core.claims import CLAIMS
 from experiments.core.data import Split, digits
 from experiments.core.questions import QUESTIONS
@@ -31,7 +33,7 @@ from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Recipe, forward, initial_state, losses, score, train
 from experiments.core.tuning import tune
 from experiments.core.units import unit_state
-from experiments.page import report
+from experiments.page import text
 from experiments.questions.collapse import verdicts as collapse
 from experiments.questions.convergence import verdicts as convergence
 from experiments.questions.dying_relu import verdicts as dying_relu
@@ -143,45 +145,64 @@ def test_the_report_names_every_claim_and_loads_nothing(answered: Path) -> None:
         assert stored is not None
         for claim in stored[0].claims:
             assert claim.id in CLAIMS
-            for part in (claim.text, claim.scope, claim.rule, CLAIMS[claim.id]):
-                assert html.escape(part) in page
+            shown = [claim.text, claim.scope, claim.rule] + [CLAIMS[claim.id]] * (claim.kind != "check")
+            assert all(html.escape(part) in page for part in shown)
         assert html.escape(stored[0].provenance["command"]) in page
     assert page.count('src="data:image/svg+xml;base64,') == len(QUESTIONS)
-    loading = r"<script[^>]*src|<link|<svg|<iframe|@import|(?:src|href)\s*=\s*[\"']?(?!#|data:)[\w/.]|url\((?![\"']?#)"
+    loading = r"<script[^>]*src|<link|<svg(?! class=.forest)|<iframe|@import"
+    loading += r"|(?:src|href)\s*=\s*[\"']?(?!#|data:)[\w/.]|url\((?![\"']?#)"
     assert not re.findall(loading, page)
 
 
 @pytest.mark.slow
 def test_the_markdown_tables_are_whole_whatever_a_claim_says(answered: Path) -> None:
-    lead, short, claims, commands, findings = (
-        part.splitlines() for part in (answered / "report.md").read_text("utf-8").split("\n\n")
+    report = (answered / "report.md").read_text("utf-8")
+    results = [stored[0] for name in QUESTIONS if (stored := load(name, answered))]
+    claims = [claim for result in results for claim in result.claims]
+    notes, ours, algebra, checked, verdicts, commands = (
+        markdown.section(report, title).splitlines()[2:]
+        for title in (
+            "Claims of the notes",
+            "What the notes do not ask",
+            "Where algebra decides",
+            "Checks of the experiments",
+            "All verdicts",
+            "Commands",
+        )
     )
-    (lead,) = lead
-    judged = {line.removeprefix("| ").split()[0] for line in claims[2:]}
-    assert judged <= set(CLAIMS)
-    counted = [line.split(" | ")[0].removeprefix("| ") for line in short[2:]]
-    assert counted == [f"{id} {words}" for id, words in CLAIMS.items() if id in judged]
-    counts = [int(cell.strip() or 0) for line in short[2:] for cell in line.strip("|").split(" | ")[1:]]
-    assert sum(counts) == len(claims) - 2
-    assert any(r"learn \|x\|" in line for line in claims)
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in claims} == {5}
-    assert f"{len(claims) - 2} verdicts on {len(QUESTIONS)} questions: " in lead
-    assert f"JAX {jax.__version__}" in lead
-    assert [line.split(" | ")[0].removeprefix("| ") for line in commands[2:]] == list(QUESTIONS)
+    judged = {claim.id for claim in claims if claim.kind != "check"}
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in [*notes, *ours, *algebra]]
+    assert sorted(rows) == sorted(f"{id} {words}" for id, words in CLAIMS.items() if id in judged)
+    assert len(checked) == [claim.kind for claim in claims].count("check")
+    assert len(checked) + len(verdicts) == len(claims)
+    assert any(r"learn \|x\|" in line for line in [*checked, *verdicts])
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in [*checked, *verdicts]} == {5}
+    assert f"{len(QUESTIONS)} questions asked" in report
+    assert f"JAX {jax.__version__}" in report
+    assert [line.split(" | ")[0].removeprefix("| ") for line in commands] == list(QUESTIONS)
     assert any("python -m experiments collapse --" in line for line in commands)
+    findings = markdown.section(report, "Findings").splitlines()
     assert [line.split(": ")[0] for line in findings] == [f"- {name}" for name in QUESTIONS]
 
 
 @pytest.mark.slow
-def test_the_terminal_counts_verdicts_on_several_questions_and_shows_those_on_one(answered: Path) -> None:
+def test_what_is_read_without_unfolding_anything_is_short(answered: Path) -> None:
+    page = (answered / "report.html").read_text("utf-8")
+    assert len(unfolded_words(page)) <= 5000
+    lines = [stored[0].report.advice for name in QUESTIONS if (stored := load(name, answered))]
+    assert all(len(line.split()) <= 45 for line in lines), lines
+
+
+@pytest.mark.slow
+def test_the_terminal_shows_answers_on_several_questions_and_verdicts_on_one(answered: Path) -> None:
     results = [stored[0] for name in QUESTIONS if (stored := load(name, answered))]
     shown = []
     for some in (results, results[:1]):
         console = Console(file=io.StringIO(), width=500)
-        report.show(some, console)
+        text.show(some, console)
         shown.append(console.file.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
-    judged = {claim.id for result in results for claim in result.claims}
-    assert [f"{id} {words}" in shown[0] for id, words in CLAIMS.items()] == [id in judged for id in CLAIMS]
+    judged = {claim.id for result in results for claim in result.claims if claim.kind != "check"}
+    assert [f"{id}  {words}" in shown[0] for id, words in CLAIMS.items()] == [id in judged for id in CLAIMS]
     assert all(claim.value_text in shown[1] for claim in results[0].claims)
     assert "value [interval]" in shown[1]
 
