@@ -161,14 +161,15 @@ def _bounds(config: Config, runs: Runs) -> Claim:
         margins[width, hidden, side] = (found.high - bound) if side > 0 else (bound - found.low)
     width, hidden, side = min(cells, key=lambda cell: margins[cell])
     agreeing = sum(margin >= 0 for margin in margins.values())
+    layers = f"{hidden} hidden layer{'s' if hidden > 1 else ''}"
     return Claim(
         id="B17",
         text="The share of narrow nets born dead agrees with the published bounds",
         source=LU,
         scope=f"one input, no biases, widths {', '.join(map(str, config.widths))}, up to {config.most_hidden} hidden "
         "layers",
-        measure=f"share of dead nets minus the {'lower' if side > 0 else 'upper'} bound at width {width} with {hidden} "
-        f"hidden layers, where the interval reaches least far to the right side; {agreeing} of {len(cells)} agree",
+        measure=f"share of dead nets minus the {'lower' if side > 0 else 'upper'} bound at width {width} with "
+        f"{layers}, where the interval reaches least far to the right side; {agreeing} of {len(cells)} agree",
         rule="agrees if at no width and depth the whole Wilson interval lies on the wrong side of the lower or the "
         "upper bound, does not if at one it does",
         unit="",

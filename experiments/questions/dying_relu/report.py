@@ -125,7 +125,7 @@ def _on_bias(config: Config, runs: Runs) -> str:
     bias = f"an initial bias of {config.positive_bias:g} keeps units alive above the tuned rate"
     if any(np.isnan(gain.value) for gain in gains.values()):
         return f"Whether {bias} could not be measured."
-    shown = listed([f"{100 * gain.value:+.1f} points with {OPTIMIZERS[o]}" for o, gain in gains.items()])
+    shown = listed([f"{100 * gain.value:+.1f} points with {OPTIMIZERS[o]}" for o, gain in gains.items()]) + " of dead units"
     layers = f"in nets with hidden layers of {listed([str(width) for width in dict.fromkeys(config.widths)])}"
     if negligible(hull(list(gains.values())), GAIN):
         return (
@@ -145,7 +145,7 @@ def _on_cures(config: Config, runs: Runs) -> list[str]:
     for optimizer, label in OPTIMIZERS.items():
         rate = guessing_rate(config, runs, optimizer)
         if rate is None:
-            parts.append(f"there is none with {label}")
+            parts.append(f"no such rate with {label}")
         elif config.cures:
             reached = [f"{named(cure)} {_accuracy(runs, optimizer, rate, cure):.0f} %" for cure in config.cures]
             parts.append(f"with {label} at {rate:g} {listed(reached)}")

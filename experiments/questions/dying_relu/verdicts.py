@@ -166,7 +166,7 @@ def _many_die(config: Config, runs: Runs) -> Claim:
         text="A large fraction of ReLU units can die if the learning rate is set too high",
         source="S4 (S0 S1)",
         scope=_scope(config),
-        measure=f"mean share of dead units at the worst rate: {listed(parts)}",
+        measure=f"mean share of dead units at the worst rate: {'; '.join(parts)}",
         rule=f"supported if with both optimisers at some rate the interval, widened for their number, lies above "
         f"{MANY:.0%} and at the tuned rate below {FEW:.0%}; refuted if with both it lies below {MANY:.0%} at every "
         "rate",
@@ -259,7 +259,7 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
         text=text,
         source=source,
         scope=_scope(config),
-        measure=f"test accuracy at the lowest rate where ReLU nets guess ({listed(shown)}); over all rates {cut_off:,} "
+        measure=f"test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)}); over all rates {cut_off:,} "
         f"units get no gradient and {stuck:,} are never positive",
         rule=f"supported if the accuracy lies above {config.at_chance:.0%} with both optimisers, refuted if below"
         + (", or if at any rate a unit gets no gradient" if claim_id in NEVER_CUT_OFF else ""),

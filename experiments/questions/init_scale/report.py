@@ -12,7 +12,7 @@ from experiments.core.statistics import REFUTED, SUPPORTED, Interval
 from experiments.core.style import canvas, color, legend, listed, named, plain_log, title, whiskers
 
 from .measure import HE, LARGE, LECUN, PATIENCE, SMALL, Config, Kind
-from .verdicts import SLOW, budget, judge, judged_kinds, of_kind, of_scale, ratio, saturated, steps, times
+from .verdicts import SLOW, best_scale, budget, judge, judged_kinds, of_kind, of_scale, ratio, saturated, steps, times
 
 TITLE = "Are small initial weights safe?"
 
@@ -37,8 +37,16 @@ def _reached(interval: Interval) -> bool:
 
 
 def good_scales(config: Config, runs: Runs, name: str) -> list[float]:
-    """The scales at which the median net takes at most SLOW times the steps of the best, from one kind of net."""
-    return [scale for scale in config.scales if ratio(config, runs, name, scale).value <= SLOW]
+    """The scales around the best at which the median net takes at most SLOW times its steps, from one kind of net."""
+    good = [ratio(config, runs, name, scale).value <= SLOW for scale in config.scales]
+    first = last = config.scales.index(best_scale(runs, name))
+    if not good[first]:
+        return []
+    while first > 0 and good[first - 1]:
+        first -= 1
+    while last < len(good) - 1 and good[last + 1]:
+        last += 1
+    return list(config.scales[first : last + 1])
 
 
 def _costs(config: Config, runs: Runs, scale: float) -> str:
@@ -70,10 +78,10 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     sentences.append(
         f"At ten times LeCun's scale nets of {judged.text} take {_costs(config, of_kind(runs, judged), LARGE)}."
     )
-    never, diverged = sum(np.isinf(run["steps"]) for run in runs), sum(run["diverged"] for run in runs)
+    late, diverged = sum(np.isinf(run["steps"]) for run in runs), sum(run["diverged"] for run in runs)
     sentences.append(
-        f"Of {len(runs):,} nets {never:,} did not reach that error in {PATIENCE} times the steps of the best scale (at "
-        f"most {config.steps:,}); {f'{diverged:,}' if diverged else 'none'} of them diverged."
+        f"Not there in {PATIENCE} times the steps of the best scale, at most {config.steps:,}: {late or 'none'} of "
+        f"{len(runs):,} nets; {diverged or 'none'} of them diverged."
     )
     return sentences
 
@@ -146,7 +154,8 @@ def _advice(config: Config, runs: Runs) -> str:
     names = listed([named(name) for name in config.activations])
     if len(common) == len(config.scales):
         return (
-            f"Do not tune the initial scale: none of {_range(common)} times LeCun's took twice the steps {condition}."
+            f"Do not tune the initial scale: from {_range(common)} times LeCun's, {names} took at most twice the steps "
+            f"of their best scale {condition}."
         )
     if common:
         return (

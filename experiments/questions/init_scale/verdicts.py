@@ -71,6 +71,8 @@ def ratio(config: Config, runs: Runs, name: str, scale: float, comparisons: int 
     above, below = (
         np.array([run["steps"] for run in of_scale(runs, name, each)]) for each in (scale, best_scale(runs, name))
     )
+    if np.isinf(np.median(below)):
+        return Interval(np.nan, 0.0, np.inf)
     confidence = 1 - (1 - config.confidence) / comparisons
     value, low, high = ratio_interval(above, below, confidence)
     return Interval(value, min(low, ratio_interval(np.minimum(above, budget(runs, name)), below, confidence).low), high)

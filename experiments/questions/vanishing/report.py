@@ -54,12 +54,16 @@ def _change(config: Config, runs: Runs, name: str, init: str, kind: str = PLAIN)
 
 
 def _decades(change: float) -> str:
-    return "an unknown number of" if np.isnan(change) else f"{change:+.3f}"
+    return "not measurable" if np.isnan(change) else f"{change:+.3f}"
 
 
 def keeping(config: Config, runs: Runs, name: str) -> list[str]:
     """The judged initialisations at which the mean change per layer is below the limit: He's."""
     return [possessive(init) for init in judged_inits(config) if abs(_change(config, runs, name, init)) < -VANISHES]
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
@@ -69,8 +73,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     if config.normalised:
         spans = listed([f"{named(name)} {_span(config, runs, name)}" for name in config.activations])
         sentences.append(
-            "With LayerNorm, decades of gradient per layer hardly depend on the initial weights; from the lowest to "
-            f"the highest: {spans}."
+            "With LayerNorm, decades of gradient per layer, from the lowest to the highest over all initial weights: "
+            f"{spans}."
         )
     untrained = [run for run in runs if run["part"] in config.kinds()]
     trained = [run for run in runs if run["part"] == "half"]
@@ -95,8 +99,8 @@ def _on_saturation(config: Config, runs: Runs) -> list[str]:
     }[claim.verdict]
     found = "; ".join(
         [
-            f"{_saturated(runs, name, SATURATING):.0f} % of the {named(name)} units are saturated and the gradient "
-            f"changes by {_decades(_change(config, runs, name, SATURATING))} decades per layer"
+            f"{_saturated(runs, name, SATURATING):.0f} % of the {named(name)} units are saturated; decades of "
+            f"gradient per layer {_decades(_change(config, runs, name, SATURATING))}"
             for name in names
         ]
     )
@@ -149,7 +153,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     if not judged_inits(config):
         return []
     kept = {name: keeping(config, runs, name) for name in config.activations}
-    good = "; ".join(f"{named(name)} by {' or '.join(rules)}" for name, rules in kept.items() if rules)
+    good = "; ".join(f"{named(name)} by {_either(rules)}" for name, rules in kept.items() if rules)
     bad = listed([named(name) for name, rules in kept.items() if not rules])
     sentences = [f"Published rules that keep the gradients of deep nets: {good}."] if good else []
     sentences += [f"None of the rules keeps the gradients of {bad} nets."] if bad else []
@@ -166,7 +170,7 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 
 def _advice(config: Config, runs: Runs) -> str:
     kept = {name: keeping(config, runs, name) for name in config.activations if name in ("relu", "tanh")}
-    rules = listed([f"{named(name)} nets by {' or '.join(kept[name])}" for name in ("relu", "tanh") if kept.get(name)])
+    rules = listed([f"{named(name)} nets by {_either(kept[name])}" for name in ("relu", "tanh") if kept.get(name)])
     if not rules:
         return ""
     return (

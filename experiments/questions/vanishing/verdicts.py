@@ -118,7 +118,7 @@ def _by_saturation(config: Config, runs: Runs) -> Claim:
     names = [name for name in SIGMOIDAL if name in config.activations]
     intervals = {name: decades_per_layer(config, runs, name, SATURATING, len(names)) for name in names}
     shares = {name: np.mean([run["saturated"] for run in nets(runs, name, SATURATING)]) for name in names}
-    found = ", ".join(f"{named(name)} {intervals[name].value:+.3f} with {shares[name]:.0%}" for name in names)
+    found = ", ".join(f"{named(name)} {_change_text(intervals[name])} with {shares[name]:.0%}" for name in names)
     interval = hull(list(intervals.values()))
     return Claim(
         id="B3",
@@ -133,6 +133,10 @@ def _by_saturation(config: Config, runs: Runs) -> Claim:
         interval=interval,
         verdict=verdict(interval, high=VANISHES) if min(shares.values()) > MOSTLY else INCONCLUSIVE,
     )
+
+
+def _change_text(change: Interval) -> str:
+    return "not measurable" if np.isnan(change.value) else f"{change.value:+.3f}"
 
 
 def _vanishes(config: Config, runs: Runs, name: str) -> Claim:
