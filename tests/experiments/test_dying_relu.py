@@ -1,4 +1,4 @@
-"""ReLU units that die are judged by their rules, in which every margin can be met or missed, and sentences read well."""
+"""Dying ReLU units are judged by their rules, in which every margin can be met or missed, and sentences read well."""
 
 import re
 from typing import Any
@@ -36,7 +36,7 @@ def _runs(
             high = rate == config.rates(optimizer)[-1]
             moved = spread * (seed % 2 - 0.5)
             lost = (dead - gain * (bias > 0)) * high * (name == "relu") + moved * high * (bias > 0)
-            accuracy = (0.1 if name == "relu" else cure + moved) if high and guesses else 0.9 - 0.1 * rate * high
+            accuracy = (0.1 if name == "relu" else cure + moved) if high and guesses else 0.9 - 0.1 * high
             units = [round(1000 * lost)] * 3
             runs.append(
                 {"phase": "sweep", "optimizer": optimizer, "activation": name, "bias": bias, "rate": rate, "seed": seed}
@@ -93,9 +93,7 @@ def test_dying_relu_is_judged_by_its_rules(runs: dict[str, Any], expected: dict[
     config = Config(**{**CONFIG.__dict__, "sgd_rates": (0.1, 10.0)})
     claims = verdicts.judge(config, _runs(config, **runs))
     assert _first(claims) == expected
-    assert [claim.id for claim in claims] == ["B15", "B16", "B16", "B19", "B20", "B20", "B22", "B21"] or len(
-        claims
-    ) == 8
+    assert [claim.id for claim in claims] == ["B15", "B16", "B16", "B19", "B20", "B20", "B21", "B22"]
     assert [claim.kind for claim in claims].count("algebra") == 1
     assert claims[2].kind == "algebra"
     assert all("200 steps" in claim.budget and "6 seeds" in claim.budget for claim in claims)
@@ -144,7 +142,7 @@ def test_relu_behind_layer_norm_and_other_depths_are_shown_and_not_judged() -> N
         (
             {"dead": 0.5, "gain": 0.1},
             "Yes, at too high a rate. Dead ReLU units, the most at any rate and at the tuned one: with Adam 50.0 % at",
-            "That an initial bias of 0.1 keeps units alive above the tuned rate is true in nets with hidden layers of 1000",
+            "That an initial bias of 0.1 keeps units alive above the tuned rate is true in nets with hidden layers of",
             "Lower the learning rate before units die: at 100 (Adam) and 100 (clipped SGD) times the tuned rate over a",
         ),
         ({"dead": 0.1, "gain": 0.01}, "Few do, at any rate.", "An initial bias of 0.1 makes no difference", ""),

@@ -211,7 +211,7 @@ def test_weights_that_lose_any_gradient_at_this_width_are_not_judged() -> None:
             {},
             0.9,
             False,
-            "Not by saturating: with 10 times LeCun's weights 90 % of the sigmoid",
+            "Not by saturating: with 10 times LeCun's weights, decades of gradient per",
             "Initialise deep ReLU nets",
         ),
         ({("sigmoid", "large"): -0.3, ("tanh", "large"): -0.2}, 0.9, True, "Yes: with", "Initialise deep ReLU nets"),

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.core.data import TITLES
 from experiments.core.result import Report, Runs, Table
@@ -125,7 +126,7 @@ def _on_bias(config: Config, runs: Runs) -> str:
     bias = f"an initial bias of {config.positive_bias:g} keeps units alive above the tuned rate"
     if any(np.isnan(gain.value) for gain in gains.values()):
         return f"Whether {bias} could not be measured."
-    shown = listed([f"{100 * gain.value:+.1f} points with {OPTIMIZERS[o]}" for o, gain in gains.items()]) + " of dead units"
+    shown = listed([f"{100 * gain.value:+.1f} points of dead units with {OPTIMIZERS[o]}" for o, gain in gains.items()])
     layers = f"in nets with hidden layers of {listed([str(width) for width in dict.fromkeys(config.widths)])}"
     if negligible(hull(list(gains.values())), GAIN):
         return (
@@ -283,6 +284,8 @@ def figure(config: Config, runs: Runs) -> Figure:
         for axes_of_column in (top, bottom):
             axes_of_column.axvline(tuned_rate(runs, optimizer), color="#999999", linewidth=1)
             axes_of_column.set(xscale="log", ylim=(-4, 104))
+            axes_of_column.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=8)
+            axes_of_column.xaxis.set_minor_locator(NullLocator())
         top.sharex(bottom)
         top.tick_params(labelbottom=False)
         title(top, label)

@@ -259,8 +259,8 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
         text=text,
         source=source,
         scope=_scope(config),
-        measure=f"test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)}); over all rates {cut_off:,} "
-        f"units get no gradient and {stuck:,} are never positive",
+        measure=f"test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)}); over all rates "
+        f"{cut_off:,} units get no gradient and {stuck:,} are never positive",
         rule=f"supported if the accuracy lies above {config.at_chance:.0%} with both optimisers, refuted if below"
         + (", or if at any rate a unit gets no gradient" if claim_id in NEVER_CUT_OFF else ""),
         unit="%",

@@ -143,9 +143,10 @@ def full() -> Config:
         (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 1.41, 3.0, 10.0, 30.0),
         depths=(1, 2, 4, 8),
         normalised_depths=(4, 8),
-        seeds=24,
-        tuning_seeds=2,
-        steps=2000,
+        seeds=16,
+        steps=1500,
+        rates=16,
+        factor=3.0,
     )
 
 

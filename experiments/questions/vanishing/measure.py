@@ -132,7 +132,7 @@ def smallest() -> Config:
 
 def full() -> Config:
     """More nets, more than twice as deep, also with LayerNorm."""
-    return Config(normalised=True, layers=50, seeds=60, trained=16, tuning_seeds=4)
+    return Config(normalised=True, layers=50, seeds=80, trained=16, tuning_seeds=4)
 
 
 def run(config: Config, progress: Progress) -> Runs:

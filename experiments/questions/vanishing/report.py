@@ -97,14 +97,14 @@ def _on_saturation(config: Config, runs: Runs) -> list[str]:
         REFUTED: "Not by saturating",
         INCONCLUSIVE: "Undecided",
     }[claim.verdict]
-    found = "; ".join(
+    found = listed(
         [
-            f"{_saturated(runs, name, SATURATING):.0f} % of the {named(name)} units are saturated; decades of "
-            f"gradient per layer {_decades(_change(config, runs, name, SATURATING))}"
+            f"{_decades(_change(config, runs, name, SATURATING))} in {named(name)} nets "
+            f"({_saturated(runs, name, SATURATING):.0f} % of the units are saturated)"
             for name in names
         ]
     )
-    return [f"{answer}: with {INITS[SATURATING].text}'s weights {found}."]
+    return [f"{answer}: with {INITS[SATURATING].text}'s weights, decades of gradient per layer are {found}."]
 
 
 def _on_activations(config: Config, runs: Runs) -> list[str]:
