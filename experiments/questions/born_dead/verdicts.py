@@ -104,9 +104,10 @@ def percent(interval: Interval) -> Interval:
 
 def layers_text(widths: tuple[int, ...]) -> str:
     """Hidden layers of these widths, as text."""
-    if len(set(widths)) > 1:
-        return f"hidden layers of {listed(list(map(str, widths)))}"
-    return f"{len(widths)} hidden layer{'s' if len(widths) > 1 else ''} of {widths[0]}"
+    shown = list(map(str, widths))
+    if len(set(shown)) > 1:
+        return f"hidden layers of {listed(shown)}"
+    return f"{len(shown)} hidden layer{'s' if len(shown) > 1 else ''} of {shown[0]}"
 
 
 def _scope(config: Config, kind: str) -> str:

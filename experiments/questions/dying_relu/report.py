@@ -150,7 +150,18 @@ def _on_cures(config: Config, runs: Runs) -> list[str]:
         elif config.cures:
             reached = [f"{named(cure)} {_accuracy(runs, optimizer, rate, cure):.0f} %" for cure in config.cures]
             parts.append(f"with {label} at {rate:g} {listed(reached)}")
-    return [f"Accuracy at the lowest rate where ReLU nets guess: {'; '.join(parts)}."] if config.cures else []
+    if not config.cures:
+        return []
+    return [f"Accuracy at the lowest rate where ReLU nets guess: {'; '.join(parts)}.{_on_elu(config, runs)}"]
+
+
+def _on_elu(config: Config, runs: Runs) -> str:
+    """Where ELU nets guess, with a space before it; empty if they are not run."""
+    if "elu" not in config.cures:
+        return ""
+    rates = {label: guessing_rate(config, runs, optimizer, "elu") for optimizer, label in OPTIMIZERS.items()}
+    found = [f"at no rate with {label}" if r is None else f"from {r:g} on with {label}" for label, r in rates.items()]
+    return f" ELU nets guess {listed(found)}."
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:

@@ -79,10 +79,10 @@ def share(config: Config, rows: Runs, kind: str) -> np.ndarray:
     return np.array([sum(row[kind]) for row in rows if not row["diverged"]]) / sum(config.widths)
 
 
-def guessing_rate(config: Config, runs: Runs, optimizer: str) -> float | None:
-    """The lowest rate at which the interval of ReLU's accuracy lies below `at_chance`; None if there is none."""
+def guessing_rate(config: Config, runs: Runs, optimizer: str, name: str = "relu") -> float | None:
+    """The lowest rate at which the interval of the accuracy lies below `at_chance`; None if there is none."""
     for rate in config.rates(optimizer):
-        rows = fresh_nets(runs, optimizer, "relu", 0.0, rate)
+        rows = fresh_nets(runs, optimizer, name, 0.0, rate)
         if mean_interval([row["accuracy"] for row in rows], config.confidence).high < config.at_chance:
             return rate
     return None

@@ -29,7 +29,8 @@ Changed after a first run: 60 rows, one per net, activation and sentence, became
 became a multiple of what the best scale takes, since 300 steps were too few for some of the best scales. "Never
 arrives", judged at every scale, became "takes more than twice the steps", judged at a tenth and at ten times LeCun's
 scale. "Saturate", judged before as if it could have come out otherwise, is now called algebra; whether saturation is
-the cause is new, and so is He's scale.
+the cause is new, and so is He's scale. These rules were first run with three hidden layers in place of four, and gave
+the same verdicts.
 """
 
 from dataclasses import dataclass
