@@ -5,7 +5,7 @@ with small values" (B5). They do not say how small.
 
 Nets start from weights of deviation s / sqrt(fan-in), with s from far too small to far too large: 1 is LeCun's rule,
 1.41 is He's. For every kind of net and activation all scales are trained by plain SGD at learning rates that span seven
-orders of magnitude, on seeds that are not reported; every scale keeps the rate at which it first comes to the training
+orders of magnitude, on a seed that is not reported; every scale keeps the rate at which it first comes to the training
 error, and the scale that is there first is the best. On fresh seeds every scale then gets three times the steps that
 the best one took: enough for the best to arrive, and enough to tell who needs more than twice as many. What is judged
 is the median of the steps divided by that of the best scale. Where nets are not there in time, the ratio is only known
@@ -53,6 +53,7 @@ from experiments.core.units import saturated
 
 LECUN, HE = 1.0, 1.41
 SMALL, LARGE = 0.1, 10.0  # the scales that are judged
+TUNING_SEED = 0  # never reported; on it the learning rate of each scale and the best scale are chosen
 PATIENCE = 3  # times the steps of the best scale are the budget of every scale
 CHECK_EVERY = 10  # steps between checks of the training error: a check costs more than a step
 
@@ -90,8 +91,6 @@ class Config:
     """The training error to reach."""
     seeds: int = 12
     """Fresh seeds reported per activation and scale."""
-    tuning_seeds: int = 1
-    """Seeds, never reported, on which the learning rate of each scale and the best scale are chosen."""
     steps: int = 1000
     """Maximum of steps, should three times those of the best scale be more."""
     batch: int = 32
@@ -120,7 +119,7 @@ class Config:
         checks.at_least(1, checks.MOST_LAYERS, depths=self.depths, normalised_depths=self.normalised_depths)
         checks.not_empty(normalised_depths=(0, *self.normalised_depths))
         checks.one_of(self.depths, judged_depth=self.judged_depth)
-        checks.at_least(1, width=self.width, batch=self.batch, tuning_seeds=self.tuning_seeds)
+        checks.at_least(1, width=self.width, batch=self.batch)
         checks.at_least(CHECK_EVERY, steps=self.steps)
         checks.at_least(2, seeds=self.seeds)
         checks.at_least(3, rates=self.rates)
@@ -169,10 +168,10 @@ def run(config: Config, progress: Progress) -> Runs:
 
 
 class Tuned(NamedTuple):
-    """What the tuning seeds say about the scales, in the order of the settings."""
+    """What the tuning seed says about the scales, in the order of the settings."""
 
     rates: list[float]
-    """The rate of each scale at which the median seed was the first to reach the training error."""
+    """The rate of each scale that was the first to reach the training error."""
     interior: list[bool]
     """Whether it is neither the lowest nor the highest rate tried."""
     best: int
@@ -184,10 +183,9 @@ class Tuned(NamedTuple):
 def _tuned(config: Config, task: Task) -> Tuned:
     """All scales at all rates, side by side, until the best scale has had PATIENCE times the steps that it needed."""
     rates = config.rate * config.factor ** (np.arange(config.rates) - config.rates // 2)
-    grid = Grid.of(range(config.tuning_seeds), rates, config.scales)
-    end = steps_to_error(task, grid, CHECK_EVERY, _Patience(config.tuning_seeds))
-    shape = len(rates), len(config.scales), config.tuning_seeds
-    steps, error = (np.median(values.reshape(shape), -1) for values in (end.steps[:, 0], end.error))
+    grid = Grid.of([TUNING_SEED], rates, config.scales)
+    end = steps_to_error(task, grid, CHECK_EVERY, _Patience())
+    steps, error = (values.reshape(len(rates), len(config.scales)) for values in (end.steps[:, 0], end.error))
     cost = np.minimum(steps, end.last + 1) + error  # the error orders those that are not there
     chosen = cost.argmin(0)
     interior = (chosen > 0) & (chosen < len(rates) - 1)
@@ -197,14 +195,14 @@ def _tuned(config: Config, task: Task) -> Tuned:
 
 
 class _Patience:
-    """Whether so many times the steps have passed that the first setting took whose median seed is there."""
+    """Whether PATIENCE times the steps have passed that the fastest net took."""
 
-    def __init__(self, seeds: int) -> None:
-        self.seeds, self.step = seeds, 0
+    def __init__(self) -> None:
+        self.step = 0
 
     def __call__(self, steps: np.ndarray) -> bool:
         self.step += CHECK_EVERY
-        return PATIENCE * np.median(steps.reshape(-1, self.seeds), 1).min() <= self.step
+        return bool(PATIENCE * steps.min() <= self.step)
 
 
 def _reported(config: Config, task: Task, tuned: Tuned) -> Runs:

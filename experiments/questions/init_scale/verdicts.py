@@ -48,7 +48,7 @@ def of_scale(runs: Runs, name: str, scale: float) -> Runs:
 
 
 def best_scale(runs: Runs, name: str) -> float:
-    """The scale at which the tuning seeds were there first, from the runs of one kind of net."""
+    """The scale at which the tuning seed was there first, from the runs of one kind of net."""
     return next(run["scale"] for run in runs if run["activation"] == name and run["best"])
 
 
