@@ -538,6 +538,8 @@ def test_small_weights_are_judged_for_three_kinds_of_nets_and_others_are_shown()
 def test_sentences_on_scales_read_well_whatever_came_out(
     steps: dict[tuple[str, float], float], answer: str, advice: str
 ) -> None:
+    more = QUESTIONS["init_scale"].full()
+    _checked_sentences("init_scale", more, _scale_runs(more, steps))
     config = QUESTIONS["init_scale"].config()
     made = _checked_sentences("init_scale", config, _scale_runs(config, steps))
     assert made.findings[0].startswith(answer)

@@ -166,8 +166,8 @@ def _advice(config: Config, runs: Runs) -> str:
     if not ranges:
         return ""
     return (
-        f"Choose the initial scale with the activation: within twice the steps of the best were, 1 being LeCun's, "
-        f"{listed(ranges)} {condition}."
+        f"Choose the initial scale with the activation: {listed(ranges)} times LeCun's took up to twice the steps of "
+        f"the best {condition}."
     )
 
 
@@ -208,7 +208,7 @@ def figure(config: Config, runs: Runs) -> Figure:
     """Steps, training error and saturated units against the initial scale, a column for each kind of net."""
     columns = min(MOST_COLUMNS, len(config.kinds()))
     blocks = -(-len(config.kinds()) // columns)
-    picture, axes = canvas(3 * blocks, columns, max(3.2 * columns, 7.0), 8.4 * blocks)
+    picture, axes = canvas(3 * blocks, columns, max(2.7 * columns, 7.0), 8.0 * blocks)
     panels = [rows for block in range(0, 3 * blocks, 3) for rows in zip(*axes[block : block + 3], strict=True)]
     for place, (kind, (top, middle, bottom)) in enumerate(zip(config.kinds(), panels, strict=False)):
         _draw_kind(config, of_kind(runs, kind), top, middle, bottom)

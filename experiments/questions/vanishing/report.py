@@ -73,7 +73,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     if config.normalised:
         spans = listed([f"{named(name)} {_span(config, runs, name)}" for name in config.activations])
         sentences.append(
-            "With LayerNorm, decades of gradient per layer, from the lowest to the highest over all initial weights: "
+            "LayerNorm makes gradients before training independent of the scale of the weights (training is not, see "
+            "small initial weights). Decades per layer, from the lowest to the highest over all initialisations: "
             f"{spans}."
         )
     untrained = [run for run in runs if run["part"] in config.kinds()]
