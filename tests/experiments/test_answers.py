@@ -35,8 +35,6 @@ from experiments.core.tuning import tune
 from experiments.core.units import unit_state
 from experiments.page import text
 from experiments.questions.convergence import verdicts as convergence
-from experiments.questions.dying_relu import verdicts as dying_relu
-from experiments.questions.dying_relu.measure import LAYER_NORM
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -534,72 +532,3 @@ def test_six_times_faster_is_judged_by_its_rule(tanh: float, six: str, faster: s
     assert about["ReLU converges six times faster than tanh (2 hidden layers)"] == six
     assert about["ReLU converges faster than tanh (4 hidden layers)"] == faster
     assert about["ReLU converges six times faster than tanh (convolutional net)"] == six
-
-
-def _dying_runs(dead: float, revived: int, cut_off: int) -> list[dict[str, Any]]:
-    """Nets with so many dead units above the tuned rate of 0.001, and none below."""
-    config = QUESTIONS["dying_relu"].config()
-    runs: list[dict[str, Any]] = []
-    for optimizer in ("adam", "clipped_sgd"):
-        for (name, bias), rate, seed in (
-            (variant, rate, seed)
-            for variant in config.variants()
-            for rate in config.rates(optimizer)
-            for seed in [0, 1, *range(1000, 1000 + config.seeds)]
-        ):
-            high = rate > 0.9
-            units = [int(100 * dead) if high and name == "relu" and not bias else 0] * 3
-            guesses = high and name == "relu"
-            accuracy = 0.1 if guesses else 0.9
-            runs.append(
-                {"phase": "sweep", "optimizer": optimizer, "activation": name, "bias": bias, "rate": rate, "seed": seed}
-                | {"diverged": False, "accuracy": accuracy, "validation": accuracy, "dead": units, "stuck": units}
-                | {"cut_off": [cut_off, 0, 0]}
-            )
-        runs += [
-            {"phase": phase, "optimizer": optimizer, "seed": 1000, "rate": 1.0, "diverged": False}
-            | {"dead": [50, 50, 50], "revived": [0, 0, revived]}
-            for phase in ("after a high rate", "after a negative bias")
-        ]
-    return runs
-
-
-@pytest.mark.parametrize(
-    ("dead", "revived", "cut_off", "expected"),
-    [
-        (0.5, 0, 0, {"B15": SUPPORTED, "B16": SUPPORTED, "B19": SUPPORTED, "B20": SUPPORTED, "B21": SUPPORTED}),
-        (0.1, 20, 1, {"B15": REFUTED, "B16": REFUTED, "B19": SUPPORTED, "B20": REFUTED, "B21": REFUTED}),
-        (0.0, 0, 0, {"B15": REFUTED, "B16": SUPPORTED, "B19": INCONCLUSIVE, "B20": SUPPORTED, "B21": SUPPORTED}),
-    ],
-)
-def test_dying_relu_is_judged_by_its_rules(dead: float, revived: int, cut_off: int, expected: dict[str, str]) -> None:
-    claims = dying_relu.judge(QUESTIONS["dying_relu"].config(), _dying_runs(dead, revived, cut_off))
-    found = {claim.id: claim.verdict for claim in claims if "first-layer" not in claim.text}
-    assert found == expected
-
-
-def test_for_relu_behind_layer_norm_only_the_share_of_dead_units_is_judged() -> None:
-    config = QUESTIONS["dying_relu"].config(cures=("leaky_relu", LAYER_NORM))
-    runs = [run for run in _dying_runs(0.5, 0, 0) if run.get("activation") != "elu"]
-    runs += [run | {"activation": LAYER_NORM, "dead": [0, 0, 0]} for run in runs if run.get("activation") == "maxout"]
-    claims = [claim for claim in dying_relu.judge(config, runs) if claim.id == "B15"]
-    assert ["LayerNorm" in claim.scope for claim in claims] == [False, True] * 2
-    assert [claim.verdict for claim in claims] == [SUPPORTED, REFUTED] * 2
-
-
-def test_dead_units_are_judged_at_every_depth() -> None:
-    config = QUESTIONS["dying_relu"].config(depths=(1, 8))
-    runs = _dying_runs(0.5, 0, 0)
-    runs += [
-        {"phase": "depth", "optimizer": optimizer, "activation": "relu", "bias": 0.0, "rate": rate, "seed": seed}
-        | {"diverged": False, "accuracy": 0.9, "validation": 1 - rate / 100}
-        | {kind: [40 if depth == 8 and rate > 0.9 else 0] * depth for kind in ("dead", "stuck", "cut_off")}
-        for depth in config.depths
-        for optimizer in ("adam", "clipped_sgd")
-        for rate in config.rates(optimizer)
-        for seed in [0, 1, *range(1000, 1000 + config.seeds)]
-    ]
-    claims = dying_relu.judge(config, runs)
-    many = [(claim.scope.count("100"), claim.interval.value, claim.verdict) for claim in claims if claim.id == "B15"]
-    assert many == 2 * [(3, 50.0, SUPPORTED), (1, 0.0, REFUTED), (8, 40.0, SUPPORTED)]
-    assert QUESTIONS["dying_relu"].figure(config, runs).axes[4].get_xlabel() == "hidden layers"
