@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, PartitionSpec
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from . import checks
 
@@ -67,11 +68,15 @@ def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]
             split, whole = PartitionSpec("nets"), PartitionSpec()
             specs = (split,) * batched + (whole,) * len(shared)
             spread = jax.shard_map(each, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-            return jax.tree.map(lambda leaf: leaf[:count], spread(*padded, *shared))
+            results = jax.tree.map(lambda leaf: leaf[:count], spread(*padded, *shared))
+            if jax.process_count() == 1:
+                return results
+            return jax.lax.with_sharding_constraint(results, NamedSharding(mesh, whole))  # for every process
 
         @wraps(function)
         def called(*arguments: Any) -> R:
-            return compiled(_MESH.get(), *arguments)
+            results = compiled(_MESH.get(), *arguments)
+            return jax.tree.map(np.asarray, results) if jax.process_count() > 1 else results
 
         return called
 
