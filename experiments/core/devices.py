@@ -1,5 +1,6 @@
 """Nets that are trained side by side, split among the devices that the user gives."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,11 +74,24 @@ def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]
                 return results
             return jax.lax.with_sharding_constraint(results, NamedSharding(mesh, whole))  # for every process
 
+        def program(*arguments: Any) -> str:
+            return compiled.lower(_MESH.get(), *arguments).compile().as_text() or ""
+
         @wraps(function)
         def called(*arguments: Any) -> R:
             results = compiled(_MESH.get(), *arguments)
             return jax.tree.map(np.asarray, results) if jax.process_count() > 1 else results
 
+        setattr(called, "program", program)  # noqa: B010
         return called
 
     return decorated
+
+
+def collectives(function: Callable[..., Any], *arguments: Any) -> dict[str, int]:
+    """How often the compiled program of a function of `each_net` communicates: in its loops, and beside them."""
+    program = getattr(function, "program")(*arguments)  # noqa: B009
+    names = r" (all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(-start)?\("
+    entry = next(part for part in program.split("\n\n") if part.lstrip().startswith("ENTRY"))
+    beside = len(re.findall(names, entry))
+    return {"in loops": len(re.findall(names, program)) - beside, "beside them": beside}

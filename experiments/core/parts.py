@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from .log import LOG
 from .processes import agreed, first
 from .result import Runs, jsonable
 from .storage import StorageError
@@ -25,15 +26,14 @@ class Parts:
     def __init__(self, path: Path, fingerprint: str) -> None:
         """Read what there is; anything else in the file's place is replaced."""
         self.path = path
-        lines = agreed(_read(path) if first() else b"").decode(errors="replace").splitlines()
         self.finished: dict[str, Runs] = {}
-        if lines[:1] != [json.dumps(fingerprint)]:
-            self._write(json.dumps(fingerprint), "w")
-            return
-        for line in lines[1:]:
-            with contextlib.suppress(ValueError, KeyError):  # the last line of a killed process may be half a line
-                part = typed(json.loads(line), dict[str, Runs])
-                self.finished |= part
+        head, *lines = agreed(_read(path) if first() else b"").decode(errors="replace").splitlines() or [""]
+        whole = [json.dumps(fingerprint)]
+        for line in lines if head == whole[0] else []:
+            with contextlib.suppress(ValueError):  # the last line of a killed process may be half a line
+                self.finished |= typed(json.loads(line), dict[str, Runs])
+                whole.append(line)
+        self._write("\n".join(whole), "w")
 
     def keep(self, name: str, runs: Runs) -> Runs:
         """Write the runs of a part, and return them as a later run would read them."""
@@ -74,4 +74,7 @@ def kept(name: str, compute: Callable[..., Runs], *arguments: Any) -> Runs:
     parts = _PARTS.get()
     if parts is None:
         return compute(*arguments)
-    return parts.finished[name] if name in parts.finished else parts.keep(name, compute(*arguments))
+    if name not in parts.finished:
+        return parts.keep(name, compute(*arguments))
+    LOG.info("%s: kept from an earlier run", name)
+    return parts.finished[name]
