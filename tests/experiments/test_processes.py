@@ -19,7 +19,7 @@ from experiments.core.data import digits
 from experiments.core.devices import collectives, each_net, spread_over
 from experiments.core.parts import SUFFIX, kept, parts_of
 from experiments.core.result import load
-from experiments.core.training import Grid, Recipe, _advance, initial_state
+from experiments.core.training import Grid, Recipe, advance, initial_state
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = ["collapse", "--smallest"]
@@ -148,7 +148,7 @@ def test_the_training_loop_communicates_nothing() -> None:
     recipe, grid = Recipe((64, 8, 10), "relu"), Grid.of(range(12), [0.1])
     state, batches, data = initial_state(recipe, grid), np.zeros((12, 5, 4), np.int32), digits().train
     with spread_over(8):  # 12 nets: results are cut from 16, which is communicated
-        counts = collectives(_advance, recipe, state, batches, data.x, data.y)
+        counts = collectives(advance, recipe, state, batches, data.x, data.y)
     assert counts["in loops"] == 0
     assert counts["beside them"] > 0
 
