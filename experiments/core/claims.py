@@ -53,6 +53,12 @@ CLAIMS = {
     "P1": "No claim of the notes: gradients that are right in the tails train better at tuned settings",
     "P2": "No claim of the notes: they train better at other initial weights and rates",
     "P3": "No claim of the notes: jax.nn's gradients end nets in NaN that learn by jaxact's",
+    "S1": "No claim of the notes: training leaves most outputs of ReLU and ReLU^2 at 0",
+    "S2": "No claim of the notes: as many outputs of other activations can be set to 0",
+    "S3": "No claim of the notes: nets that keep a part of their units only are as accurate",
+    "S4": "No claim of the notes: 8 bits lose nothing, whatever the activation",
+    "D1": "No claim of the notes: on small tables the choice of the activation makes no difference",
+    "D2": "No claim of the notes: on small tables a net is better than a linear model",
 }
 """A where algebra decides, B where only an experiment can; other letters for what the notes do not ask."""
 

@@ -127,6 +127,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def counted(count: int, word: str) -> str:
+    """The number with the word, in the plural unless it is 1: 1 seed, 2 seeds."""
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
 def whiskers(
     axes: Axes,
     places: ArrayLike,

@@ -1,6 +1,6 @@
 """The training loop of all questions: many small nets are trained side by side, each with its own seed and settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
@@ -131,11 +131,18 @@ def train(recipe: Recipe, grid: Grid, data: Split, steps: int, check_every: int)
 
 
 def resume(
-    recipe: Recipe, state: State, seed: np.ndarray, data: Split, steps: int, check_every: int
+    recipe: Recipe,
+    state: State,
+    seed: np.ndarray,
+    data: Split,
+    steps: int,
+    check_every: int,
+    rows: Mapping[int, np.ndarray] | None = None,
 ) -> Iterator[tuple[int, State]]:
-    """As `train`, from nets that are given."""
+    """As `train`, from nets that are given; `rows` has the examples that the nets of each seed see, by default all."""
     unique, which = np.unique(seed, return_inverse=True)
-    orders = [_batches(int(each), len(data.x), recipe.batch) for each in unique]
+    rows = rows or dict.fromkeys(map(int, unique), np.arange(len(data.x)))
+    orders = [_batches(int(each), rows[int(each)], recipe.batch) for each in unique]
     for step in range(check_every, steps + 1, check_every):
         batches = np.stack([[next(order) for _ in range(check_every)] for order in orders])
         state = advance(recipe, state, batches[which], data.x, data.y)
@@ -217,10 +224,10 @@ def advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) ->
     return jax.vmap(lambda state, batches: jax.lax.scan(step, state, batches)[0])(state, batches)
 
 
-def _batches(seed: int, examples: int, batch: int) -> Iterator[np.ndarray]:
+def _batches(seed: int, examples: np.ndarray, batch: int) -> Iterator[np.ndarray]:
     """Minibatches without end, reshuffled every epoch; the seed alone decides, so that activations share them."""
-    batch = min(batch, examples)
+    batch = min(batch, len(examples))
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(examples).astype(np.int32)
-        yield from order[: examples // batch * batch].reshape(-1, batch)
+        yield from order[: len(order) // batch * batch].reshape(-1, batch)
