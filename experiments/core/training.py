@@ -146,7 +146,7 @@ def resume(
     orders = [_batches(int(each), rows[int(each)], recipe.batch) for each in unique]
     for step in range(check_every, steps + 1, check_every):
         batches = np.stack([[next(order) for _ in range(check_every)] for order in orders])
-        state = _advance(recipe, state, batches[which], data.x, data.y)
+        state = advance(recipe, state, batches[which], data.x, data.y)
         yield step, state
 
 
@@ -210,7 +210,7 @@ def _layer(recipe: Recipe, rngs: list[np.random.Generator], which: np.ndarray, g
 
 
 @each_net(batched=2)
-def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
+def advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
     """One step for every batch in `batches` (net, step, example)."""
 
     def step(state: State, batch: Array) -> tuple[State, None]:

@@ -306,6 +306,11 @@ def test_help_explains_every_setting(
 @pytest.mark.parametrize(
     ("arguments", "given", "expected"),
     [
+        ("collapse --coordinator here", "devices is 1", "all is expected"),
+        ("collapse --devices all --coordinator here", "coordinator is 'here'", "HOST:PORT"),
+        ("--devices all --coordinator a:1 --num-processes 2", "process-id is None", "all three"),
+        ("--devices all --coordinator a:1 --num-processes 2 --process-id 2", "process-id is 2", "from 0"),
+        ("--devices all --cluster --process-id 0", "process-id is 0", "none of them"),
         ("collapse --seeds 0", "seeds is 0", "at least 2"),
         ("collapse --width -3", "width is -3", "at least 1"),
         ("collapse --confidence 1.5", "confidence is 1.5", "below 1"),
