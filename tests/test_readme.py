@@ -102,8 +102,8 @@ def test_commands_are_one_line_each_with_and_without_uv(extra: str) -> None:
 
 
 def test_the_number_of_questions() -> None:
-    assert len(QUESTIONS) == 16
-    assert "sixteen questions" in FIRST
+    assert len(QUESTIONS) == 18
+    assert "eighteen questions" in FIRST
 
 
 def test_bounds_are_those_of_the_tests() -> None:

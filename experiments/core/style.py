@@ -25,8 +25,14 @@ COLORS = {
     "tanh": "#D55E00",
     "sigmoid": "#B8860B",
     "identity": "#777777",
+    "gelu": "#E69F00",
+    "silu": "#117733",
+    "relu_squared": "#882255",
+    "glu": "#7A7A7A",
+    "geglu": "#CC79A7",
+    "swiglu": "#44AA99",
 }
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
+"""Okabe and Ito's palette and Tol's, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
 
 OTHER_COLOR = "#444444"
 
@@ -38,6 +44,11 @@ NAMES = {
     "prelu": "PReLU",
     "maxout": "Maxout",
     "layer_norm": "ReLU with LayerNorm",
+    "relu_squared": "ReLU^2",
+    "glu": "GLU",
+    "reglu": "ReGLU",
+    "geglu": "GEGLU",
+    "swiglu": "SwiGLU",
 }
 """The names of activations in sentences, where they differ from those of the functions."""
 
@@ -85,6 +96,13 @@ def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
     axes.set_yticks([number for number in numbers if low <= number <= high])
     axes.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
     axes.yaxis.set_minor_locator(NullLocator())
+
+
+def at_ticks(axes: Axes, numbers: Sequence[float]) -> None:
+    """A logarithmic x-axis with ticks at these numbers and no others."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(numbers), [f"{number:g}" for number in numbers])
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def legend(figure: Figure, axes: Axes, columns: int) -> None:

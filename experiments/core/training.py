@@ -87,7 +87,8 @@ Net = tuple[Layer, ...]
 class State(NamedTuple):
     """Everything that changes in training; the leading axis is the net."""
 
-    net: Net
+    net: Any
+    """A Net, or the parameters that the recipe's `custom_forward` takes."""
     optimizer_state: Any
     rate: Array
 
@@ -118,11 +119,11 @@ def layer_norm(z: Array) -> Array:
 
 
 def losses(recipe: Recipe, net: Net, x: Array, y: Array, probes: list[Array] | None = None) -> Array:
-    """The loss of each example."""
+    """The loss of each example, or of each symbol of each example."""
     output, _ = forward(recipe, net, x, probes)
     if recipe.loss == "squared_error":
         return jnp.mean((output - y) ** 2, axis=-1)
-    return -jnp.take_along_axis(jaxact.log_softmax(output), y[:, None], axis=-1)[:, 0]
+    return -jnp.take_along_axis(jaxact.log_softmax(output), y[..., None], axis=-1)[..., 0]
 
 
 def train(recipe: Recipe, grid: Grid, data: Split, steps: int, check_every: int) -> Iterator[tuple[int, State]]:

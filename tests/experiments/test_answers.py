@@ -34,7 +34,6 @@ from experiments.core.training import Grid, Recipe, forward, initial_state, loss
 from experiments.core.tuning import tune
 from experiments.core.units import unit_state
 from experiments.page import text
-from experiments.questions.collapse import verdicts as collapse
 from experiments.questions.convergence import verdicts as convergence
 
 ROOT = Path(__file__).parents[2]
@@ -338,12 +337,12 @@ def test_help_explains_every_setting(
         ("born_dead --biases 0", "biases is [0.0, 0.0]", "none twice"),
         ("dying_relu --colour red", "--colour", "nrecognized"),
         ("fixed_point --caps 6", "caps is", "none twice"),
-        ("fixed_point --judged 16", "judged is 16", "one of"),
+        ("fixed_point --few 16", "few is 16", "one of"),
         ("zero_centring --shifted elu", "shifted is 'elu'", "sigmoid"),
         ("zero_centring --unshifted relu", "unshifted is", "none twice"),
         ("zero_centring --pixel-nets prelu", "'prelu'", "elementwise function of jaxact"),
         ("zero_centring --depth 1", "depth is 1", "at least 2"),
-        ("exact_claims --depths 1", "depths is 1", "at least 2"),
+        ("exact_claims --points 0", "points is 0", "at least 1"),
         ("recommendation --activations relu tanh", "activations is", "none twice"),
         ("recommendation --activations nonsense", "'nonsense'", "elementwise function of jaxact"),
         ("convergence --activations softmax", "'softmax'", "elementwise function of jaxact"),
@@ -359,6 +358,13 @@ def test_help_explains_every_setting(
         ("precision --activations snake", "activations is 'snake'", "'tanh'"),
         ("precision --dtypes float8", "float8", "bfloat16"),
         ("precision --rates 0.1", "rates is [0.1]", "at least two"),
+        ("transformer --activations softmax", "'softmax'", "elementwise function of jaxact"),
+        ("transformer --hidden 70", "hidden is 70", "multiple of 3"),
+        ("transformer --heads 5", "width is 24", "multiple of 5"),
+        ("transformer --turn 7", "turn 7", "multiples"),
+        ("softcap --rates 0.3 0.1", "rates is [0.3, 0.1]", "rising order"),
+        ("softcap --cures maxout", "maxout", "dynamic_tanh"),
+        ("softcap --cap 0", "cap is 0", "above 0"),
         ("sparsity --bits 6", "bits is [6]", "8 is expected among"),
         ("sparsity --kept 1", "kept is 1", "below 1"),
         ("sparsity --activations relu", "activations is", "none twice"),
@@ -526,27 +532,3 @@ def test_six_times_faster_is_judged_by_its_rule(tanh: float, six: str, faster: s
     assert about["ReLU converges six times faster than tanh (2 hidden layers)"] == six
     assert about["ReLU converges faster than tanh (4 hidden layers)"] == faster
     assert about["ReLU converges six times faster than tanh (convolutional net)"] == six
-
-
-@pytest.mark.parametrize(
-    ("deep", "relu", "collapses", "gains"),
-    [(0.90, 0.97, SUPPORTED, REFUTED), (0.90, 0.99, SUPPORTED, REFUTED), (0.80, 0.97, REFUTED, SUPPORTED)],
-)
-def test_collapse_is_judged_by_its_rule(deep: float, relu: float, collapses: str, gains: str) -> None:
-    config = QUESTIONS["collapse"].config()
-    nets = (
-        {("identity", 1): 0.90}
-        | {("identity", d): deep for d in config.depths}
-        | {("relu", d): relu for d in config.depths}
-    )
-    runs: list[dict[str, Any]] = [
-        {"part": "classes", "data": "digits", "activation": name, "depth": depth, "accuracy": accuracy + 0.001 * seed}
-        for (name, depth), accuracy in nets.items()
-        for seed in range(config.seeds)
-    ]
-    runs += [{"part": "exact", "difference": 1e-15}]
-    runs += [{"part": "xor", "activation": name, "mse": mse} for name, mse in (("identity", 0.25), ("relu", 1e-6))] * 20
-    exact, xor, *trained = collapse.judge(config, runs)
-    assert (exact.verdict, xor.verdict) == (SUPPORTED, SUPPORTED)
-    assert {claim.verdict for claim in trained[::2]} == {collapses}
-    assert {claim.verdict for claim in trained[1::2]} == {gains}

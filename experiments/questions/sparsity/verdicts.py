@@ -92,7 +92,7 @@ def name_text(kind: str) -> str:
     name, *share = kind.split()
     if name == TOP:
         return f"top-k at {100 * float(share[0]):g} %"
-    return "ReLU^2" if name == "relu_squared" else named(name)
+    return named(name)
 
 
 def layers(config: Config) -> str:
