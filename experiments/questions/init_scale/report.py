@@ -158,10 +158,8 @@ def _advice(config: Config, runs: Runs) -> str:
             f"of their best scale {condition}."
         )
     if common:
-        return (
-            f"Start from weights of {_range(common)} times LeCun's deviation: with them {names} took at most twice the "
-            f"steps of their best scale {condition}."
-        )
+        start = "LeCun's weights" if common == [LECUN] else f"weights of {_range(common)} times LeCun's deviation"
+        return f"Start from {start}: with them {names} took at most twice the steps of their best scale {condition}."
     ranges = [f"{named(name)} {_range(found)}" for name, found in scales.items() if found]
     if not ranges:
         return ""
