@@ -39,6 +39,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, Split, digits, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.quantisation import LEAST_INTEGER_BITS, integer_bits, quantised
 from experiments.core.result import Runs
@@ -143,8 +144,8 @@ def run(config: Config, progress: Progress) -> Runs:
     data = {name: load(name, config.folder) for name in config.data} | {RAW: digits("raw")}
     runs: Runs = []
     for index, (inputs, cap) in enumerate(cells):
-        progress(index / len(cells), f"cap {cap:g}, {TITLES.get(inputs, inputs)}")
-        runs += _reported(config, inputs, cap, data[inputs])
+        progress(index / len(cells), doing := f"cap {cap:g}, {TITLES.get(inputs, inputs)}")
+        runs += kept(doing, _reported, config, inputs, cap, data[inputs])
     progress(1.0, "done")
     return runs
 

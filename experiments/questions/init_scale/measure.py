@@ -45,6 +45,7 @@ from experiments.core import checks
 from experiments.core.data import TITLES, Name, load
 from experiments.core.devices import each_net
 from experiments.core.log import LOG
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import Task, steps_to_error
@@ -156,15 +157,17 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = list(product(config.kinds(), config.activations))
     runs: Runs = []
     for index, (kind, name) in enumerate(cells):
-        progress(index / len(cells), f"{name}, {kind.text}")
+        progress(index / len(cells), doing := f"{name}, {kind.text}")
         sizes = (data.x.shape[1], *[config.width] * kind.depth, 10)
         recipe = Recipe(sizes, name, "sgd", config.batch, normalised=kind.normalised)
         task = Task(recipe, data, config.steps, (config.threshold,))
-        tuned = _tuned(config, task)
-        progress((index + 0.5) / len(cells), f"{name}, {kind.text}, fresh seeds")
-        runs += [kind._asdict() | {"activation": name} | row for row in _reported(config, task, tuned)]
+        runs += [kind._asdict() | {"activation": name} | row for row in kept(doing, _trained, config, task)]
     progress(1.0, "done")
     return runs
+
+
+def _trained(config: Config, task: Task) -> Runs:
+    return _reported(config, task, _tuned(config, task))
 
 
 class Tuned(NamedTuple):

@@ -47,6 +47,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Net, Recipe, State, forward, score
@@ -150,9 +151,9 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = list(product(config.depths, ({ELU: ELU} | config.rivals()).items()))
     runs: Runs = []
     for index, (depth, (name, activation)) in enumerate(cells):
-        progress(index / len(cells), f"{name}, {depth} hidden layers")
+        progress(index / len(cells), doing := f"{name}, {depth} hidden layers")
         recipe = Recipe((data.train.x.shape[1], *[config.width] * depth, 10), activation, "adam", config.batch)
-        runs += [{"depth": depth, "activation": name} | row for row in _reported(config, recipe, data)]
+        runs += [{"depth": depth, "activation": name} | row for row in kept(doing, _reported, config, recipe, data)]
     progress(1.0, "done")
     return runs
 

@@ -57,6 +57,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, Split, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import (
@@ -358,8 +359,8 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = config.cells()
     runs: Runs = []
     for index, cell in enumerate(cells):
-        progress(index / len(cells), f"{cell.function}, {cell.place}, {cell.dtype}")
-        runs += [cell._asdict() | row for row in _reported(config, cell, data[cell.place])]
+        progress(index / len(cells), doing := f"{cell.function}, {cell.place}, {cell.dtype}")
+        runs += [cell._asdict() | row for row in kept(doing, _reported, config, cell, data[cell.place])]
     progress(1.0, "done")
     return runs
 

@@ -44,6 +44,7 @@ from jax import Array
 from experiments.core import checks, text
 from experiments.core.data import Data
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Recipe, State, resume, score
@@ -152,7 +153,7 @@ def run(config: Config, progress: Progress) -> Runs:
     cures = (PLAIN, *config.cures)
     for index, cure in enumerate(cures):
         progress(index / len(cures), cure)
-        runs += [{"cure": cure} | row for row in _trained(config, config.recipe(cure), data)]
+        runs += [{"cure": cure} | row for row in kept(cure, _trained, config, config.recipe(cure), data)]
     progress(1.0, "done")
     return runs
 

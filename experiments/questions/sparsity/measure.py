@@ -48,6 +48,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.quantisation import products
 from experiments.core.result import Runs
@@ -186,8 +187,8 @@ def run(config: Config, progress: Progress) -> Runs:
     runs: Runs = []
     zeros = np.zeros(0)
     for index, (data, (kind, activation)) in enumerate(cells):
-        progress(index / len(cells), f"{TITLES[data]}, {kind}")
-        rows = _reported(config, parts[data], activation, None if kind == RELU else zeros)
+        progress(index / len(cells), doing := f"{TITLES[data]}, {kind}")
+        rows = kept(doing, _reported, config, parts[data], activation, None if kind == RELU else zeros)
         if kind == RELU:
             zeros = np.array([row["zeros"][-1] for row in rows])
         runs += [{"data": data, "kind": kind} | row for row in rows]

@@ -45,6 +45,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import Split
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Net, Recipe, State, forward, initial_state, losses, resume
@@ -128,8 +129,9 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = list(product(config.tables, config.nets()))
     runs: Runs = []
     for index, (table, kind) in enumerate(cells):
-        progress(index / len(cells), f"{table}, {kind}")
-        runs += [{"table": table, "kind": kind} | row for row in _reported(config, splits[table], table, kind)]
+        progress(index / len(cells), doing := f"{table}, {kind}")
+        rows = kept(doing, _reported, config, splits[table], table, kind)
+        runs += [{"table": table, "kind": kind} | row for row in rows]
     for table in config.tables:
         runs += [{"table": table, "kind": LINEAR} | row for row in _linear(config, splits[table], table)]
     progress(1.0, "done")

@@ -49,6 +49,7 @@ from jax import Array
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import FRESH, Grid, Net, Recipe, State, forward, initial_state, losses, score
@@ -141,8 +142,8 @@ def run(config: Config, progress: Progress) -> Runs:
     runs: Runs = []
     cells = list(product(config.kinds(), config.activations, config.inits))
     for index, (kind, name, init) in enumerate(cells):
-        progress(0.7 * index / len(cells), f"{name}, {INITS[init].text}, {kind}")
-        runs += gradients(config, data, name, init, kind)
+        progress(0.7 * index / len(cells), doing := f"{name}, {INITS[init].text}, {kind}")
+        runs += kept(doing, gradients, config, data, name, init, kind)
     progress(0.7, "training ReLU nets")
     runs += _measure_shares_off(config, data)
     progress(1.0, "done")

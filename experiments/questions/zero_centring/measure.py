@@ -44,6 +44,7 @@ from jax import Array
 import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Name, Split, digits, load
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, all_reached, steps_to_error, tune_steps
@@ -206,8 +207,9 @@ def run(config: Config, progress: Progress) -> Runs:
     data |= {"standardised": load(config.data, config.folder)}
     for index, kind in enumerate(nets := config.nets()):
         doing = f"{kind.activation}{kind.shift:+.1f}, {kind.pixels} pixels, {OPTIMIZERS[kind.optimizer]}"
+        doing += ", starting as the same function" if kind.compensated else ""
         progress(index / len(nets), doing)
-        runs += _reported(config, kind, data[kind.pixels].train)
+        runs += kept(doing, _reported, config, kind, data[kind.pixels].train)
     progress(1.0, "done")
     return runs
 
