@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code."""
     try:
         return _run(arguments)
-    except (DataError, StorageError) as problem:
+    except (DataError, StorageError, processes.ProcessError) as problem:
         return refuse(str(problem))
     except ImportError as problem:
         return refuse(missing(problem))
@@ -155,9 +155,8 @@ def _assist(todo: list[tuple[Question, Any]], output: Output) -> int:
     with spread_over(output.devices), jax.default_matmul_precision("highest"):
         for question, config in todo:
             own = fingerprint(question.module, config)
-            if asked := processes.agreed(b"").decode():
-                if asked != own:
-                    return refuse(f"process {jax.process_index()} has other code, settings or data than process 0.")
+            if processes.agreed(b""):
+                processes.agree_on(own)
                 with parts_of(Path(), own):
                     question.run(config, lambda fraction, doing: None)
                 jax.clear_caches()
@@ -199,11 +198,12 @@ def _answer(question: Question, config: Any, output: Output, console: Console) -
         stored = None
     current = fingerprint(question.module, config)  # taken now, as a file may change while the question runs
     valid = stored and stored[0].provenance["fingerprint"] == current and not output.fresh
-    processes.agreed(b"" if valid else current.encode())
+    processes.agreed(b"" if valid else b"run")
     if stored and valid:
         _say(f"{question.name}: answered before with the same code and settings, not run again.", console)
         result = stored[0]
     else:
+        processes.agree_on(current)
         start = time.perf_counter()
         LOG.info("%s: started with %s", question.name, asdict(config))
         kept = output.out / f"{question.name}{PARTS}"

@@ -4,6 +4,7 @@ Each process has all results, as every call of a function of many nets ends by s
 files and talks; the others compute.
 """
 
+import hashlib
 import re
 
 import jax
@@ -34,6 +35,22 @@ def connect(coordinator: str = "", processes: int | None = None, index: int | No
 def first() -> bool:
     """Whether this process is the one that writes."""
     return jax.process_index() == 0
+
+
+class ProcessError(Exception):
+    """The processes do not run the same; the message is a sentence."""
+
+
+def agree_on(fingerprint: str) -> None:
+    """Raise a ProcessError, in all processes, if one of them has another fingerprint."""
+    if jax.process_count() == 1:
+        return
+    digest = np.frombuffer(hashlib.sha256(fingerprint.encode()).digest(), np.uint8)
+    digests = np.asarray(multihost_utils.process_allgather(digest))
+    others = [str(index) for index in range(len(digests)) if (digests[index] != digests[0]).any()]
+    if others:
+        processes = f"process{'es' * (len(others) > 1)} {', '.join(others)}"
+        raise ProcessError(f"the code, settings or data of {processes} differ from those of process 0.")
 
 
 def agreed(content: bytes) -> bytes:

@@ -74,7 +74,7 @@ def test_two_processes_of_four_devices_have_the_numbers_of_one(tmp_path: Path) -
     assert "finished in" not in printed[1]
     assert not (tmp_path / "1").exists()
     alone = _start(SMALLEST, tmp_path / "alone")
-    assert alone.wait(300) == 0
+    alone.communicate(timeout=300)
     for together, one in zip(_runs(tmp_path / "0"), _runs(tmp_path / "alone"), strict=True):
         assert together.keys() == one.keys()
         for name, value in one.items():
@@ -89,12 +89,14 @@ def test_other_settings_in_one_process_are_refused(tmp_path: Path) -> None:
     settings = [["--seeds", "2"], ["--seeds", "3"]]
     both = [_start([*SMALLEST, *settings[index], *_connected(index)], tmp_path / str(index), 4) for index in (0, 1)]
     try:
-        printed = both[1].communicate(timeout=200)[0]
-        assert both[1].returncode == 2
-        assert "process 1 has other code, settings or data than process 0" in printed
+        for process in both:
+            printed, _ = process.communicate(timeout=100)
+            assert "the code, settings or data of process 1 differ from those of process 0" in printed
+            assert process.returncode == 2
     finally:
         for process in both:
             process.kill()
+            process.communicate()
 
 
 def test_a_part_is_computed_once_until_code_or_settings_change(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_after_kill_9_finished_parts_are_readable_and_the_command_goes_on(tmp_pa
     while process.poll() is None and not (file.exists() and file.read_text().count("\n") >= 2):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait(60)
+    process.communicate()
     _, *parts = file.read_text().splitlines()
     names = [name for part in parts for name in json.loads(part)]
     assert names
