@@ -10,8 +10,8 @@ a net, whose convolutions are those of MNIST-1D's authors but narrower, is train
 the threshold of the settings. There are two kinds of nets:
 
 - published initial weights, the same for every activation: Glorot's, uniform up to sqrt(6 / (fan-in + fan-out)), or
-  AlexNet's, of deviation 0.01 with biases of 1 in hidden dense layers and the second, fourth and fifth convolution. Only the
-  learning rate is tuned, as in the figure. "Six times" is judged here.
+  AlexNet's, of deviation 0.01 with biases of 1 in hidden dense layers and the second, fourth and fifth convolution.
+  Only the learning rate is tuned, as in the figure. "Six times" is judged here.
 - tuned: rate and initial gain are tuned for each activation. "Faster" is judged here: no activation is slow because its
   weights were drawn for another.
 
@@ -173,7 +173,7 @@ class Config:
         return [setup for setup in self.setups() if (setup.init, setup.optimizer) == (TUNED, optimizer)]
 
     def published(self) -> "list[Setup]":
-        """The nets with published initial weights; that of "six times" comes first: the convolutional, else the last."""
+        """The nets with published initial weights; first that of "six times": the convolutional, else the last."""
         published = [setup for setup in self.setups() if setup.init != TUNED]
         first = [setup for setup in published if setup.net == CONVNET][:1] or published[-1:]
         return [*first, *(setup for setup in published if setup not in first)]

@@ -108,7 +108,9 @@ def _by_activation(config: Config, runs: Runs, setups: Sequence[Setup]) -> str:
             numbers[0] = f"{known[0][1].text} times the steps of ReLU {places[0]}"
             told.append(f"{named(name)} takes {listed(numbers)}")
         if unknown:
-            told.append(f"of {named(name)} nothing is known {listed(_places(unknown))}, where neither it nor ReLU arrived")
+            told.append(
+                f"of {named(name)} nothing is known {listed(_places(unknown))}, where neither it nor ReLU arrived"
+            )
     return "; ".join(told)
 
 
@@ -125,7 +127,8 @@ def _left_out(config: Config, runs: Runs) -> str:
     """The nets that never arrived, and where tuning ended at a border."""
     race = [run for run in runs if run["part"] == "race"]
     late = sum(missing(config, runs, setup, name) for setup in config.setups() for name in setup.activations)
-    sentence = f"Of {len(race)} nets {late} had not arrived when their steps ran out; {sum(r['diverged'] for r in race)} diverged."
+    diverged = sum(run["diverged"] for run in race)
+    sentence = f"Of {len(race)} nets {late} had not arrived when their steps ran out; {diverged} diverged."
     outside = {(run["net"], run["optimizer"], run["init"], run["activation"]) for run in race if not run["interior"]}
     where = [
         f"{named(name)} ({setup.with_init})"
@@ -146,10 +149,11 @@ def _compared(config: Config, runs: Runs) -> list[str]:
     ours = ratio(config, runs, setup, "tanh", "relu", setup.threshold)
     return [
         PUBLISHED,
-        f"Ours, tanh against ReLU in {setup.text} with {INITS[setup.init]}, to {setup.threshold:.0%}: {ours.text} times.",
-        f"What differs: they train on colour photographs, we on {TITLES[setup.data]}, and they do not say how their net "
-        "was initialised. Their caption says that the size of the effect varies with the architecture. The notes claim "
-        "the same of sigmoid, which is not in their figure.",
+        f"Ours, tanh against ReLU in {setup.text} with {INITS[setup.init]}, to {setup.threshold:.0%}: {ours.text} "
+        "times.",
+        f"What differs: they train on colour photographs, we on {TITLES[setup.data]}, and they do not say how their "
+        "net was initialised. Their caption says that the size of the effect varies with the architecture. The notes "
+        "claim the same of sigmoid, which is not in their figure.",
     ]
 
 
@@ -161,8 +165,8 @@ def _practice(config: Config, runs: Runs, claims: list[Claim]) -> list[str]:
             sentences.append(
                 {
                     SUPPORTED: f"In steps ReLU beats a tuned {named(name)} in every net tried.",
-                    REFUTED: f"Speed alone is no reason to prefer ReLU to {named(name)}: tuned, it is not ahead in every "
-                    "net.",
+                    REFUTED: f"Speed alone is no reason to prefer ReLU to {named(name)}: tuned, it is not ahead in "
+                    "every net.",
                     INCONCLUSIVE: f"Whether ReLU beats a tuned {named(name)} in every net could not be told.",
                 }[outcome]
             )
@@ -190,9 +194,8 @@ def _cost_of_a_rate(config: Config, runs: Runs) -> list[str]:
         median = float(np.median(steps_to(config, runs, setup, "relu", setup.threshold, multiple)))
         known = math.isfinite(median) and math.isfinite(tuned)
         late = f"most had not arrived after {LONGEST_SWEEP} times the steps"
-        told.append(
-            f"at {multiple:g} times the tuned rate {f'they take {median / tuned:.1f} times the steps' if known else late}"
-        )
+        slower = f"they take {median / tuned:.1f} times the steps" if known else late
+        told.append(f"at {multiple:g} times the tuned rate {slower}")
     return [f"Tune the rate first. For ReLU nets with {setup.text}, {'; '.join(told)}."]
 
 
@@ -284,7 +287,9 @@ def _draw_curves(setup: Setup, config: Config, runs: Runs, axes: Axes) -> None:
         known = [(e, *interval) for e, interval in zip(errors, steps, strict=True) if np.isfinite(interval.value)]
         if known:
             height, middle, low, high = np.array(known).T
-            axes.fill_betweenx(height, low, np.minimum(high, setup.max_steps), color=color(name), alpha=0.2, linewidth=0)
+            axes.fill_betweenx(
+                height, low, np.minimum(high, setup.max_steps), color=color(name), alpha=0.2, linewidth=0
+            )
             axes.plot(middle, height, "o-", color=color(name), markersize=3)
     axes.set_xscale("log")
     axes.set_xlim(right=setup.max_steps)
@@ -350,11 +355,11 @@ def _short(setup: Setup) -> str:
 def _caption(config: Config) -> str:
     return (
         "From the top: the training error against steps, up to the error of the verdicts (dashed); the steps to that "
-        "error against the learning rate, at the tuned gain; and steps divided by ReLU's. Values are medians, bands and "
-        f"bars {config.confidence:.0%} intervals over {config.seeds} fresh seeds. In the shaded band ReLU is 'six times "
-        "faster', above the dashed line faster. Triangles are lower bounds, as most nets had not arrived when their "
-        f"steps ran out; where a line ends or a point is missing, most had not arrived either. The error is measured on "
-        f"at most {ERROR_EXAMPLES:,} training examples."
+        "error against the learning rate, at the tuned gain; and steps divided by ReLU's. Values are medians, bands "
+        f"and bars {config.confidence:.0%} intervals over {config.seeds} fresh seeds. In the shaded band ReLU is 'six "
+        "times faster', above the dashed line faster. Triangles are lower bounds, as most nets had not arrived when "
+        f"their steps ran out; where a line ends or a point is missing, most had not arrived either. The error is measured "
+        f"on at most {ERROR_EXAMPLES:,} training examples."
     )
 
 
@@ -375,7 +380,14 @@ def _ratios(config: Config, runs: Runs) -> Table:
 
 def _table(config: Config, runs: Runs) -> Table:
     """Settings and steps of every activation in every setup."""
-    header = ["net", "activation", "rate", "gain", *(f"steps to {error:.0%}" for error in config.thresholds), "diverged"]
+    header = [
+        "net",
+        "activation",
+        "rate",
+        "gain",
+        *(f"steps to {error:.0%}" for error in config.thresholds),
+        "diverged",
+    ]
     rows = []
     for setup, name in product(config.setups(), config.names()):
         group = (setup.net, setup.optimizer, setup.init, name, 1.0)

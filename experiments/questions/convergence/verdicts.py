@@ -1,7 +1,6 @@
 """The verdicts of `convergence` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
 from collections.abc import Sequence
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +58,7 @@ def judge(config: Config, runs: Runs) -> list[Claim]:
 
 
 def _six(config: Config, runs: Runs, slow: str) -> Claim | None:
-    """ "Six times", with published initial weights; None if one of the two activations did not run with them."""
+    """Whether it is six times, with published initial weights; None if one of the two did not run with them."""
     setup = next(iter(config.published()), None)
     if setup is None or not {slow, "relu"} <= set(setup.activations):
         return None
@@ -98,7 +97,9 @@ def _everywhere(
     if not pairs:
         return None
     confidence = 1 - (1 - config.confidence) / len(pairs)
-    ratios = {(setup, name): ratio(config, runs, setup, slow, name, setup.threshold, confidence) for setup, name in pairs}
+    ratios = {
+        (setup, name): ratio(config, runs, setup, slow, name, setup.threshold, confidence) for setup, name in pairs
+    }
     outcomes = {pair: verdict(found.interval, *bounds) for pair, found in ratios.items()}
     outcome = next(each for each in (REFUTED, INCONCLUSIVE, SUPPORTED) if each in outcomes.values())
     setup, name = min(
@@ -108,10 +109,11 @@ def _everywhere(
     found, ran = ratios[setup, name], list(dict.fromkeys(setup for setup, _ in pairs))
     names = listed([named(name) for name in dict.fromkeys(name for _, name in pairs)])
     words = f"converge{'s' * (' and ' not in names)} {'much ' * (bounds == MUCH)}faster"
+    subject = f"{names[0].upper()}{names[1:]}"
     optimizer = "" if ran[0].optimizer == "sgd" else f" by {OPTIMIZERS[ran[0].optimizer]}"
     return Claim(
         id=claim_id,
-        text=f"{names[0].upper()}{names[1:]} {words} than {named(slow)}{optimizer} when rate and gain are tuned for each",
+        text=f"{subject} {words} than {named(slow)}{optimizer} when rate and gain are tuned for each",
         source=source,
         scope=where(config, ran),
         measure=_measure(config, runs, setup, slow, name, found)
@@ -184,5 +186,3 @@ def ratio(
     late = [bool(np.isinf(median_interval(steps, confidence).value)) for steps in (above, below)]
     bounds = {(False, False): "", (True, False): "at least", (False, True): "at most", (True, True): "unknown"}
     return Ratio(censored_ratio_interval(above, below, setup.max_steps, confidence), bounds[late[0], late[1]])
-
-

@@ -15,9 +15,8 @@ from experiments.core.statistics import Interval, interquartile_interval
 from experiments.core.style import COLORS, canvas, color, listed, named, title
 from experiments.core.tuning import rates_text
 
-from .measure import RELU, TUNING_SHARE, Config, looks
+from .measure import QUARTER, RELU, WHOLE, Config, looks
 from .verdicts import (
-    END,
     LEARNT,
     MARGIN,
     PUBLISHED,
@@ -29,6 +28,7 @@ from .verdicts import (
     judge,
     leader,
     leads,
+    trained,
     training_error,
 )
 
@@ -40,13 +40,14 @@ STYLES = ("-", "--", ":", "-.")  # of activations that share a colour
 
 def report(config: Config, runs: Runs) -> Report:
     """Findings, comparison, practice, caption, tables and advice."""
+    everything, runs = runs, trained(runs, WHOLE)
     found = leads(config, runs, config.activations)
     return Report(
-        findings=_findings(config, runs, found),
+        findings=_findings(config, everything, runs, found),
         compared=_compared(config, runs),
         practice=_practice(config, runs, found),
         caption=_caption(config),
-        tables=[_table(config, runs, data) for data in config.data],
+        tables=[_table(config, everything, data) for data in config.data],
         advice=_advice(config, runs, found),
     )
 
@@ -59,14 +60,14 @@ def _ranked(config: Config, runs: Runs, data: str) -> list[str]:
     return sorted(_activations(config), key=lambda name: -accuracy(config, runs, data, name).value)
 
 
-def _findings(config: Config, runs: Runs, found: list[Lead]) -> list[str]:
+def _findings(config: Config, everything: Runs, runs: Runs, found: list[Lead]) -> list[str]:
     answer = "; ".join(_answer(config, runs, found, data) for data in config.data)
     sentences = [f"{answer[0].upper()}{answer[1:]}."]
     for data in config.data:
         order = _ranked(config, runs, data)
         shown = listed([f"{named(name)} {accuracy(config, runs, data, name).value:.1f} %" for name in order])
         sentences.append(f"Test accuracy on {TITLES[data]} after {_steps(runs, data):,} steps, best first: {shown}.")
-    return [*sentences, _budget(config, runs), _left_out(runs)]
+    return [*sentences, _budget(config, everything), _left_out(everything)]
 
 
 def _answer(config: Config, runs: Runs, found: list[Lead], data: str) -> str:
@@ -100,25 +101,22 @@ def _steps(runs: Runs, data: str) -> int:
     return next(run["steps"] for run in runs if run["data"] == data)
 
 
-def _half(config: Config) -> int:
-    """The last look at the nets at which at most half of the epochs were over, or else the first."""
-    return max((i for i, epoch in enumerate(looks(config.epochs)) if epoch <= config.epochs / 2), default=0)
-
-
-def _budget(config: Config, runs: Runs) -> str:
-    """What the second half of the epochs changed, and whether training has converged."""
-    half, told = _half(config), []
+def _budget(config: Config, everything: Runs) -> str:
+    """What three quarters of the epochs added, and whether training has converged."""
+    quarter, whole = (trained(everything, share) for share in (QUARTER, WHOLE))
+    told = []
     for data in config.data:
-        best = leader(config, runs, data)
-        gained = accuracy(config, runs, data, best).value - accuracy(config, runs, data, best, look=half).value
-        wrong = training_error(config, runs, data, best)
+        best = leader(config, whole, data)
+        least, most = (accuracy(config, runs, data, best).value for runs in (quarter, whole))
+        wrong = training_error(config, whole, data, best)
         told.append(
-            f"{named(best)}, the most accurate on {TITLES[data]}, gained {gained:.1f} points in the second half of the "
-            f"epochs and gets {wrong:.1%} of the training examples wrong at the end"
+            f"on {TITLES[data]} {named(best)}, the most accurate, gets {wrong:.1%} of the training examples wrong at "
+            f"the end and {most:.1f} % of the test part right, after a quarter of the epochs {least:.1f} %"
         )
-    claims, before = judge(config, runs), judge(config, runs, half)
+    claims, before = judge(config, everything), judge(config, everything, QUARTER)
     changed = sum(now.verdict != then.verdict for now, then in zip(claims, before, strict=True))
-    return f"{'; '.join(told)}. At half time {changed} of {len(claims)} verdicts were different."
+    text = "; ".join(told)
+    return f"{text[0].upper()}{text[1:]}. After that quarter {changed} of {len(claims)} verdicts would be different."
 
 
 def _left_out(runs: Runs) -> str:
@@ -138,8 +136,8 @@ def _compared(config: Config, runs: Runs) -> list[str]:
         ours = accuracy(config, runs, "mnist1d", RELU).value
         sentences.append(
             f"Greydanus, test accuracy on MNIST-1D: {values}. Ours with ReLU: {ours:.1f} %. What differs: "
-            f"theirs has more units and trains for 6,000 steps of 100 examples, ours for {_steps(runs, 'mnist1d'):,} of "
-            f"{config.batch}, with a fifth of the training part kept for validation."
+            f"theirs has more units and trains for 6,000 steps of 100 examples, ours for {_steps(runs, 'mnist1d'):,} "
+            f"of {config.batch}, with a fifth of the training part kept for validation."
         )
     return sentences
 
@@ -154,9 +152,9 @@ def _practice(config: Config, runs: Runs, found: list[Lead]) -> list[str]:
             (True, True): f"{listed(better)} did better than ReLU and {listed(worse)} did worse",
             (True, False): f"{listed(better)} did better than ReLU, and nothing did worse",
             (False, True): f"nothing did better than ReLU, and {listed(worse)} did worse",
-            (False, False): "nothing could be told from ReLU",
+            (False, False): "nothing differed from ReLU",
         }[bool(better), bool(worse)]
-        sentences.append(f"On {TITLES[data]} {told}, beyond what seeds and a factor of two in the rate explain.")
+        sentences.append(f"On {TITLES[data]} {told} by more than seeds and a factor of two in the rate explain.")
     claims, at_tuned = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
     changed = sum(all_rates.verdict != tuned.verdict for all_rates, tuned in zip(claims, at_tuned, strict=True))
     return [
@@ -202,36 +200,38 @@ def _caption(config: Config) -> str:
         "From the top: the lead of each activation over ReLU in points of test accuracy, one dot per seed at the tuned "
         f"rates, with the interquartile mean; its interval is the hull of those {rates_text(config.rates_around)}, and "
         f"holds together with the others at {config.confidence:.0%}. In the shaded band, {MARGIN:g} points wide on "
-        "either side, differences do not count. Below: test accuracy, of the state with the fewest validation errors so "
-        f"far, against steps, and at the end against the learning rate; bands and bars are {config.confidence:.0%} "
-        f"intervals over {config.seeds} fresh seeds. Rates were tuned on 1/{TUNING_SHARE} of the epochs. Verdicts need a "
-        f"training error of at most {LEARNT:.0%} of the best activation."
+        "either side, differences do not count. Below: test accuracy against steps, with circles where nets end that "
+        "were trained on a quarter of the epochs, and at the end against the first learning rate, which falls to 0. "
+        f"Bands are {config.confidence:.0%} intervals over {config.seeds} fresh seeds. Verdicts need a training error of at "
+        f"most {LEARNT:.0%} of the best activation."
     )
 
 
-def _table(config: Config, runs: Runs, data: str) -> Table:
+def _table(config: Config, everything: Runs, data: str) -> Table:
+    quarter, runs = (trained(everything, share) for share in (QUARTER, WHOLE))
     rows = []
     for name in _ranked(config, runs, data):
-        mean, half = (accuracy(config, runs, data, name, look=look) for look in (END, _half(config)))
+        mean, least = (accuracy(config, each, data, name) for each in (runs, quarter))
         lead = ahead(config, runs, data, name, RELU, config.confidence)
         nets = [run for run in runs if (run["data"], run["activation"]) == (data, name)]
         settings = [next(run for run in nets if run["depth"] == depth) for depth in config.depths]
         rows.append(
-            [named(name), f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]", f"{half.value:.1f}"]
+            [named(name), f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]", f"{least.value:.1f}"]
             + [f"{lead.value:+.1f} [{lead.low:+.1f}, {lead.high:+.1f}]" if name != RELU else "-"]
             + [f"{training_error(config, runs, data, name):.1%}"]
             + [listed([f"{setting[kind]:.3g}" for setting in settings]) for kind in ("rate", "gain")]
             + [str(sum(run["diverged"] for run in nets))]
         )
     depths = listed([str(depth) for depth in config.depths])
-    header = ["activation", "accuracy in %", "at half time", "points ahead of ReLU", "training error"]
+    header = ["activation", "accuracy in %", "after a quarter", "points ahead of ReLU", "training error"]
     header += ["tuned rate", "tuned gain", "diverged"]
     return Table(f"Test accuracy on {TITLES[data]}, {depths} hidden layers, {config.epochs} epochs", header, rows)
 
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Leads over ReLU, accuracy over the budget and over the learning rate: a column for each data set."""
-    drawn = (_draw_leads, _draw_budget, _draw_rates)
+    quarter, runs = (trained(runs, share) for share in (QUARTER, WHOLE))
+    drawn = (_draw_leads, partial(_draw_budget, quarter), _draw_rates)
     picture, axes = canvas(3, len(config.data), 4.2 * max(2, len(config.data)), 10.5)
     for row, draw in zip(axes, drawn, strict=True):
         for panel, data in zip(row, config.data, strict=True):
@@ -239,8 +239,10 @@ def figure(config: Config, runs: Runs) -> Figure:
     axes[0][0].set_ylabel("points ahead of ReLU")
     axes[1][0].set_ylabel("test accuracy in %")
     axes[2][0].set_ylabel("test accuracy in %")
-    line = partial(Line2D, [], [])
-    handles = [line(color=color(name), linestyle=_style(config, name), label=named(name)) for name in _activations(config)]
+    handles = []
+    for name in _activations(config):
+        handles.append(Line2D([], [], color=color(name), label=named(name)))
+        handles[-1].set_linestyle(_style(config, name))
     picture.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     return picture
 
@@ -255,7 +257,9 @@ def _draw_leads(config: Config, runs: Runs, data: str, panel: Axes) -> None:
     """The lead of every activation over ReLU."""
     panel.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
     panel.axhline(0, color=color(RELU), linestyle="--", linewidth=1)
-    for place, (_, name, lead) in enumerate(each for each in leads(config, runs, config.activations) if each.data == data):
+    for place, (_, name, lead) in enumerate(
+        each for each in leads(config, runs, config.activations) if each.data == data
+    ):
         pairs = [[accuracies(runs, data, depth, each) for each in (name, RELU)] for depth in config.depths]
         dots = np.concatenate([other - relu for other, relu in pairs])
         beside = place + 0.3 * ((0.618 * np.arange(len(dots))) % 1 - 0.5)
@@ -267,12 +271,14 @@ def _draw_leads(config: Config, runs: Runs, data: str, panel: Axes) -> None:
     title(panel, TITLES[data])
 
 
-def _draw_budget(config: Config, runs: Runs, data: str, panel: Axes) -> None:
-    """Test accuracy against the steps of training."""
+def _draw_budget(quarter: Runs, config: Config, runs: Runs, data: str, panel: Axes) -> None:
+    """Test accuracy against the steps of training, and at the end of a training on a quarter of the epochs."""
     shares = np.array(looks(config.epochs)) / config.epochs
     for name in _activations(config):
         found = [accuracy(config, runs, data, name, look=look) for look in range(len(shares))]
         _draw_line(config, panel, shares * _steps(runs, data), found, name)
+        end = accuracy(config, quarter, data, name).value
+        panel.plot(_steps(quarter, data), end, "o", color=color(name), markerfacecolor="none")
     panel.set_xscale("log")
     panel.set_xlabel("steps")
     title(panel, f"{TITLES[data]}, over the budget")
