@@ -358,8 +358,8 @@ def _caption(config: Config) -> str:
         "error against the learning rate, at the tuned gain; and steps divided by ReLU's. Values are medians, bands "
         f"and bars {config.confidence:.0%} intervals over {config.seeds} fresh seeds. In the shaded band ReLU is 'six "
         "times faster', above the dashed line faster. Triangles are lower bounds, as most nets had not arrived when "
-        f"their steps ran out; where a line ends or a point is missing, most had not arrived either. The error is measured "
-        f"on at most {ERROR_EXAMPLES:,} training examples."
+        f"their steps ran out; where a line ends or a point is missing, most had not arrived either. The error is "
+        f"measured on at most {ERROR_EXAMPLES:,} training examples."
     )
 
 

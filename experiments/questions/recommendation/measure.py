@@ -74,7 +74,7 @@ class Config:
     """Units per hidden layer."""
     epochs: int = 32
     """Passes over the training part, by Adam; the learning rate falls linearly to 0."""
-    seeds: int = 8
+    seeds: int = 6
     """Fresh seeds reported per activation, data set and depth."""
     tuning_seeds: int = 2
     """Seeds, never reported, on which learning rate and initial gain are chosen by validation error."""
