@@ -13,7 +13,7 @@ import jax
 import tyro
 from rich.console import Console
 
-from experiments.core import interrupts
+from experiments.core import interrupts, processes
 from experiments.core.claims import verdict_counts_text
 from experiments.core.command import FLAGS, PROGRAM
 from experiments.core.devices import spread_over
@@ -21,6 +21,8 @@ from experiments.core.files import DataError
 from experiments.core.log import LOG, logged
 from experiments.core.log import NAME as LOG_FILE
 from experiments.core.options import Chosen, Everything, Output, Size
+from experiments.core.parts import SUFFIX as PARTS
+from experiments.core.parts import parts_of
 from experiments.core.progress import watched
 from experiments.core.provenance import fingerprint, provenance
 from experiments.core.questions import QUESTIONS, Question
@@ -28,14 +30,14 @@ from experiments.core.refusals import missing, refuse
 from experiments.core.result import Result, load, save
 from experiments.core.storage import StorageError, prepare
 from experiments.core.style import listed, svg
-from experiments.instruments import overhead
+from experiments.instruments import overhead, scaling
 from experiments.instruments.accuracy import report as accuracy_report
 from experiments.instruments.depth import report as depth_report
 from experiments.instruments.faulty_nets import report as faulty_nets_report
 from experiments.instruments.planted import report as planted_report
 from experiments.instruments.speed import report as speed_report
 from experiments.page import build as rebuild
-from experiments.page import explorer, gallery, report
+from experiments.page import explorer, gallery, text
 
 ABOUT = """Tests of what lecture notes claim about activation functions, most of them on real handwritten digits.
 
@@ -59,6 +61,7 @@ Questions:
   python -m experiments accuracy --help        its settings; the other commands have --help as well
   python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
   python -m experiments overhead               what the statistics of jaxact.probe cost a train step
+  python -m experiments scaling                nets a minute on 1 to 8 devices, and beside a loop in PyTorch
   python -m experiments speed                  memory and operations of every activation; --timed for times
   python -m experiments planted                whether the diagnosis finds faults that were planted, and no others
   python -m experiments faulty_nets            what it says about nets that people published because they do not learn
@@ -88,6 +91,7 @@ COMMANDS = {
     "planted": planted_report.main,
     "overhead": overhead.main,
     "report": rebuild.main,
+    "scaling": scaling.main,
     "speed": speed_report.main,
 }
 """The commands that answer no question."""
@@ -120,6 +124,10 @@ def _run(arguments: list[str]) -> int:
         todo, output = _parse(arguments)
     except ValueError as problem:
         return refuse(str(problem))
+    if output.several_processes:
+        processes.connect(output.coordinator, output.num_processes, output.process_id)
+        if not processes.first():
+            return _assist(todo, output)
     of_questions = [f"{question.name}.{kind}" for question, _ in todo for kind in ("json", "svg")]
     prepare(output.out, [*of_questions, *rebuild.FILES, explorer.FILE, LOG_FILE])
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -137,8 +145,22 @@ def _run(arguments: list[str]) -> int:
         stored = [name for name in QUESTIONS if (output.out / f"{name}.json").exists()]
         console.print(f"Interrupted. {listed(stored) if stored else 'Nothing'} is stored in {output.out}.")
         return code
-    report.show(results, console)
+    text.show(results, console)
     console.print(f"The report is {output.out / 'report.html'}.")
+    return 0
+
+
+def _assist(todo: list[tuple[Question, Any]], output: Output) -> int:
+    """Compute, beside the first process, what it computes."""
+    with spread_over(output.devices), jax.default_matmul_precision("highest"):
+        for question, config in todo:
+            own = fingerprint(question.module, config)
+            if asked := processes.agreed(b"").decode():
+                if asked != own:
+                    return refuse(f"process {jax.process_index()} has other code, settings or data than process 0.")
+                with parts_of(Path(), own):
+                    question.run(config, lambda fraction, doing: None)
+                jax.clear_caches()
     return 0
 
 
@@ -176,17 +198,23 @@ def _answer(question: Question, config: Any, output: Output, console: Console) -
         _say(f"{problem} The question is run again.", console)
         stored = None
     current = fingerprint(question.module, config)  # taken now, as a file may change while the question runs
-    if stored and stored[0].provenance["fingerprint"] == current and not output.fresh:
+    valid = stored and stored[0].provenance["fingerprint"] == current and not output.fresh
+    processes.agreed(b"" if valid else current.encode())
+    if stored and valid:
         _say(f"{question.name}: answered before with the same code and settings, not run again.", console)
         result = stored[0]
     else:
         start = time.perf_counter()
         LOG.info("%s: started with %s", question.name, asdict(config))
-        with watched(question.name, console) as progress:
+        kept = output.out / f"{question.name}{PARTS}"
+        if output.fresh:
+            kept.unlink(missing_ok=True)
+        with watched(question.name, console) as progress, parts_of(kept, current):
             result, figure = question.answer(
                 config, progress, lambda: provenance(question.name, config, current, time.perf_counter() - start)
             )
         save(result, svg(figure), output.out)
+        kept.unlink(missing_ok=True)
         jax.clear_caches()  # compiled programs take memory maps, of which a process may have 65,530
         _say(
             f"{question.name}: finished in {result.provenance['seconds']:.0f} s, {verdict_counts_text(result.claims)}.",

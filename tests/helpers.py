@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from html.parser import HTMLParser
 from typing import Any
 
 import jax
@@ -125,3 +126,31 @@ def worst_by_order(
 def bounds(facts: Facts, dtype: str, truth: list[np.ndarray]) -> tuple[float, ...]:
     """The bounds of value, f' and f'', which are tighter if the true f'' shows a piecewise-linear function."""
     return tuple(bound(facts, dtype, order, piecewise_linear(truth[2])) for order in range(3))
+
+
+class _Unfolded(HTMLParser):
+    """Collects the text that a page shows before a reader unfolds anything: of folded parts the outermost summary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in ("details", "summary", "style", "script"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open[-1:] == [tag]:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open in ([], ["details", "summary"]):
+            self.words += data.split()
+
+
+def unfolded_words(page: str) -> list[str]:
+    """The words that a page, in HTML or Markdown, shows before a reader unfolds anything."""
+    parser = _Unfolded()
+    parser.feed(page)
+    return parser.words

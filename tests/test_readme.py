@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from helpers import BOUNDS
+from helpers import BOUNDS, unfolded_words
 
 from experiments.core import markdown
 from experiments.core.provenance import MEASURED, ROOT
@@ -43,6 +43,10 @@ def test_code_prints_what_it_says(path: Path) -> None:
 @readmes
 def test_tables_are_fresh(path: Path) -> None:
     assert renew(TEXTS[path]) == TEXTS[path], "renew them: python -m experiments.instruments.readmes"
+
+
+def test_the_experiments_are_read_in_a_quarter_of_an_hour() -> None:
+    assert len(unfolded_words(TEXTS[ROOT / "experiments" / "README.md"])) <= 5000
 
 
 def test_every_table_is_in_one_readme() -> None:
@@ -98,8 +102,8 @@ def test_commands_are_one_line_each_with_and_without_uv(extra: str) -> None:
 
 
 def test_the_number_of_questions() -> None:
-    assert len(QUESTIONS) == 14
-    assert "fourteen questions" in FIRST
+    assert len(QUESTIONS) == 18
+    assert "eighteen questions" in FIRST
 
 
 def test_bounds_are_those_of_the_tests() -> None:

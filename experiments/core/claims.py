@@ -1,9 +1,10 @@
-"""The claims of the notes in short, by the numbers that verdicts carry, and counts of the verdicts on each."""
+"""The claims in short, by the numbers that verdicts carry, and the answer to each from all verdicts on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from .result import Claim
-from .statistics import VERDICTS
+from .result import Claim, Result
+from .statistics import REFUTED, SUPPORTED, VERDICTS
 
 CLAIMS = {
     "A1": "Linear layers in a row collapse to one",
@@ -48,37 +49,92 @@ CLAIMS = {
     "B24": "ReLU6 makes a net ready for fixed point",
     "B25": "6 is the cap that fits best in 8 bits",
     "B26": "Use ReLU; try leaky ReLU, ELU, Maxout; expect little of tanh; no sigmoid",
-    "P": "No claim of the notes: our training reaches published accuracies",
-    "P1": "No claim of the notes: gradients that are right in the tails train better at tuned settings",
-    "P2": "No claim of the notes: they train better at other initial weights and rates",
-    "P3": "No claim of the notes: jax.nn's gradients end nets in NaN that learn by jaxact's",
+    "P": "Training here reaches published accuracies",
+    "P1": "Gradients that are right in the tails train better at tuned settings",
+    "P2": "Gradients that are right in the tails train better at other initial weights and rates",
+    "P3": "Gradients of jax.nn end nets in NaN that learn by jaxact's",
+    "S1": "Training leaves most outputs of ReLU and ReLU^2 at 0",
+    "S2": "As many outputs of other activations can be set to 0",
+    "S3": "Nets that keep a part of their units only are as accurate",
+    "S4": "8 bits lose nothing, whatever the activation",
+    "D1": "On small tables the choice of the activation makes no difference",
+    "D2": "On small tables a net is better than a linear model",
+    "T1": "In a transformer others learn better than ReLU in as many steps",
+    "T2": "In a transformer others learn better than ReLU in as much time",
+    "C1": "A soft cap, QK norm or DyT lets fewer transformers fail at high rates",
+    "C2": "A soft cap, QK norm or DyT lowers the loss at high rates",
+    "C3": "A soft cap, QK norm or DyT costs nothing at tuned rates",
+    "C4": "A soft cap, QK norm or DyT keeps attention from collapsing",
 }
-"""A where algebra decides, B where only an experiment can, P for accuracies published elsewhere.
+"""A where algebra decides, B where only an experiment can; other letters for what the notes do not ask."""
 
-P1 to P3 are not asked by the notes either."""
+HEADLINES = {"B7": "zero_centring", "B9": "convergence", "B22": "recommendation"}
+"""The question whose verdict stands for a claim, where several questions ask it."""
+
+TRUE, FALSE, DEPENDS, OPEN = "true", "false", "depends", "open"
+ANSWERS = {
+    TRUE: "the first verdict on the claim supports it, and none refutes it",
+    FALSE: "the first verdict on the claim refutes it, and none supports it",
+    DEPENDS: "some verdicts support the claim and some refute it: the condition decides",
+    OPEN: "the first verdict on the claim is inconclusive",
+}
+"""The answers in one word, and when each is given. The first verdict is that of the setting nearest to the notes."""
 
 
-def verdict_counts(claims: Iterable[Claim]) -> dict[str, int]:
-    """The number of verdicts of each kind, in the order of VERDICTS."""
-    verdicts = [claim.verdict for claim in claims]
-    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+class Answer(NamedTuple):
+    """The answer to one claim."""
+
+    id: str
+    word: str
+    """A key of ANSWERS."""
+    verdicts: list[Claim]
+    """All verdicts on the claim, the one whose number stands for it first."""
+    questions: list[str]
+    """The questions that asked it, in the same order."""
+
+    @property
+    def first(self) -> Claim:
+        """The verdict whose number stands for the claim."""
+        return self.verdicts[0]
+
+    @property
+    def by_algebra(self) -> bool:
+        """Whether algebra decides, whatever the runs."""
+        return all(claim.kind == "algebra" for claim in self.verdicts)
+
+    @property
+    def of_notes(self) -> bool:
+        """Whether the notes make the claim."""
+        return self.id.startswith(("A", "B"))
+
+
+def answers(results: Sequence[Result]) -> list[Answer]:
+    """The answers to all claims on which there is a verdict, in the order of CLAIMS; checks are left out."""
+    found = []
+    for id in CLAIMS:
+        by_question = {
+            result.name: [claim for claim in result.claims if claim.id == id and claim.kind != "check"]
+            for result in sorted(results, key=lambda result: result.name != HEADLINES.get(id))
+        }
+        verdicts = [claim for claims in by_question.values() for claim in claims]
+        if verdicts:
+            names = [name for name, claims in by_question.items() if claims]
+            found.append(Answer(id, _word([claim.verdict for claim in verdicts]), verdicts, names))
+    return found
+
+
+def checks(results: Sequence[Result]) -> list[Claim]:
+    """What was measured to check the experiments against a theory or a published number."""
+    return [claim for result in results for claim in result.claims if claim.kind == "check"]
+
+
+def _word(verdicts: list[str]) -> str:
+    if {SUPPORTED, REFUTED} <= set(verdicts):
+        return DEPENDS
+    return {SUPPORTED: TRUE, REFUTED: FALSE}.get(verdicts[0], OPEN)
 
 
 def verdict_counts_text(claims: Iterable[Claim]) -> str:
-    """The same as text: 3 supported, 1 refuted, 0 inconclusive."""
-    return ", ".join(f"{count} {verdict.lower()}" for verdict, count in verdict_counts(claims).items())
-
-
-def counts_by_claim(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
-    """The number of verdicts of each kind on each claim of the notes that was tested, by the claim's number."""
-    tested = list(claims)
-    by_id = {id: [claim for claim in tested if claim.id == id] for id in CLAIMS}
-    return {id: verdict_counts(of_id) for id, of_id in by_id.items() if of_id}
-
-
-def counts_table(claims: Iterable[Claim]) -> list[list[str]]:
-    """The same as rows of a table: the claim, and a column for each kind of verdict, empty for none."""
-    return [
-        [f"{id} {CLAIMS[id]}", *(str(count or "") for count in counts.values())]
-        for id, counts in counts_by_claim(claims).items()
-    ]
+    """The number of verdicts of each kind as text: 3 supported, 1 refuted, 0 inconclusive."""
+    verdicts = [claim.verdict for claim in claims]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict.lower()}" for verdict in VERDICTS)

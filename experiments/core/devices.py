@@ -1,5 +1,6 @@
 """Nets that are trained side by side, split among the devices that the user gives."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,7 +9,8 @@ from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, PartitionSpec
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from . import checks
 
@@ -67,12 +69,29 @@ def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]
             split, whole = PartitionSpec("nets"), PartitionSpec()
             specs = (split,) * batched + (whole,) * len(shared)
             spread = jax.shard_map(each, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-            return jax.tree.map(lambda leaf: leaf[:count], spread(*padded, *shared))
+            results = jax.tree.map(lambda leaf: leaf[:count], spread(*padded, *shared))
+            if jax.process_count() == 1:
+                return results
+            return jax.lax.with_sharding_constraint(results, NamedSharding(mesh, whole))  # for every process
+
+        def program(*arguments: Any) -> str:
+            return compiled.lower(_MESH.get(), *arguments).compile().as_text() or ""
 
         @wraps(function)
         def called(*arguments: Any) -> R:
-            return compiled(_MESH.get(), *arguments)
+            results = compiled(_MESH.get(), *arguments)
+            return jax.tree.map(np.asarray, results) if jax.process_count() > 1 else results
 
+        setattr(called, "program", program)  # noqa: B010
         return called
 
     return decorated
+
+
+def collectives(function: Callable[..., Any], *arguments: Any) -> dict[str, int]:
+    """How often the compiled program of a function of `each_net` communicates: in its loops, and beside them."""
+    program = getattr(function, "program")(*arguments)  # noqa: B009
+    names = r" (all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(-start)?\("
+    entry = next(part for part in program.split("\n\n") if part.lstrip().startswith("ENTRY"))
+    beside = len(re.findall(names, entry))
+    return {"in loops": len(re.findall(names, program)) - beside, "beside them": beside}

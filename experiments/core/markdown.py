@@ -14,6 +14,14 @@ def folded(summary: str, lines: Iterable[str]) -> list[str]:
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
 
 
+def section(text: str, title: str) -> str:
+    """The lines below a heading of the second level, up to the next one."""
+    _, found, rest = f"\n{text}".partition(f"\n## {title}\n")
+    if not found:
+        raise ValueError(f"the text has no heading {title!r}")
+    return rest.partition("\n## ")[0].strip("\n")
+
+
 def cells(line: str) -> list[str]:
     """The cells of a line of a table; an empty list for any other line."""
     return [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| ") else []

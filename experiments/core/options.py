@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-from . import checks, devices
+from . import checks, devices, processes
 from .data import TITLES, Name
 from .style import listed
 
@@ -32,7 +32,15 @@ class Output:
     smallest: bool = False
     """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     devices: int | Literal["all"] = 1
-    """Devices among which the nets are split: a number, or all."""
+    """Devices among which the nets are split: a number, or all, which includes those of all processes."""
+    coordinator: str = ""
+    """Address of process 0, HOST:PORT, for a command that runs in several processes, each with --devices all."""
+    num_processes: int | None = None
+    """How many processes there are."""
+    process_id: int | None = None
+    """The number of this one; process 0 writes the answers."""
+    cluster: bool = False
+    """One command in each process of a SLURM job, a GKE job set or a Cloud TPU slice, which JAX finds by itself."""
     out: Path = Path("results")
     """Folder for the report, the log and, per question, a JSON file and a figure."""
     fresh: bool = False
@@ -42,7 +50,16 @@ class Output:
         """Raise a ValueError if a setting is wrong."""
         if len(flags := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
             raise ValueError(f"{listed(flags)} were given, but one size is expected.")
+        if self.several_processes:
+            if self.devices != "all":
+                raise ValueError(f"devices is {self.devices}, but all is expected where there are several processes.")
+            processes.check(self.coordinator, self.num_processes, self.process_id, self.cluster)
         devices.check(self.devices)
+
+    @property
+    def several_processes(self) -> bool:
+        """Whether others run the same command."""
+        return self.cluster or (self.coordinator, self.num_processes, self.process_id) != ("", None, None)
 
     @property
     def size(self) -> Size:

@@ -46,6 +46,7 @@ def fingerprint(module: str, config: Any) -> str:
     texts = {path: path.read_text("utf-8") for path in [*files_used_by(module), *_library()]}
     sources = [text if path in own_files else without_docstrings(text) for path, text in texts.items()]
     facts = [module, dataclasses.asdict(config), _data_files(config), sources, list(map(version, LIBRARIES))]
+    facts += [platform.python_version()]  # which brings the text that transformers learn
     facts += [jax.config.values[name] for name in JAX_SETTINGS]
     facts += [jax.default_backend(), jax.devices()[0].device_kind]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -81,7 +81,7 @@ class Report:
     """What the figure shows."""
     tables: list[Table]
     advice: str = ""
-    """The one thing to do in one's own net, with its number, condition and budget, in at most 45 words; empty for none."""
+    """What to do in one's own net, with its number, condition and budget, in at most 45 words; empty for nothing."""
 
 
 class Provenance(TypedDict):

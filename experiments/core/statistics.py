@@ -123,6 +123,26 @@ def negligible(interval: Interval, margin: float) -> bool:
     return -margin < interval.low and interval.high < margin
 
 
+def lead_verdict(lead: Interval, margin: float) -> str:
+    """The verdict on the claim that one is ahead of the other.
+
+    SUPPORTED if the whole interval lies above 0, REFUTED if it lies below 0 or within the margin of 0.
+    """
+    if lead.low > 0:
+        return SUPPORTED
+    return REFUTED if lead.high < 0 or negligible(lead, margin) else INCONCLUSIVE
+
+
+def discordant_interval(first: int, second: int, pairs: int, confidence: float) -> Interval:
+    """The share of pairs in which only the first failed, less that in which only the second did, in per cent.
+
+    Its ends are those of both Wilson intervals.
+    """
+    one, other = (wilson_interval(count, pairs, confidence) for count in (first, second))
+    ends = (one.value - other.value, one.low - other.high, one.high - other.low)
+    return Interval(*(100 * end for end in ends))
+
+
 def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
     """The median; the midpoint of a number and infinity is infinity, without a warning."""
     ordered = np.sort(runs, axis=axis)

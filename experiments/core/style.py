@@ -25,8 +25,14 @@ COLORS = {
     "tanh": "#D55E00",
     "sigmoid": "#B8860B",
     "identity": "#777777",
+    "gelu": "#E69F00",
+    "silu": "#117733",
+    "relu_squared": "#882255",
+    "glu": "#7A7A7A",
+    "geglu": "#CC79A7",
+    "swiglu": "#44AA99",
 }
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
+"""Okabe and Ito's palette and Tol's, which colour-blind readers can tell apart; other activations share OTHER_COLOR."""
 
 OTHER_COLOR = "#444444"
 
@@ -38,6 +44,11 @@ NAMES = {
     "prelu": "PReLU",
     "maxout": "Maxout",
     "layer_norm": "ReLU with LayerNorm",
+    "relu_squared": "ReLU^2",
+    "glu": "GLU",
+    "reglu": "ReGLU",
+    "geglu": "GEGLU",
+    "swiglu": "SwiGLU",
 }
 """The names of activations in sentences, where they differ from those of the functions."""
 
@@ -87,6 +98,13 @@ def plain_log(axes: Axes, numbers: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
+def at_ticks(axes: Axes, numbers: Sequence[float]) -> None:
+    """A logarithmic x-axis with ticks at these numbers and no others."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(numbers), [f"{number:g}" for number in numbers])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
     """One legend below all panels."""
     handles, labels = axes.get_legend_handles_labels()
@@ -125,6 +143,11 @@ def description(path: Path) -> str:
 def listed(words: Sequence[str]) -> str:
     """The words as an enumeration in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def counted(count: int, word: str) -> str:
+    """The number with the word, in the plural unless it is 1: 1 seed, 2 seeds."""
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def whiskers(

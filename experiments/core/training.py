@@ -1,6 +1,6 @@
 """The training loop of all questions: many small nets are trained side by side, each with its own seed and settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
@@ -87,7 +87,8 @@ Net = tuple[Layer, ...]
 class State(NamedTuple):
     """Everything that changes in training; the leading axis is the net."""
 
-    net: Net
+    net: Any
+    """A Net, or the parameters that the recipe's `custom_forward` takes."""
     optimizer_state: Any
     rate: Array
 
@@ -118,11 +119,11 @@ def layer_norm(z: Array) -> Array:
 
 
 def losses(recipe: Recipe, net: Net, x: Array, y: Array, probes: list[Array] | None = None) -> Array:
-    """The loss of each example."""
+    """The loss of each example, or of each symbol of each example."""
     output, _ = forward(recipe, net, x, probes)
     if recipe.loss == "squared_error":
         return jnp.mean((output - y) ** 2, axis=-1)
-    return -jnp.take_along_axis(jaxact.log_softmax(output), y[:, None], axis=-1)[:, 0]
+    return -jnp.take_along_axis(jaxact.log_softmax(output), y[..., None], axis=-1)[..., 0]
 
 
 def train(recipe: Recipe, grid: Grid, data: Split, steps: int, check_every: int) -> Iterator[tuple[int, State]]:
@@ -131,14 +132,21 @@ def train(recipe: Recipe, grid: Grid, data: Split, steps: int, check_every: int)
 
 
 def resume(
-    recipe: Recipe, state: State, seed: np.ndarray, data: Split, steps: int, check_every: int
+    recipe: Recipe,
+    state: State,
+    seed: np.ndarray,
+    data: Split,
+    steps: int,
+    check_every: int,
+    rows: Mapping[int, np.ndarray] | None = None,
 ) -> Iterator[tuple[int, State]]:
-    """As `train`, from nets that are given."""
+    """As `train`, from nets that are given; `rows` has the examples that the nets of each seed see, by default all."""
     unique, which = np.unique(seed, return_inverse=True)
-    orders = [_batches(int(each), len(data.x), recipe.batch) for each in unique]
+    rows = rows or dict.fromkeys(map(int, unique), np.arange(len(data.x)))
+    orders = [_batches(int(each), rows[int(each)], recipe.batch) for each in unique]
     for step in range(check_every, steps + 1, check_every):
         batches = np.stack([[next(order) for _ in range(check_every)] for order in orders])
-        state = _advance(recipe, state, batches[which], data.x, data.y)
+        state = advance(recipe, state, batches[which], data.x, data.y)
         yield step, state
 
 
@@ -202,7 +210,7 @@ def _layer(recipe: Recipe, rngs: list[np.random.Generator], which: np.ndarray, g
 
 
 @each_net(batched=2)
-def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
+def advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -> State:
     """One step for every batch in `batches` (net, step, example)."""
 
     def step(state: State, batch: Array) -> tuple[State, None]:
@@ -217,10 +225,10 @@ def _advance(recipe: Recipe, state: State, batches: Array, x: Array, y: Array) -
     return jax.vmap(lambda state, batches: jax.lax.scan(step, state, batches)[0])(state, batches)
 
 
-def _batches(seed: int, examples: int, batch: int) -> Iterator[np.ndarray]:
+def _batches(seed: int, examples: np.ndarray, batch: int) -> Iterator[np.ndarray]:
     """Minibatches without end, reshuffled every epoch; the seed alone decides, so that activations share them."""
-    batch = min(batch, examples)
+    batch = min(batch, len(examples))
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(examples).astype(np.int32)
-        yield from order[: examples // batch * batch].reshape(-1, batch)
+        yield from order[: len(order) // batch * batch].reshape(-1, batch)

@@ -11,7 +11,7 @@ from experiments.core.questions import QUESTIONS
 from experiments.core.result import load
 from experiments.core.storage import prepare, write
 
-from . import explorer, report
+from . import explorer, report, text
 
 FILES = "report.html", "report.md"
 
@@ -45,6 +45,6 @@ def rebuild(folder: Path, explorer_data: explorer.Data | None) -> list[str]:
             problems.append(str(problem))
     answers = [answer for answer in stored if answer]
     page = report.page(answers, explorer.section(explorer_data) if explorer_data else None)
-    for file, text in zip(FILES, (page, report.markdown(answers)), strict=True):
-        write(folder / file, text)
+    for file, content in zip(FILES, (page, text.markdown(answers)), strict=True):
+        write(folder / file, content)
     return problems

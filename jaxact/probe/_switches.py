@@ -15,8 +15,7 @@ from .._slope import slope
 
 _GRID = np.concatenate([np.linspace(-60, 60, 12001), np.geomspace(60, 1e6, 200), -np.geomspace(60, 1e6, 200)])
 _ENDS = np.array([-3e38, 3e38], np.float32)
-_MOST = 4  # each takes a sum; a slope takes as long as five
-LARGE = 3e38  # times any normal number it is at least 1
+_MOST = 4  # a function that is on and off more often is periodic, or noisy
 
 
 @dataclass(frozen=True)
@@ -26,23 +25,23 @@ class Switches:
     on_at_left: bool
     points: tuple[float, ...]
     """The last numbers before each change."""
+    off_is_zero: bool
+    """Whether the function is 0 where it is off and nowhere else, as relu."""
 
-    def count(self, x: Array, axes: tuple[int, ...]) -> Array:
-        """For how many finite numbers the function is on, by arithmetic: XLA on CPU does not vectorise comparisons."""
-        examples = np.prod([x.shape[axis] for axis in axes], dtype=int)
-        on = jnp.full((), examples if self.on_at_left else 0, jnp.float32)
-        sign = -1 if self.on_at_left else 1
+    def on(self, x: Array) -> Array:
+        """Whether the function is on, for finite numbers."""
+        on = jnp.full_like(x, self.on_at_left, bool)
         for point in self.points:
-            above = jnp.sum(jnp.clip((x - np.float32(point)) * LARGE, 0, 1), axis=axes)
-            on, sign = on + sign * above, -sign
-        return on if self.points else on + 0 * jnp.sum(x, axis=axes)
+            on ^= x > np.float32(point)
+        return on
 
 
 @functools.cache
 def switches(name: str, tolerance: float) -> Switches | None:
     """Where the slope of an activation crosses the tolerance; None if that is often, as for sine."""
     with jax.ensure_compile_time_eval():
-        derivative = jax.jit(slope(CATALOGUE[name].function))
+        function = CATALOGUE[name].function
+        derivative = jax.jit(slope(function))
         grid = np.unique(_GRID.astype(np.float32))
         signs = np.sign(np.asarray(derivative(grid)))
         turns = np.flatnonzero(signs[1:] * signs[:-1] < 0)  # the slope is 0 in between, maybe only there
@@ -56,8 +55,10 @@ def switches(name: str, tolerance: float) -> Switches | None:
         changes = np.flatnonzero(on[1:] != on[:-1])
         if len(changes) > _MOST or np.isnan(np.asarray(derivative(grid))).any():
             return None
-        left, _ = _bisect(is_on, grid[changes], grid[changes + 1])
-    return Switches(bool(on[0]), tuple(map(float, left)))
+        left, right = _bisect(is_on, grid[changes], grid[changes + 1])
+        grid = np.concatenate([grid, left, right])
+        off_is_zero = np.array_equal(is_on(grid), jax.jit(lambda x: function(x) != 0)(grid))
+    return Switches(bool(on[0]), tuple(map(float, left)), off_is_zero)
 
 
 def _bisect(test: Callable[[np.ndarray], Any], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def test_float64_is_disabled_afterwards(runs: Runs) -> None:
 
 def test_every_claim_is_checked_and_reported(runs: Runs) -> None:
     assert set(NETS) | set(FUNCTIONS) == set(STATEMENTS)
-    assert {name.split()[0] for name in STATEMENTS} == {f"A{n}" for n in range(1, 17)} | {"B22"}
+    assert {name.split()[0] for name in STATEMENTS} == {f"A{n}" for n in range(3, 17)} | {"B22"}
     for name in STATEMENTS:
         assert any((run["claim"], run["role"]) == (name, NOTES) for run in runs)
     assert all(run["low"] <= run["high"] for run in runs)
@@ -59,6 +59,7 @@ def test_known_verdicts(runs: Runs) -> None:
     found = {name: claim.verdict for name, claim in zip(STATEMENTS, claims, strict=True)}
     refuted = {"A6", "A10 derivative", "A11", "A12", "A16"}
     assert found == {name: REFUTED if name in refuted else SUPPORTED for name in STATEMENTS}
+    assert {claim.kind for claim in claims} == {"algebra"}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -95,3 +96,23 @@ def test_a_nan_lies_in_no_range_and_unequal_entries_are_counted() -> None:
     assert not notes_check("", max_error(np.array([np.nan]), np.array([1.0])), 0, 1e9).holds
     assert share_unequal([1, 2, 3, 4], [1, 2, 3, 5]) == 0.25
     assert count_not_nan([0.0, np.nan, np.inf]) == 2
+
+
+@pytest.mark.parametrize("notes", [True, False, None])
+@pytest.mark.parametrize("truth", [True, False])
+def test_sentences_read_well_whatever_came_out(notes: bool | None, truth: bool, runs: Runs) -> None:
+    """All claims right, all wrong, or as they are; the correct statements confirmed or not."""
+    holds = {NOTES: notes, TRUTH: truth}
+    changed = [run if holds[run["role"]] is None else run | {"holds": holds[run["role"]]} for run in runs]
+    made = report.report(measure.smallest(), changed)
+    print(*made.findings, *made.practice, made.advice, sep="\n")
+    beginning = {
+        True: "Yes, all of it, by ",
+        False: "None of 16 statements hold as they",
+        None: "11 of 16 statements hold as they are worded, by",
+    }
+    assert made.findings[0].startswith(beginning[notes])
+    assert len(made.findings) == 1 + (notes is not True) + (not truth)
+    assert bool(made.practice) == bool(made.advice) == (notes is not True)
+    assert len(made.advice.split()) <= 45
+    assert "0e+00" not in made.advice

@@ -12,11 +12,12 @@ import jaxact
 from experiments.core.data import digits
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import Grid, Recipe, initial_state, score
-from experiments.questions.fixed_point import verdicts
+from experiments.questions.fixed_point import report, verdicts
 from experiments.questions.fixed_point.measure import (
+    CHOSEN_ON,
     FORMATS,
     LEAST_INTEGER_BITS,
-    PIXELS,
+    RAW,
     SIX,
     Capped,
     Config,
@@ -68,8 +69,8 @@ def test_a_cap_of_six_is_relu6_and_an_infinite_one_relu() -> None:
 def test_formats_do_what_their_names_say(cap: float) -> None:
     data, recipe = digits("raw").train, Recipe((64, 12, 12, 10), Capped(cap))
     state = initial_state(recipe, Grid.of(range(3), [0.1], [0.5]))
-    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    highest = np.asarray(largest(recipe, state, x))
+    highest = np.asarray(largest(recipe, state, data.x))
+    x, y = (jnp.asarray(part[:CHOSEN_ON]) for part in data)
     found = {name: np.asarray(m) for name, m in formats(recipe, state, highest, 6, data)}
     assert (found["m = 3"] == 3).all()
     assert (2.0 ** found["per layer"] >= highest).all()
@@ -94,14 +95,18 @@ def test_many_bits_change_nothing_and_one_changes_much() -> None:
     assert (np.abs(coarse - loss) > 0.01).all()
 
 
-def _runs(config: Config, relu: float, relu6: float, others: float, spread: float) -> list[dict[str, Any]]:
-    """Nets whose accuracy falls by so many points when rounded, whatever the format."""
+def _runs(
+    config: Config, relu: float, relu6: float, others: float, spread: float, only: str = ""
+) -> list[dict[str, Any]]:
+    """Nets whose accuracy falls by so many points when rounded, whatever the format; if `only` on these inputs."""
     drops = {np.inf: relu, SIX: relu6} | dict.fromkeys(config.caps, others)
     return [
-        {"pixels": pixels, "cap": cap, "seed": 1000 + seed, "accuracy": 0.9, "diverged": False}
-        | {"rounded": {name: [0.9 - (lost + spread * (-1) ** seed * (cap == SIX)) / 100] * 7 for name in FORMATS}}
-        for pixels in PIXELS
-        for cap, lost in drops.items()
+        {"inputs": inputs, "cap": cap, "seed": 1000 + seed, "accuracy": 0.9, "diverged": False, "interior": True}
+        | {"largest": [3.0, 9.0 + seed], "rate": 0.004, "gain": 1.4}
+        | {"rounded": {name: [0.9 - (lost + spread * (-1) ** seed * (cap == SIX)) / 100] * 4 for name in FORMATS}}
+        for inputs in config.inputs()
+        for cap, each in drops.items()
+        for lost in [each if only in ("", inputs) else 0.0]
         for seed in range(config.seeds)
     ]
 
@@ -121,15 +126,69 @@ def test_fixed_point_is_judged_by_its_rules(
 ) -> None:
     config = Config()
     claims = verdicts.judge(config, _runs(config, relu, relu6, others, spread))
+    assert [claim.id for claim in claims] == ["B24"] * 4 + ["B25"] * 2
     assert {claim.verdict for claim in claims if claim.id == "B24"} == {ready}
     assert {claim.verdict for claim in claims if claim.id == "B25"} == {best}
-    assert len(claims) == len(PIXELS) * (len(config.judged) * len(FORMATS) + len(config.caps))
+    assert {claim.budget for claim in claims} == {"8 epochs of Adam, 12 seeds"}
+    assert "(digits)" in claims[0].text
+    assert "(digits, MNIST-1D and raw digits)" in claims[3].text
 
 
 def test_a_net_that_diverged_makes_the_verdict_inconclusive() -> None:
     config = Config()
     runs = _runs(config, 3.0, 1.0, 3.0, 0.1)
-    next(run for run in runs if run["cap"] == SIX and run["pixels"] == "raw")["diverged"] = True
+    next(run for run in runs if run["cap"] == SIX and run["inputs"] == RAW)["diverged"] = True
     claims = verdicts.judge(config, runs)
-    assert {claim.verdict for claim in claims if "raw" in claim.scope} == {INCONCLUSIVE}
-    assert {claim.verdict for claim in claims if "raw" not in claim.scope} == {SUPPORTED}
+    assert {claim.verdict for claim in claims if RAW in claim.scope} == {INCONCLUSIVE}
+    assert {claim.verdict for claim in claims if RAW not in claim.scope} == {SUPPORTED}
+
+
+def test_one_cap_that_does_as_well_refutes_that_six_is_best() -> None:
+    config = Config(caps=(2.0, 4.0, 8.0))
+    runs = _runs(config, 3.0, 1.0, 3.0, 0.1)
+    for run in runs:
+        if (run["cap"], run["inputs"]) == (4.0, "mnist1d"):
+            run["rounded"] = {name: [0.89] * 4 for name in FORMATS}
+    *_, standardised, raw = verdicts.judge(config, runs)
+    assert (standardised.verdict, raw.verdict) == (REFUTED, SUPPORTED)
+    assert "the closest of 2, 4 and 8, which is 4 (on MNIST-1D)" in standardised.measure
+    assert standardised.interval.value == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("drops", "answer", "advice"),
+    [
+        ((3.0, 1.0, 2.0, 0.1), "saves more than 0.5 points of accuracy over ReLU", "Cap ReLU at 6"),
+        ((1.0, 1.0, 2.0, 0.1), "does not save more than 0.5 points of accuracy over ReLU", "Keep ReLU, without a cap"),
+        ((0.0, 9.0, 2.0, 0.1), "does not save more than 0.5 points of accuracy over ReLU", "Keep ReLU, without a cap"),
+        ((1.4, 1.0, 2.0, 0.9), "may or may not save more than 0.5 points of accuracy over ReLU", ""),
+    ],
+)
+def test_sentences_read_well_whatever_came_out(
+    drops: tuple[float, float, float, float], answer: str, advice: str
+) -> None:
+    config = Config()
+    made = report.report(config, _runs(config, *drops))
+    print(*made.findings, *made.practice, made.advice, "", sep="\n")
+    assert made.findings[0].startswith(f"In 8 bits, in the format that holds all outputs, ReLU6 {answer} on digits (")
+    assert f"all outputs, ReLU6 {answer} at 8, 6, 4 and 2 bits." in made.practice[0]
+    assert made.advice.startswith(advice)
+    assert bool(made.advice) == bool(advice)
+    assert len(made.advice.split()) <= 45
+    assert len(made.findings) <= 5
+    assert "-0.0" not in " ".join([*made.findings, made.advice])
+
+
+def test_verdicts_that_differ_by_bits_share_a_sentence_and_those_that_differ_by_inputs_a_question() -> None:
+    config = Config()
+    runs = _runs(config, 2.0, 0.0, 3.0, 0.1, only=RAW)
+    for run in runs:
+        if (run["inputs"], run["cap"]) == (RAW, np.inf):
+            run["rounded"] = {name: [0.9, 0.9, 0.895 + (-1) ** run["seed"] / 900, 0.88] for name in FORMATS}
+    made = report.report(config, runs)
+    print(*made.findings, *made.practice, made.advice, "", sep="\n")
+    assert made.practice[2] == (
+        "On raw digits, in the format that holds all outputs, ReLU6 saves more than 0.5 points of accuracy over ReLU "
+        "at 2 bits, does not at 8 and 6 bits and may or may not at 4 bits."
+    )
+    assert len(report.figure(config, runs).axes) == len(FORMATS) * len(config.inputs())

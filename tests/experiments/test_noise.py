@@ -127,7 +127,7 @@ def _runs(config: Config, under: float, clean: float, other: dict[float, tuple[f
 def test_runs_lead_to_verdicts(under: float, clean: float, expected: str) -> None:
     config = Config()
     claims = verdicts.judge(config, _runs(config, under, clean))
-    assert len(claims) == len(config.depths) * len(PLACES) * len(config.rivals())
+    assert len(claims) == len(PLACES)
     assert {claim.verdict for claim in claims} == {expected}
     assert claims[0].interval.value == pytest.approx(under)
 
@@ -149,10 +149,62 @@ def test_a_verdict_that_another_rate_contradicts_is_inconclusive(
     assert claims[0].interval == pytest.approx((tuned[0], min(usual[0], other[0]), max(usual[0], other[0])))
     assert f"without noise it is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
     alone = verdicts.judge(replace(config, rates_around=(1.0,)), runs)
-    changed = (
-        f"{sum(claim.verdict != INCONCLUSIVE for claim in alone)} of {len(claims)} claims would have another verdict"
-    )
+    count = sum(claim.verdict != INCONCLUSIVE for claim in alone)
+    changed = f"{count or 'none'} of {len(claims)} claims would have another verdict"
     assert any(changed in sentence for sentence in report.report(config, runs).practice)
+
+
+def test_the_first_depth_is_judged_by_itself_and_all_others_together() -> None:
+    config = Config(depths=(3, 6, 10))
+    runs = _runs(config, 2.0, 0.0)
+    assert [claim.verdict for claim in verdicts.judge(config, runs)] == [SUPPORTED] * 4
+    for run in runs:
+        if run["depth"] == 10 and run["activation"] == "leaky_relu 0.1":
+            run["noisy"] = dict.fromkeys(PLACES, [[0.9] * 3] * len(config.levels))
+    claims = verdicts.judge(config, runs)
+    assert [claim.verdict for claim in claims] == [SUPPORTED] * 2 + [INCONCLUSIVE] * 2
+    assert claims[0].text == "ELU is more robust than leaky ReLU to noise at the input (3 hidden layers)"
+    assert claims[3].text.endswith("in hidden layers (6 and 10 hidden layers)")
+
+
+@pytest.mark.parametrize(
+    ("input_lead", "hidden_lead", "advice"),
+    [
+        (2.0, 2.0, "Where inputs and hidden pre-activations are noisy, try ELU in place of leaky ReLU: +2.0 and +2.0"),
+        (2.0, -2.0, "Where inputs are noisy, try ELU in place of leaky ReLU: +2.0 points"),
+        (0.3, 2.0, "Where inputs and hidden pre-activations are noisy, try ELU in place of leaky ReLU: +0.3 and"),
+        (-2.0, -2.0, "Do not choose ELU for robustness to noise: it gains nothing"),
+        (-2.0, 0.0, "Do not choose ELU for robustness to noise: it gains nothing"),
+        (None, None, ""),
+        (None, 0.0, ""),
+    ],
+)
+def test_sentences_read_well_whatever_came_out(
+    input_lead: float | None, hidden_lead: float | None, advice: str
+) -> None:
+    """A lead of None is one that depends on the rate."""
+    config = Config(depths=(3, 6))
+    of_place = {
+        place: _runs(config, lead or 0.0, 0.0, None if lead is not None else {2.0: (3.0, 0.0), 0.5: (-3.0, 0.0)})
+        for place, lead in (("input", input_lead), ("hidden", hidden_lead))
+    }
+    runs = [
+        one | {"noisy": {"input": one["noisy"]["input"], "hidden": other["noisy"]["hidden"]}}
+        for one, other in zip(of_place["input"], of_place["hidden"], strict=True)
+    ]
+    made = report.report(config, runs)
+    print(*made.findings, *made.practice, made.advice, "", sep="\n")
+    words = {None: "undecided", 2.0: "more robust", 0.3: "more robust", 0.0: "not more robust", -2.0: "not more robust"}
+    assert made.findings[0].startswith(
+        f"With 3 hidden layers, ELU against leaky ReLU: to noise at the input {words[input_lead]} (a lead of "
+    )
+    assert f"to noise in hidden layers {words[hidden_lead]} (a lead of" in made.findings[1]
+    assert made.advice.startswith(advice)
+    assert bool(made.advice) == bool(advice)
+    assert len(made.advice.split()) <= 45
+    assert "none and" not in " ".join(made.practice)
+    assert len(made.findings) <= 5
+    assert len(made.practice) <= 3
 
 
 def test_noise_is_the_same_on_three_devices() -> None:

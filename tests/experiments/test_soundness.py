@@ -10,7 +10,7 @@ import pytest
 
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.training import FRESH, Grid, Layer, Net
-from experiments.questions.soundness import measure, verdicts
+from experiments.questions.soundness import measure, report, verdicts
 from experiments.questions.soundness.measure import GAIN, NETS, RATE, gru, residual
 
 GRID = Grid.of([FRESH], [RATE], [GAIN])
@@ -67,3 +67,33 @@ def test_soundness_is_judged_by_its_rule(reached: float, expected: str) -> None:
     runs: list[dict[str, Any]] = [{"net": "mlp", "accuracy": reached + 0.1 * seed} for seed in range(config.seeds)]
     (claim,) = verdicts.judge(config, runs)
     assert claim.verdict == expected
+    assert claim.kind == "check"
+    assert "agrees with the published 68 %" in claim.text
+    assert claim.budget == f"{config.steps} steps of Adam at 0.01, 8 seeds"
+
+
+@pytest.mark.parametrize(
+    ("nets", "reached", "answer"),
+    [
+        (("linear",), {"linear": 32.0}, "Yes: 1 of 1 published accuracies were reached within 3 points"),
+        (("linear", "mlp"), {"linear": 32.0, "mlp": 68.0}, "Yes: 2 of 2 published accuracies were reached within"),
+        (("linear", "mlp"), {"linear": 32.0, "mlp": 20.0}, "Not shown for two dense layers of 256: an accuracy as"),
+        (
+            ("linear", "mlp"),
+            {"linear": np.nan, "mlp": 60.0},
+            "Not shown for a linear layer and two dense layers of 256",
+        ),
+    ],
+)
+def test_the_answer_reads_well_whatever_came_out(nets: tuple[str, ...], reached: dict[str, float], answer: str) -> None:
+    config = measure.Config(nets)
+    runs: list[dict[str, Any]] = [
+        {"net": net, "accuracy": reached[net] + 0.1 * seed, "loss": reached[net]}
+        for net in nets
+        for seed in range(config.seeds)
+    ]
+    made = report.report(config, runs)
+    print(*made.findings, *made.practice, sep="\n")
+    assert made.findings[0].startswith(answer)
+    assert made.findings[1].startswith("8 of" if np.isnan(reached["linear"]) else "None of")
+    assert made.advice == ""

@@ -24,7 +24,7 @@ from experiments.core.questions import QUESTIONS, Question
 from experiments.core.result import Claim, Report, Result, Table, load, save, write
 from experiments.core.statistics import SUPPORTED, Interval
 from experiments.core.storage import StorageError, prepare
-from experiments.page import build, explorer, report
+from experiments.page import build, explorer, report, text
 
 NAME = "exact_claims"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
@@ -35,8 +35,8 @@ def _answer(name: str = NAME) -> Result:
     claim = Claim("A1", TEXT, "S1", TEXT, TEXT, TEXT, "x", Interval(2.0, 1.0, float("inf")), SUPPORTED)
     facts: Any = {"fingerprint": "0", "command": "python -m experiments", "seconds": 1.5, "device": "cpu"}
     facts |= {"versions": {"python": "3.13", "jax": "0.12"}}
-    text = Report([TEXT], [TEXT], [TEXT], TEXT, [Table(TEXT, ["a"], [["1"]])])
-    return Result(name, TEXT, TEXT, {"seeds": 2, "rate": float("nan")}, [claim], text, facts, [{"loss": float("inf")}])
+    words = Report([TEXT], [TEXT], [TEXT], TEXT, [Table(TEXT, ["a"], [["1"]])], TEXT)
+    return Result(name, TEXT, TEXT, {"seeds": 2, "rate": float("nan")}, [claim], words, facts, [{"loss": float("inf")}])
 
 
 def _use(folder: Path) -> None:
@@ -50,9 +50,9 @@ def _use(folder: Path) -> None:
         assert re.fullmatch(r"\S+ cannot be used \(.+\)\.", stored)
         return
     report.page([stored]).encode()
-    report.markdown([stored]).encode()
+    text.markdown([stored]).encode()
     for several in ([stored[0]], [stored[0]] * 2):
-        report.show(several, Console(file=io.StringIO()))
+        text.show(several, Console(file=io.StringIO()))
 
 
 def test_an_answer_is_loaded_as_it_was_saved(tmp_path: Path) -> None:

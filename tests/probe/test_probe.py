@@ -190,6 +190,39 @@ def test_statistics_are_numpys() -> None:
         np.testing.assert_array_equal(site.units.never_on, ~on.any(0))
 
 
+UNUSUAL = {
+    "finite": [[0.0, 2.0, -3.0], [-0.0, 1e-4, 0.5], [1e-4, -1e-4, -0.7], [0.0, 9.0, -9.0]],
+    "never on": [[0.0, -0.0, -2.0], [-1.0, 0.0, -0.0]],
+    "NaN": [[np.nan, 2.0, 0.0], [-0.0, -1.0, 1e-4]],
+    "infinity": [[np.inf, -np.inf, 0.0], [-0.0, 1.0, np.inf]],
+    "large": [[3e38, -3e38, 0.0], [1.0, -0.0, 2.0]],  # the squares are infinite
+    "none": np.zeros((0, 3)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_counts_are_numpys_for_zeros_and_what_is_not_finite(dtype: str) -> None:
+    functions = [getattr(jaxact, name) for name in "relu relu_squared hard_shrink relu6 gelu tanh".split()]  # noqa: SIM905
+    arrays = [jnp.asarray(values, dtype) for name, values in UNUSUAL.items() if (dtype, name) != ("float16", "large")]
+    sites = run(lambda arrays: [function(x) for function in functions for x in arrays], arrays, arrays=True)[1]
+    assert len(sites) == len(functions) * len(arrays)
+    for name, site in sites.items():
+        assert site.arrays is not None
+        assert site.units is not None
+        x, y = (np.asarray(array, "float32") for array in site.arrays)
+        for moments, array in ((site.input, x), (site.output, y)):
+            finite = array[np.isfinite(array)]
+            counts = array.size, np.sum(array == 0), np.isnan(array).sum(), np.isinf(array).sum()
+            assert tuple(map(int, (moments.count, moments.zeros, moments.nans, moments.infs))) == counts, name
+            ends = np.min(finite, initial=np.inf), np.max(finite, initial=-np.inf)
+            assert (float(moments.low), float(moments.high)) == ends, name
+            np.testing.assert_allclose(moments.total, finite.sum(), rtol=1e-5, err_msg=name)
+        on = np.abs(np.asarray(jax.jit(jaxact.slope(jaxact.get(site.activation)))(x))) >= 1e-3
+        np.testing.assert_array_equal(site.units.on, on.sum(0), err_msg=name)
+        np.testing.assert_array_equal(site.units.never_on, ~on.any(0) & (len(on) > 0), err_msg=name)
+        assert int(site.saturated) == np.sum(~on), name
+
+
 def test_rows_have_entropies() -> None:
     scores = jnp.asarray([[0, 0, 0, 0], [99, 0, 0, 0], [1, 2, 3, 4], [-jnp.inf, 0, 0, -jnp.inf]], jnp.float32)
     for fun in (jax.nn.softmax, jax.nn.log_softmax, jaxact.softmax):

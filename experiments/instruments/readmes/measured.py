@@ -123,12 +123,18 @@ def gains(report: str) -> str:
 
 
 def verdicts(report: str) -> str:
-    """The verdicts on each claim, and the commands that repeat the runs, from the study's report.md."""
-    lead, short, every, commands, *_ = report.split("\n\n")
-    number, link = len(every.splitlines()) - 2, "[study.md](measured/study.md)"
-    where = f"All {number} verdicts, with nets, data and what was measured: {link}."
-    again = markdown.folded("The commands that ask again", commands.splitlines())
-    return "\n".join([lead, "", short, "", where, "", *again])
+    """What to do, the answer to each claim, and the commands that repeat the runs, from the study's report.md."""
+
+    def lines(title: str) -> list[str]:
+        return markdown.section(report, title).splitlines()
+
+    number = len(lines("All verdicts")) - 2
+    where = f"All {number} verdicts, with nets, data and what was measured: [study.md](measured/study.md)."
+    shown = ["## Do this", "", *lines("Do this"), "", "## Claim by claim", "", *lines("In short"), ""]
+    for title in ("Claims of the notes", "What the notes do not ask", "Where algebra decides"):
+        shown += [f"### {title}", "", *lines(title), ""]
+    shown += [where, "", *markdown.folded("Checks of the experiments", lines("Checks of the experiments"))]
+    return "\n".join([*shown, "", *markdown.folded("The commands that ask again", lines("Commands"))])
 
 
 def precision(report: str) -> str:

@@ -2,25 +2,37 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.core.result import Report, Runs, Table
-from experiments.core.statistics import SUPPORTED, verdict
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
 from experiments.core.style import canvas, legend, listed, named, title, whiskers
 
-from .measure import ALONE, LAYER, PRODUCT, Config
-from .verdicts import EXPENSIVE, SMALL, ratio_to_relu, seconds, share_of_product, wide_widths
+from .measure import ALONE, LAYER, PRODUCT, WIDE, Config
+from .verdicts import (
+    EXPENSIVE,
+    SMALL,
+    alone,
+    beside_product,
+    judge,
+    ratio_to_relu,
+    seconds,
+    share_of_product,
+    wide_widths,
+)
 
 TITLE = "Is exp() expensive?"
 
 
 def report(config: Config, runs: Runs) -> Report:
-    """Findings, comparison, practice, caption and tables."""
+    """Findings, comparison, practice, caption, tables and advice."""
     return Report(
         _findings(config, runs),
         _compared(config, runs),
         _practice(config, runs),
         _caption(config),
         [_alone_table(config, runs), _shares_table(config, runs)],
+        _advice(config, runs),
     )
 
 
@@ -29,27 +41,48 @@ def _median(runs: Runs, where: str, size: int, name: str) -> float:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences = []
-    for size in config.sizes:
-        times = [
-            f"{named(name)} {_median(runs, ALONE, size, name) / size * 1e9:.2f}"
-            for name in ("relu", *config.exp_functions())
-        ]
-        sentences.append(f"Nanoseconds per element of {size:,}: {listed(times)}.")
-    shares = [
-        f"{named(name)} {100 * share_of_product(config, runs, max(config.widths), name).value:.1f} %"
-        for name in ("relu", *config.exp_functions())
-    ]
+    *expensive, minor = judge(config, runs)
+    name, ratios = named(config.activations[0]), alone(config, runs)
+    words = {SUPPORTED: "Yes, by itself", REFUTED: "No, not even by itself", INCONCLUSIVE: "Undecided"}
+    outcomes = {claim.verdict for claim in expensive}
+    answer = words[outcomes.pop()] if len(outcomes) == 1 else "It depends on the size of the array"
+    beside = {
+        SUPPORTED: f"Beside the product of a layer of {WIDE} units or more it is a small cost",
+        REFUTED: f"Beside the product of a layer of {WIDE} units or more it is a large cost",
+        INCONCLUSIVE: f"Beside the product of a layer of {WIDE} units or more it is not clear that it is a small cost",
+    }
+    shares = [share.value for share in beside_product(config, runs).values()]
+    by_size = listed([f"{ratio.value:.1f} times on {size:,}" for size, ratio in ratios.items()])
     narrow = min(config.widths)
     narrow_shares = [
-        f"{named(name)} {100 * share_of_product(config, runs, narrow, name).value:.0f} %"
-        for name in config.exp_functions()
+        f"{named(each)} {100 * share_of_product(config, runs, narrow, each).value:.0f} %"
+        for each in config.exp_functions()
     ]
     return [
-        *sentences,
-        f"Time relative to the product of a layer of {max(config.widths)} units: {listed(shares)}.",
-        f"Relative to that of a layer of {narrow}: {listed(narrow_shares)}; part of this is the time of the call.",
+        f"{answer}: {name} takes {min(r.value for r in ratios.values()):.1f} to "
+        f"{max(r.value for r in ratios.values()):.1f} times as long as ReLU. {beside[minor.verdict]}: "
+        f"{min(shares):.1f} to {max(shares):.1f} % of the product's time.",
+        f"By the number of elements {name} takes, relative to ReLU: {by_size}.",
+        f"Time relative to the product of a layer of {narrow}: {listed(narrow_shares)}; part of this is the time of "
+        "the call.",
     ]
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    *_, minor = judge(config, runs)
+    low, high = minor.interval[1:]
+    layers = f"in layers of {WIDE} units or more"
+    budget = f"float32, batch {config.batch}, {minor.budget}"
+    if minor.verdict == SUPPORTED:
+        return (
+            f"Do not choose an activation for its speed: {layers}, exp, sigmoid and their like take at most {high:.0f} "
+            f"% of the time of the layer's product ({budget})."
+        )
+    if minor.verdict == REFUTED:
+        return (
+            f"Fuse activations with products: {layers} they take {low:.0f} % of the product's time or more ({budget})."
+        )
+    return ""
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
@@ -65,24 +98,18 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
-    sentences = []
+    savings = {}
     for width in wide_widths(config):
         product, relu = (_median(runs, LAYER, width, name) for name in (PRODUCT, "relu"))
-        times = {name: _median(runs, LAYER, width, name) for name in config.exp_functions()}
-        savings = [f"{named(name)} {100 * (time - relu) / (product + time):.1f} %" for name, time in times.items()]
-        sentences.append(f"Time of product and activation that ReLU saves in a layer of {width}: {listed(savings)}.")
-    for size in config.sizes:
-        expensive = [
-            n
-            for n in config.exp_functions()
-            if verdict(ratio_to_relu(config, runs, size, n), low=EXPENSIVE) == SUPPORTED
-        ]
-        if expensive:
-            sentences.append(
-                f"By themselves, on {size:,} elements, {listed([named(name) for name in expensive])} take "
-                f"significantly more than {EXPENSIVE:g} times as long as ReLU."
-            )
-    return sentences
+        for name in config.exp_functions():
+            taken = _median(runs, LAYER, width, name)
+            savings[name, width] = 100 * (taken - relu) / (product + taken)
+    (least, narrow), (most, wide) = (end(savings, key=lambda pair: savings[pair]) for end in (min, max))
+    return [
+        f"ReLU in their place changes the time of product and activation together, in layers of {WIDE} units or more, "
+        f"by {-savings[least, narrow]:+.1f} % ({named(least)}, {narrow} units) to {-savings[most, wide]:+.1f} % "
+        f"({named(most)}, {wide} units)."
+    ]
 
 
 def _caption(config: Config) -> str:
@@ -93,6 +120,12 @@ def _caption(config: Config) -> str:
         f"weights; 'not the main cost' is below the dotted line, {SMALL:.0%}. Bars are {config.confidence:.0%} "
         f"intervals over {config.rounds} rounds."
     )
+
+
+def _short(size: int) -> str:
+    """A number of elements on an axis: 256k, 4M."""
+    mega = size >= 2**20
+    return f"{size / 2**20:g}M" if mega else f"{size / 2**10:g}k"
 
 
 def _alone_table(config: Config, runs: Runs) -> Table:
@@ -119,19 +152,20 @@ def _shares_table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Ratios to ReLU against the size of the array, and shares of the product against the width of the layer."""
-    picture, ((alone, shares),) = canvas(1, 2, 11.0, 4.8, width_ratios=[1, 1.4])
+    picture, ((by_itself, shares),) = canvas(1, 2, 9.0, 4.8, width_ratios=[1, 1.3])
     names = ("relu", *config.exp_functions())
     for name in names:
         if name != "relu":
-            whiskers(alone, config.sizes, [ratio_to_relu(config, runs, size, name) for size in config.sizes], name)
+            whiskers(by_itself, config.sizes, [ratio_to_relu(config, runs, size, name) for size in config.sizes], name)
         whiskers(shares, config.widths, [share_of_product(config, runs, width, name) for width in config.widths], name)
-    alone.set_xscale("log", base=2)
-    alone.set_xticks(config.sizes, [f"{size:,}" for size in config.sizes])
-    alone.set_xlabel("elements")
-    alone.axhline(EXPENSIVE, color="#444444", linestyle=":", linewidth=1.2)
-    alone.set_ylim(bottom=0)
-    alone.set_ylabel("time / ReLU's time")
-    title(alone, "By itself")
+    by_itself.set_xscale("log", base=2)
+    by_itself.set_xticks(config.sizes, [_short(size) for size in config.sizes])
+    by_itself.xaxis.set_minor_locator(NullLocator())
+    by_itself.set_xlabel("elements")
+    by_itself.axhline(EXPENSIVE, color="#444444", linestyle=":", linewidth=1.2)
+    by_itself.set_ylim(bottom=0)
+    by_itself.set_ylabel("time / ReLU's time")
+    title(by_itself, "By itself")
     shares.axhline(SMALL, color="#444444", linestyle=":", linewidth=1.2)
     shares.set_xscale("log", base=2)
     shares.set_yscale("log")

@@ -4,17 +4,22 @@ import numpy as np
 
 from experiments.core.result import Claim, Runs
 from experiments.core.statistics import Interval, hull, ratio_interval, verdict
-from experiments.core.style import named
+from experiments.core.style import listed, named
 
-from .measure import ALONE, LAYER, PRODUCT, WIDE, Config
+from .measure import ALONE, CACHED, LAYER, PRODUCT, WIDE, Config
 
 EXPENSIVE, SMALL = 1.5, 0.2  # ratio to ReLU, and share of the product
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """The verdicts on both claims, for exp and every activation that is computed with it."""
-    expensive = [_expensive(config, runs, size, name) for size in config.sizes for name in config.exp_functions()]
-    return expensive + [_minor(config, runs, name) for name in config.exp_functions()]
+    """The verdicts on arrays that fit in the cache, on larger ones, and beside the product of a layer."""
+    return [*(_expensive(config, runs, sizes) for sizes in size_groups(config)), _minor(config, runs)]
+
+
+def size_groups(config: Config) -> list[tuple[int, ...]]:
+    """The sizes that fit in the cache, and those that do not."""
+    small, large = (tuple(size for size in config.sizes if (size <= CACHED) == fits) for fits in (True, False))
+    return [sizes for sizes in (small, large) if sizes]
 
 
 def seconds(runs: Runs, where: str, size: int, name: str) -> np.ndarray:
@@ -38,33 +43,57 @@ def wide_widths(config: Config) -> list[int]:
     return [width for width in config.widths if width >= WIDE]
 
 
-def _expensive(config: Config, runs: Runs, size: int, name: str) -> Claim:
-    interval = ratio_to_relu(config, runs, size, name)
+def alone(config: Config, runs: Runs) -> dict[int, Interval]:
+    """The ratio to ReLU, by the number of elements, of the function that decides: the first one."""
+    return {size: ratio_to_relu(config, runs, size, config.activations[0]) for size in config.sizes}
+
+
+def beside_product(config: Config, runs: Runs) -> dict[tuple[str, int], Interval]:
+    """The share of the product in per cent, by function and width, of all that decide."""
+    shares = {(n, w): share_of_product(config, runs, w, n) for n in config.exp_functions() for w in wide_widths(config)}
+    return {key: Interval(*(100 * end for end in share)) for key, share in shares.items()}
+
+
+def _budget(config: Config) -> str:
+    return f"medians of {config.rounds} rounds"
+
+
+def _expensive(config: Config, runs: Runs, sizes: tuple[int, ...]) -> Claim:
+    ratios = {size: ratio for size, ratio in alone(config, runs).items() if size in sizes}
+    name, interval = named(config.activations[0]), hull(list(ratios.values()))
+    by_size = listed([f"{ratio.value:.2f} on {size:,}" for size, ratio in ratios.items()])
+    where = "arrays that fit in the cache" if max(sizes) <= CACHED else "larger arrays"
     return Claim(
         id="B13",
-        text=f"exp() is expensive: {named(name)} takes longer than ReLU",
+        text=f"exp() is expensive: on {where} {name} takes longer than ReLU",
         source="S0 S1 S2 S3 S4",
-        scope=f"{size:,} float32 elements",
-        measure=f"median time of {named(name)} over that of ReLU",
-        rule=f"supported if the {config.confidence:.0%} interval lies above {EXPENSIVE:g}, refuted if below",
+        scope=f"float32 arrays of {listed([f'{size:,}' for size in sizes])} elements",
+        measure=f"time of {name} over that of ReLU: {by_size}",
+        rule=f"supported if at every size the {config.confidence:.0%} interval lies above {EXPENSIVE:g}, refuted if at "
+        "every size it lies below",
         unit="x",
         interval=interval,
         verdict=verdict(interval, low=EXPENSIVE),
         published='CS231n: "expensive operations (exponentials, etc.)" (no number)',
+        budget=_budget(config),
     )
 
 
-def _minor(config: Config, runs: Runs, name: str) -> Claim:
-    interval = hull([share_of_product(config, runs, width, name) for width in wide_widths(config)])
+def _minor(config: Config, runs: Runs) -> Claim:
+    shares = beside_product(config, runs)
+    interval = hull(list(shares.values()))
+    (name, width), most = max(shares.items(), key=lambda pair: pair[1].value)
     return Claim(
         id="B14",
-        text=f"exp() is not the main cost: {named(name)} takes little beside the product of its layer",
+        text="exp() is not the main cost: it takes little time beside the product of its layer",
         source="S3",
-        scope=f"layers of {WIDE} units or more, float32, batch {config.batch}",
-        measure=f"median time of {named(name)} over that of the product, over {len(wide_widths(config))} widths",
-        rule=f"supported if the {config.confidence:.0%} interval of every width lies below {SMALL:.0%}, refuted if "
-        "each lies above",
+        scope=f"layers of {listed([str(width) for width in wide_widths(config)])} units, float32, batch {config.batch}",
+        measure=f"time of {listed([named(name) for name in config.exp_functions()])} over that of the product; the "
+        f"most is {most.value:.1f} % ({named(name)}, {width} units)",
+        rule=f"supported if the {config.confidence:.0%} interval of every function and width lies below "
+        f"{100 * SMALL:g} %, refuted if all lie above",
         unit="%",
-        interval=Interval(*(100 * end for end in interval)),
-        verdict=verdict(interval, high=SMALL),
+        interval=interval,
+        verdict=verdict(interval, high=100 * SMALL),
+        budget=_budget(config),
     )

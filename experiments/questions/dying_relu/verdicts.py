@@ -12,39 +12,43 @@ from experiments.core.statistics import (
     REFUTED,
     SUPPORTED,
     Interval,
+    hull,
     mean_interval,
+    negligible,
     verdict,
     wilson_interval,
 )
+from experiments.core.style import listed
 from experiments.core.training import FRESH
 
-from .measure import LAYER_NORM, OPTIMIZERS, Config, tuned_rate
+from .measure import OPTIMIZERS, Config, tuned_rate
 
 MANY, FEW = 0.20, 0.05  # shares of dead units: above MANY is "a large fraction", below FEW is hardly any
+GAIN = 0.02  # of the units: a smaller difference makes none
 ENOUGH_DEAD = 30  # with fewer dead units, no revival is no evidence
+HIGH, NEGATIVE = "after a high rate", "after a negative bias"
 PUBLISHED = 'CS231n: "as much as 40 % of your network can be dead" (no experiment given)'
+
+CURES = {
+    "leaky_relu": ("B20", "Leaky ReLU units will not die", "S2 S4"),
+    "prelu": ("B20", "PReLU units will not die", "S2"),
+    "maxout": ("B21", "Maxout fixes the dying ReLU problem", "S2"),
+    "elu": ("B22", "ELU nets learn at rates at which ReLU nets guess", "S2"),
+}
+"""Number, text and source of the claim on each cure."""
+NEVER_CUT_OFF = ("B20", "B21")  # the claims that no unit loses its gradient; ELU's can, far below 0
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Every claim for every optimiser; B15 for every depth as well."""
-    claims = []
-    for optimizer in OPTIMIZERS:
-        claims += [_many_die(*each, optimizer) for each in ((config, runs), *by_depth(config, runs))]
-        claims += [_many_die(config, runs, optimizer, LAYER_NORM)] if LAYER_NORM in config.cures else []
-        claims += [
-            _stays_dead(config, runs, optimizer, phase) for phase in ("after a high rate", "after a negative bias")
-        ]
-        claims.append(_positive_bias(config, runs, optimizer))
-        claims += [_will_not_die(config, runs, optimizer, cure) for cure in config.cures if cure in CURES]
-    return claims
-
-
-CURES = {
-    "leaky_relu": ("B20", "leaky ReLU units will not die", "S2 S4"),
-    "prelu": ("B20", "PReLU units will not die", "S2"),
-    "maxout": ("B21", "Maxout fixes the dying ReLU problem", "S2"),
-}
-"""Number, text and source of the claim on each cure; there is none on ELU, which runs for comparison."""
+    """A verdict for each claim, over both optimisers."""
+    cures = [cure for cure in CURES if cure in config.cures]
+    return [
+        _many_die(config, runs),
+        _stays_dead(config, runs),
+        _first_layer_stays_dead(config, runs),
+        _positive_bias(config, runs),
+        *(_will_not_die(config, runs, cure) for cure in cures),
+    ]
 
 
 def by_depth(config: Config, runs: Runs) -> list[tuple[Config, Runs]]:
@@ -75,124 +79,195 @@ def share(config: Config, rows: Runs, kind: str) -> np.ndarray:
     return np.array([sum(row[kind]) for row in rows if not row["diverged"]]) / sum(config.widths)
 
 
-def guessing_rate(config: Config, runs: Runs, optimizer: str) -> float | None:
-    """The lowest rate at which the interval of ReLU's accuracy lies below `at_chance`; None if there is none."""
+def guessing_rate(config: Config, runs: Runs, optimizer: str, name: str = "relu") -> float | None:
+    """The lowest rate at which the interval of the accuracy lies below `at_chance`; None if there is none."""
     for rate in config.rates(optimizer):
-        rows = fresh_nets(runs, optimizer, "relu", 0.0, rate)
+        rows = fresh_nets(runs, optimizer, name, 0.0, rate)
         if mean_interval([row["accuracy"] for row in rows], config.confidence).high < config.at_chance:
             return rate
     return None
 
 
-def _scope(config: Config, optimizer: str) -> str:
-    layers = ", ".join(map(str, config.widths))
-    return f"{TITLES[config.data]}, hidden layers of {layers}, He init, {OPTIMIZERS[optimizer]}"
+def dead_at(config: Config, runs: Runs, optimizer: str, rate: float, comparisons: int = 1) -> Interval:
+    """The mean dead fraction of ReLU nets at a rate."""
+    shares = share(config, fresh_nets(runs, optimizer, "relu", 0.0, rate), "dead")
+    return mean_interval(shares, 1 - (1 - config.confidence) / comparisons)
 
 
-def _many_die(config: Config, runs: Runs, optimizer: str, name: str = "relu") -> Claim:
+def worst_rate(config: Config, runs: Runs, optimizer: str) -> float:
+    """The rate at which the dead fraction certainly is highest."""
     rates = config.rates(optimizer)
-    widened = 1 - (1 - config.confidence) / len(rates)
-    dead = [
-        mean_interval(share(config, fresh_nets(runs, optimizer, name, 0.0, rate), "dead"), widened) for rate in rates
-    ]
-    worst = max(range(len(rates)), key=lambda i: dead[i].low)
-    tuned = tuned_rate(runs, optimizer)
-    at_tuned = mean_interval(share(config, fresh_nets(runs, optimizer, name, 0.0, tuned), "dead"), config.confidence)
-    if dead[worst].low > MANY and at_tuned.high < FEW:
-        outcome = SUPPORTED
-    else:
-        outcome = REFUTED if all(interval.high < MANY for interval in dead) else INCONCLUSIVE
-    return Claim(
-        id="B15",
-        text="a large fraction of ReLU units can die if the learning rate is too high",
-        source="S4 (S0 S1)",
-        scope=_scope(config, optimizer) + (", LayerNorm before every ReLU" if name == LAYER_NORM else ""),
-        measure=f"mean share of dead units at rate {rates[worst]:g}; at the tuned rate {tuned:g} it is "
-        f"{100 * at_tuned.value:.1f} % [{100 * at_tuned.low:.1f}, {100 * at_tuned.high:.1f}]",
-        rule=f"supported if at some rate the interval (at {widened:.2%}, for {len(rates)} rates) lies above {MANY:.0%} "
-        f"and at the tuned rate below {FEW:.0%}; refuted if at every rate it lies below {MANY:.0%}",
-        unit="%",
-        interval=_percent(dead[worst]),
-        verdict=outcome,
-        published=PUBLISHED,
-    )
+    return max(rates, key=lambda rate: dead_at(config, runs, optimizer, rate, len(rates)).low)
 
 
-def _stays_dead(config: Config, runs: Runs, optimizer: str, phase: str) -> Claim:
+def revival(config: Config, runs: Runs, optimizer: str, phase: str) -> tuple[int, int, Interval]:
+    """Dead units, those that came back, and the interval of their share; of the first layer after a negative bias."""
     rows = [run for run in runs if run["phase"] == phase and run["optimizer"] == optimizer and not run["diverged"]]
-    layers = slice(None) if phase == "after a high rate" else slice(1)
+    layers = slice(None) if phase == HIGH else slice(1)
     dead, revived = (sum(sum(row[kind][layers]) for row in rows) for kind in ("dead", "revived"))
-    interval = wilson_interval(revived, dead, config.confidence)
-    proven = revived == 0 and dead >= ENOUGH_DEAD
-    outcome = REFUTED if interval.low > 0 else SUPPORTED if proven else INCONCLUSIVE
-    unit = "a unit killed by a high rate" if phase == "after a high rate" else "a first-layer unit killed by b << 0"
-    return Claim(
-        id="B16",
-        text=f"{unit} stays dead forever",
-        source="S4 S0",
-        scope=_scope(config, optimizer),
-        measure=f"share of {dead:,} dead units that came back in {config.steps} more steps ({revived:,})",
-        rule=f"supported if none of at least {ENOUGH_DEAD} dead units revives, refuted if the Wilson interval lies "
-        "above 0",
-        unit="%",
-        interval=_percent(interval),
-        verdict=outcome,
-    )
+    return dead, revived, wilson_interval(revived, dead, config.confidence)
 
 
-def _positive_bias(config: Config, runs: Runs, optimizer: str) -> Claim:
+def bias_gain(config: Config, runs: Runs, optimizer: str) -> Interval:
+    """The dead fraction with positive minus zero bias, over the rates above the tuned one, paired by seed."""
+    tuned = tuned_rate(runs, optimizer)
+    rates = [rate for rate in config.rates(optimizer) if rate > tuned]
     differences = []
     for seed in range(FRESH, FRESH + config.seeds):
         zero, positive = (
-            [row for row in fresh_nets(runs, optimizer, "relu", bias) if row["seed"] == seed]
+            [row for row in fresh_nets(runs, optimizer, "relu", bias) if row["seed"] == seed and row["rate"] in rates]
             for bias in (0.0, config.positive_bias)
         )
         pairs = [pair for pair in zip(zero, positive, strict=True) if not (pair[0]["diverged"] or pair[1]["diverged"])]
         if pairs:
             without, with_bias = (share(config, list(nets), "dead") for nets in zip(*pairs, strict=True))
             differences.append(float(np.mean(with_bias - without)))
-    interval = mean_interval(differences, config.confidence)
+    return mean_interval(differences, config.confidence)
+
+
+def cure_accuracy(config: Config, runs: Runs, optimizer: str, cure: str) -> Interval:
+    """The test accuracy at the lowest rate where ReLU nets guess; unknown if they guess at none."""
+    rate = guessing_rate(config, runs, optimizer)
+    at_rate = [net["accuracy"] for net in fresh_nets(runs, optimizer, cure, 0.0, rate)] if rate else []
+    return mean_interval(at_rate, config.confidence)
+
+
+def _scope(config: Config) -> str:
+    layers = ", ".join(map(str, config.widths))
+    return f"{TITLES[config.data]}, hidden layers of {layers}, He init, {listed(list(OPTIMIZERS.values()))}"
+
+
+def _budget(config: Config, more: str = "") -> str:
+    return f"{config.steps:,} steps{more}, {config.seeds} seeds"
+
+
+def _joined(verdicts: list[str]) -> str:
+    """The verdict that both optimisers give."""
+    return verdicts[0] if len(set(verdicts)) == 1 else INCONCLUSIVE
+
+
+def _many_die(config: Config, runs: Runs) -> Claim:
+    worst, verdicts, parts = [], [], []
+    for optimizer, label in OPTIMIZERS.items():
+        rates, tuned = config.rates(optimizer), tuned_rate(runs, optimizer)
+        dead = [dead_at(config, runs, optimizer, rate, len(rates)) for rate in rates]
+        rate, at_tuned = worst_rate(config, runs, optimizer), dead_at(config, runs, optimizer, tuned)
+        worst.append(dead[rates.index(rate)])
+        if worst[-1].low > MANY and at_tuned.high < FEW:
+            verdicts.append(SUPPORTED)
+        else:
+            verdicts.append(REFUTED if all(interval.high < MANY for interval in dead) else INCONCLUSIVE)
+        parts.append(
+            f"{label} {100 * worst[-1].value:.1f} % at rate {rate:g} and {100 * at_tuned.value:.1f} % at the tuned "
+            f"{tuned:g}"
+        )
     return Claim(
-        id="B19",
-        text="a positive initial bias keeps ReLU units alive",
-        source="S4",
-        scope=_scope(config, optimizer),
-        measure=f"share of dead units with bias {config.positive_bias:g} minus with 0, averaged over all rates",
-        rule=f"supported if the {config.confidence:.0%} interval over seeds lies below 0, refuted if above",
-        unit="points",
-        interval=_percent(interval),
-        verdict=verdict(interval, high=0.0),
-        published='CS231n: "not clear if this provides a consistent improvement"',
+        id="B15",
+        text="A large fraction of ReLU units can die if the learning rate is set too high",
+        source="S4 (S0 S1)",
+        scope=_scope(config),
+        measure=f"mean share of dead units at the worst rate: {'; '.join(parts)}",
+        rule=f"supported if with both optimisers at some rate the interval, widened for their number, lies above "
+        f"{MANY:.0%} and at the tuned rate below {FEW:.0%}; refuted if with both it lies below {MANY:.0%} at every "
+        "rate",
+        unit="%",
+        interval=_percent(hull(worst)),
+        verdict=_joined(verdicts),
+        published=PUBLISHED,
+        budget=_budget(config),
     )
 
 
-def _will_not_die(config: Config, runs: Runs, optimizer: str, cure: str) -> Claim:
+def _stays_dead(config: Config, runs: Runs) -> Claim:
+    found = {optimizer: revival(config, runs, optimizer, HIGH) for optimizer in OPTIMIZERS}
+    verdicts = [
+        REFUTED if interval.low > 0 else SUPPORTED if revived == 0 and dead >= ENOUGH_DEAD else INCONCLUSIVE
+        for dead, revived, interval in found.values()
+    ]
+    counts = listed([f"{revived:,} of {dead:,} with {OPTIMIZERS[o]}" for o, (dead, revived, _) in found.items()])
+    return Claim(
+        id="B16",
+        text="A unit that a high learning rate killed stays dead forever",
+        source="S4 S0",
+        scope=_scope(config),
+        measure=f"share of dead units that came back at the tuned rate: {counts}",
+        rule=f"supported if with both optimisers none of at least {ENOUGH_DEAD} dead units comes back, refuted if "
+        "with both the Wilson interval lies above 0",
+        unit="%",
+        interval=_percent(hull([interval for _, _, interval in found.values()])),
+        verdict=_joined(verdicts),
+        budget=_budget(config, " more at the tuned rate"),
+    )
+
+
+def _first_layer_stays_dead(config: Config, runs: Runs) -> Claim:
+    found = [revival(config, runs, optimizer, NEGATIVE) for optimizer in OPTIMIZERS]
+    dead, revived = sum(dead for dead, _, _ in found), sum(revived for _, revived, _ in found)
+    return Claim(
+        id="B16",
+        text="A unit of the first layer that starts dead stays dead forever",
+        source="S4 S0",
+        scope=_scope(config),
+        measure=f"share of {dead:,} units killed by an initial bias of {config.negative_bias:g} that came back "
+        f"({revived:,})",
+        rule="holds by algebra without weight decay: the unit's inputs do not change, so that no gradient reaches it",
+        unit="%",
+        interval=_percent(wilson_interval(revived, dead, config.confidence)),
+        verdict=SUPPORTED if revived == 0 else REFUTED,
+        budget=_budget(config),
+        kind="algebra",
+    )
+
+
+def _positive_bias(config: Config, runs: Runs) -> Claim:
+    found = {optimizer: bias_gain(config, runs, optimizer) for optimizer in OPTIMIZERS}
+    interval = hull(list(found.values()))
+    shown = listed([f"{OPTIMIZERS[o]} {100 * each.value:+.1f}" for o, each in found.items()])
+    return Claim(
+        id="B19",
+        text="A positive initial bias keeps ReLU units alive",
+        source="S4",
+        scope=_scope(config),
+        measure=f"share of dead units with bias {config.positive_bias:g} minus with 0, averaged over the rates above "
+        f"the tuned one ({shown})" + ("; it makes no difference" if negligible(interval, GAIN) else ""),
+        rule=f"supported if the interval lies below {-100 * GAIN:g} points, refuted if above; within {100 * GAIN:g} "
+        "points of 0 the bias makes no difference",
+        unit="points",
+        interval=_percent(interval),
+        verdict=verdict(interval, high=-GAIN),
+        published='CS231n: "not clear if this provides a consistent improvement"',
+        budget=_budget(config),
+    )
+
+
+def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
     claim_id, text, source = CURES[cure]
-    rate = guessing_rate(config, runs, optimizer)
-    nets = [net for net in fresh_nets(runs, optimizer, cure, 0.0) if not net["diverged"]]
+    nets = [net for o in OPTIMIZERS for net in fresh_nets(runs, o, cure, 0.0) if not net["diverged"]]
     cut_off, stuck = (sum(sum(net[kind]) for net in nets) for kind in ("cut_off", "stuck"))
-    at_rate = [net["accuracy"] for net in fresh_nets(runs, optimizer, cure, 0.0, rate)] if rate else []
-    interval = mean_interval(at_rate, config.confidence)
-    outcome = verdict(interval, low=config.at_chance)
-    if cut_off:
-        outcome = REFUTED
+    found = {optimizer: cure_accuracy(config, runs, optimizer, cure) for optimizer in OPTIMIZERS}
+    rates = {optimizer: guessing_rate(config, runs, optimizer) for optimizer in OPTIMIZERS}
+    shown = [
+        f"{OPTIMIZERS[o]} {100 * found[o].value:.1f} % at rate {rate:g}"
+        if rate
+        else f"no rate where ReLU nets guess with {OPTIMIZERS[o]}"
+        for o, rate in rates.items()
+    ]
+    interval = hull(list(found.values()))
+    refuting = cut_off and claim_id in NEVER_CUT_OFF
     return Claim(
         id=claim_id,
         text=text,
         source=source,
-        scope=_scope(config, optimizer),
-        measure=(
-            f"test accuracy at rate {rate:g}, the lowest where ReLU nets guess; "
-            if rate
-            else "no rate where ReLU nets guess; "
-        )
-        + f"over all rates {cut_off:,} units get no gradient ({stuck:,} are stuck)",
-        rule="supported if every unit gets a gradient at every rate and the accuracy's interval lies above "
-        f"{config.at_chance:.0%}; refuted if a unit gets none or the interval lies below",
+        scope=_scope(config),
+        measure=f"test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)}); over all rates "
+        f"{cut_off:,} units get no gradient and {stuck:,} are never positive",
+        rule=f"supported if the accuracy lies above {config.at_chance:.0%} with both optimisers, refuted if below"
+        + (", or if at any rate a unit gets no gradient" if claim_id in NEVER_CUT_OFF else ""),
         unit="%",
         interval=_percent(interval),
-        verdict=outcome,
+        verdict=REFUTED if refuting else verdict(interval, low=config.at_chance),
         published='CS231n on leaky ReLU: "results are not always consistent"' if cure == "leaky_relu" else "",
+        budget=_budget(config),
     )
 
 

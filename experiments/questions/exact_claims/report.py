@@ -20,29 +20,43 @@ ALPHA = 2.0  # of the PReLU drawn
 
 
 def report(config: Config, runs: Runs) -> Report:
-    """Findings, comparison, practice, caption and table."""
-    return Report(_findings(config, runs), _compared(), _practice(runs), _caption(), [_table(config, runs)])
+    """Findings, comparison, practice, caption, table and advice."""
+    table = _table(config, runs)
+    return Report(_findings(config, runs), _compared(), _practice(runs), _caption(), [table], _advice(runs))
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     claims = judge(config, runs)
-    wrong = [claim for claim in claims if claim.verdict == REFUTED]
+    wrong = {name: claim.id for name, claim in zip(STATEMENTS, claims, strict=True) if claim.verdict == REFUTED}
     unconfirmed = [name for name in STATEMENTS if not all(run["holds"] for run in checks_of(runs, name, TRUTH))]
+    right = len(claims) - len(wrong)
+    answer = f"{right or 'None'} of {len(claims)} statements hold as they are worded" if wrong else "Yes, all of it"
     sentences = [
-        f"{len(claims) - len(wrong)} of {len(claims)} claims are right as they are worded, by "
-        f"{sum(run['role'] == NOTES for run in runs)} checks; {sum(run['role'] == TRUTH for run in runs)} more test "
-        "the correct statements in the table."
+        f"{answer}, by {sum(run['role'] == NOTES for run in runs)} checks; "
+        f"{sum(run['role'] == TRUTH for run in runs)} more test the correct statements in the table."
     ]
+    if wrong:
+        sentences.append(
+            "What is true instead: " + "; ".join(f"{wrong[n]}: {true_sentence(runs, n)}" for n in wrong) + "."
+        )
     if unconfirmed:
         sentences.append(f"The correct statements on {listed(unconfirmed)} could not be confirmed.")
-    for name, claim in zip(STATEMENTS, claims, strict=True):
-        if claim.verdict == REFUTED:
-            first = decisive_checks(runs, name)[0]
-            sentences.append(
-                f"{claim.id} is wrong as worded: {first['what']} is {first['value']:.3g} in {first['dtype']}, and "
-                f"{range_text(first)} if the claim were right. What is true: {true_sentence(runs, name)}."
-            )
     return sentences
+
+
+def _advice(runs: Runs) -> str:
+    failed = _rounded_to_zero(runs)
+    return (
+        "Let JAX differentiate sigmoid. Code such as y (1 - y) gives a gradient of 0 wherever y rounds to 0 or 1, and "
+        f"the true slope there is still up to {failed[0]['value']:.0e} ({failed[0]['dtype']}; algebra, at any budget)."
+        if failed
+        else ""
+    )
+
+
+def _rounded_to_zero(runs: Runs) -> Runs:
+    """The checks by which a float sigmoid of 0 or 1 still has a slope."""
+    return [run for run in checks_of(runs, "A6", NOTES) if not run["holds"]]
 
 
 def _compared() -> list[str]:
@@ -53,12 +67,13 @@ def _compared() -> list[str]:
 
 
 def _practice(runs: Runs) -> list[str]:
-    failed = [run for run in checks_of(runs, "A6", NOTES) if not run["holds"]]
-    sentences = [
-        f"In {run['dtype']} sigmoid rounds to 0 or 1 where its slope is still up to {run['value']:.1e}. Let JAX "
-        "differentiate jaxact.sigmoid: y (1 - y), as in the notes' code, is 0 there."
-        for run in failed
-    ]
+    sentences = []
+    if failed := _rounded_to_zero(runs):
+        slopes = listed([f"{run['value']:.1e} in {run['dtype']}" for run in failed])
+        sentences.append(
+            f"Where sigmoid rounds to 0 or 1 its slope is still up to {slopes}. Let JAX differentiate jaxact.sigmoid: "
+            "y (1 - y), as in the notes' code, is 0 there."
+        )
     if any(not run["holds"] for run in checks_of(runs, "A11", NOTES)):
         sentences.append(
             "Write PReLU as where(x > 0, x, alpha x): max(alpha x, x) is another function for alpha above 1."
@@ -90,7 +105,7 @@ def _table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Three panels: sigmoid's slope and PReLU, each computed in two ways, and means of outputs and slopes."""
-    picture, [[tails, prelu, means]] = canvas(1, 3, 10.5, 3.8)
+    picture, [[tails, prelu, means]] = canvas(1, 3, 9.0, 3.6)
     x = jnp.linspace(0, 30, 601, dtype=jnp.float32)
     y = jaxact.sigmoid(x)
     by_output = np.asarray(y * (1 - y))

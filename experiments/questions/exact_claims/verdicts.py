@@ -18,37 +18,29 @@ class Statement(NamedTuple):
 
 
 STATEMENTS = {
-    "A1": Statement(
-        "a composition of linear layers is one linear map", "S2 S4 S1", "so it is, with biases as well, at any depth"
-    ),
-    "A2": Statement(
-        "without a non-linearity only linear relations can be represented, the UAT does not hold",
-        "S4",
-        "on XOR the best linear map errs by 1/4 in the mean square, two ReLU units by nothing",
-    ),
     "A3": Statement(
-        "sigmoid squashes numbers to [0, 1], tanh to [-1, 1]",
+        "Sigmoid squashes numbers to [0, 1], tanh to [-1, 1]",
         "S0 S1 S2 S3",
         "the ends are never reached in R; as a float sigmoid is exactly 1 from 17 (float32) or 37 (float64) on",
     ),
     "A4": Statement(
-        "s' = s (1 - s), tanh' = 1 - tanh^2, ReLU' is 0 or 1, leaky ReLU' 0.01 or 1",
+        "Sigmoid' is s (1 - s), tanh' is 1 - tanh^2, ReLU' is 0 or 1, leaky ReLU' is 0.01 or 1",
         "S2 S4",
         "the formulas are right; S2's dsigmoid(y) takes the output y, and in floats y (1 - y) loses all digits",
     ),
     "A5": Statement(
-        "sigmoid's gradient is about zero at x = -10 and x = 10 and reasonable at 0",
+        "Sigmoid's gradient is about zero at x = -10 and x = 10 and reasonable at 0",
         "S3 S1",
         "it is largest at 0, 1/4, and falls on both sides; at +-10 it is a 5,500th of that",
     ),
     "A6": Statement(
-        "saturated means that sigmoid is 0 or 1, and hence its gradient 0",
+        "A saturated sigmoid is 0 or 1, and hence its gradient is 0",
         "S4 S0",
         "in R it is neither 0 nor 1 and its gradient never 0; as a float it is 1 while its gradient is not yet 0, "
         "unless that is computed as y (1 - y)",
     ),
     "A7": Statement(
-        "ReLU's gradient is undefined at 0, in practice it is zero",
+        "ReLU's gradient is undefined at 0, and zero in practice",
         "S0 S3 (S2: activations should be differentiable)",
         "zero in jaxact.relu and jax.nn.relu, but 1/2 in jnp.maximum(x, 0): practice is what was written",
     ),
@@ -61,12 +53,12 @@ STATEMENTS = {
         "of the hidden layers; the whole net has less than twice as many, as its output layer stays",
     ),
     "A10 layers": Statement(
-        "softmax for many classes, sigmoid for two, linear for regression",
+        "The output is a softmax for many classes, a sigmoid for two, linear for regression",
         "S1",
         "sigmoid is the softmax of (x, 0), and only a linear output reaches every number",
     ),
     "A10 derivative": Statement(
-        "the derivative of softmax is dp_y / do_j = y_j - p_j",
+        "The derivative of softmax is dp_y / do_j = y_j - p_j",
         "S2",
         "y_j - p_j is the derivative of log p_y; that of p_y is p_y (y_j - p_j)",
     ),
@@ -76,7 +68,7 @@ STATEMENTS = {
         "for alpha up to 1 only; above 1, which learning may reach, it is min(alpha x, x)",
     ),
     "A12": Statement(
-        "leaky ReLU is max(0.1 x, x), leaky ReLU is max(0.01 x, x)",
+        "Leaky ReLU is max(0.1 x, x), and it is max(0.01 x, x)",
         "S2, S4 (S1: a)",
         "two different functions: jaxact.leaky_relu takes the slope, 0.01 unless told otherwise",
     ),
@@ -86,22 +78,22 @@ STATEMENTS = {
         "5 of 8 bits unsigned, 4 beside a sign; with 2 bits before the point it would be cut off",
     ),
     "A14": Statement(
-        "each ReLU cuts the plane into two halves",
+        "Each ReLU cuts the plane into two halves",
         "S0",
         "one where it is linear and one where it is off; how much of the data lies in each is up to the bias",
     ),
     "A15": Statement(
-        "leaky ReLU does not saturate on either side, ReLU not on the positive one",
+        "Leaky ReLU does not saturate on either side, and ReLU does not on the positive one",
         "S0 S2 S4",
         "their slopes stay 0.01 and 1 up to infinity, those of sigmoid and tanh do not",
     ),
     "A16": Statement(
-        "sigmoid's gradient is not zero-centred (and tanh is)",
+        "Sigmoid's gradient is not zero-centred, and tanh's is",
         "S0",
         "no gradient of a rising function is, tanh's neither; what differs is the mean of the output, 1/2 against 0",
     ),
     "B22": Statement(
-        "ELU has all benefits of ReLU: it does not saturate for x > 0",
+        "ELU has a benefit of ReLU: it does not saturate for x > 0",
         "S2",
         "its slope there is ReLU's to the bit, and for x < 0 it is small where ReLU's is 0",
     ),
@@ -152,4 +144,5 @@ def _claim(config: Config, runs: Runs, name: str) -> Claim:
         unit="",
         interval=Interval(*[first["value"]] * 3),
         verdict=REFUTED if failed else SUPPORTED,
+        kind="algebra",
     )

@@ -1,19 +1,33 @@
 """The report of `noise`: sentences, a table and a figure, all computed from the runs."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.core.data import TITLES
-from experiments.core.result import Report, Runs, Table
-from experiments.core.statistics import Interval
+from experiments.core.result import Claim, Report, Runs, Table
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
 from experiments.core.style import canvas, color, legend, listed, title
 from experiments.core.tuning import rates_text
 
 from .measure import ELU, PLACES, Config, leaky_name
-from .verdicts import MARGIN, NOISE, PUBLISHED, clean, equally_good, judge, lead, name_text, noisy, paired_interval
+from .verdicts import (
+    MARGIN,
+    NOISE,
+    PUBLISHED,
+    clean,
+    depth_groups,
+    judge,
+    layers_text,
+    lead,
+    name_text,
+    noisy,
+    paired_interval,
+    training_text,
+)
 
 TITLE = "Does ELU's saturation make it robust to noise?"
 
@@ -21,13 +35,14 @@ STYLES = ("-", "--", ":", "-.")  # of leaky ReLUs, which share a colour
 
 
 def report(config: Config, runs: Runs) -> Report:
-    """Findings, comparison, practice, caption and tables."""
+    """Findings, comparison, practice, caption, tables and advice."""
     return Report(
         _findings(config, runs),
         _compared(config, runs),
         _practice(config, runs),
         _caption(config),
         [_table(config, runs, place) for place in PLACES],
+        _advice(config, runs),
     )
 
 
@@ -40,32 +55,57 @@ def _mean(runs: Runs, depth: int, name: str, place: str) -> float:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences = []
-    for depth in config.depths:
-        for place in PLACES:
-            order = sorted(_activations(config), key=lambda name, d=depth, p=place: -_mean(runs, d, name, p))
-            means = listed([f"{name_text(name)} {_mean(runs, depth, name, place):.1f} %" for name in order])
-            sentences.append(
-                f"Mean accuracy under noise {NOISE[place]} with {depth} hidden layers, at the tuned rates, most robust "
-                f"first: {means}."
-            )
-    unequal = [
-        f"{name_text(rival)} ({depth} layers)"
-        for depth in config.depths
-        for rival in config.rivals()
-        if not equally_good(lead(config, runs, depth, "input", rival)[1])
+    sentences = [
+        f"With {layers_text(depths)}, ELU against leaky ReLU: {_answers(config, runs, depths)}."
+        for depths in depth_groups(config)
     ]
-    if unequal:
+    depth = config.depths[0]
+    for place in PLACES:
+        order = sorted(_activations(config), key=lambda name, p=place: -_mean(runs, depth, name, p))
+        means = listed([f"{name_text(name)} {_mean(runs, depth, name, place):.1f} %" for name in order])
         sentences.append(
-            f"Without noise, ELU's accuracy was not shown to be within {MARGIN:g} points of that of "
-            f"{listed(unequal)}; there the verdict depends on accuracy and drop."
+            f"Mean accuracy under noise {NOISE[place]} with {layers_text((depth,))}, at the tuned rates, most robust "
+            f"first: {means}."
         )
     diverged, border = sum(run["diverged"] for run in runs), sum(not run["interior"] for run in runs)
     sentences.append(
-        f"{len(judge(config, runs))} claims are judged here, each at {config.confidence:.0%}. {diverged} of "
-        f"{len(runs)} nets diverged; the learning rate of {border} was tuned to the border of its window."
+        f"{diverged or 'None'} of {len(runs)} nets diverged; the learning rate of {border or 'none'} was tuned to the "
+        "border of its window."
     )
     return sentences
+
+
+def _answers(config: Config, runs: Runs, depths: tuple[int, ...]) -> str:
+    """Whether ELU is more robust, for noise in each place."""
+    words = {SUPPORTED: "more robust", REFUTED: "not more robust", INCONCLUSIVE: "undecided"}
+    return "; ".join(
+        f"to noise {NOISE[place]} {words[claim.verdict]} (a lead of {claim.value_text})"
+        for place in PLACES
+        for claim in [_judged(config, runs)[depths, place]]
+    )
+
+
+def _judged(config: Config, runs: Runs) -> dict[tuple[tuple[int, ...], str], Claim]:
+    return dict(zip(product(depth_groups(config), PLACES), judge(config, runs), strict=True))
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    depths = config.depths[:1]
+    claims = {place: _judged(config, runs)[depths, place] for place in PLACES}
+    conditions = f"{layers_text(depths)}, {TITLES[config.data]}, {training_text(config)}"
+    better = [place for place in PLACES if claims[place].verdict == SUPPORTED]
+    if better:
+        nouns = {"input": "inputs", "hidden": "hidden pre-activations"}
+        leads = listed([f"{claims[place].interval.value:+.1f}" for place in better])
+        return (
+            f"Where {listed([nouns[place] for place in better])} are noisy, try ELU in place of leaky ReLU: {leads} "
+            f"points of test accuracy ({conditions})."
+        )
+    if all(claim.verdict == REFUTED for claim in claims.values()):
+        most = max(claim.interval.high for claim in claims.values())
+        gain = f"at most {most:.1f} points" if most >= 0.05 else "nothing"
+        return f"Do not choose ELU for robustness to noise: it gains {gain} ({conditions})."
+    return ""
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
@@ -77,25 +117,28 @@ def _compared(config: Config, runs: Runs) -> list[str]:
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
-    sentences = []
     claims, at_tuned = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
     changed = sum(all_rates.verdict != tuned.verdict for all_rates, tuned in zip(claims, at_tuned, strict=True))
-    for depth in config.depths:
-        for place in PLACES:
-            leads = {rival: lead(config, runs, depth, place, rival)[0] for rival in config.rivals()}
-            gained, lost = (
-                [name_text(rival) for rival, interval in leads.items() if significant(interval)]
-                for significant in (lambda interval: interval.low > 0, lambda interval: interval.high < 0)
-            )
-            sentences.append(
-                f"With noise {NOISE[place]} and {depth} hidden layers ELU was, at all rates, more accurate than "
-                f"{listed(gained) if gained else 'none'} and less than {listed(lost) if lost else 'none'}."
-            )
+    depth = config.depths[0]
     return [
-        *sentences,
-        f"Judged at the tuned rates alone {changed} of {len(claims)} claims would have another verdict: the rate "
-        "changes the size of the weights, and with it the effect of noise.",
+        *(
+            f"Under noise {NOISE[place]}, with {layers_text((depth,))} and at all rates, ELU was "
+            f"{_standing(config, runs, depth, place)}."
+            for place in PLACES
+        ),
+        f"Judged at the tuned rates alone {changed or 'none'} of {len(claims)} claims would have another verdict: the "
+        "rate changes the size of the weights, and with it the effect of noise.",
     ]
+
+
+def _standing(config: Config, runs: Runs, depth: int, place: str) -> str:
+    """Which activations ELU was ahead of or behind: the end of "ELU was ..."."""
+    leads = {name_text(rival): lead(config, runs, depth, place, rival)[0] for rival in config.rivals()}
+    ahead = [name for name, interval in leads.items() if interval.low > 0]
+    behind = [name for name, interval in leads.items() if interval.high < 0]
+    rest = [name for name in leads if name not in (*ahead, *behind)]
+    words = {"ahead of": ahead, "behind": behind, "not to be told from": rest}
+    return listed([f"{word} {listed(names)}" for word, names in words.items() if names])
 
 
 def _caption(config: Config) -> str:
@@ -130,13 +173,12 @@ def _ahead(config: Config, runs: Runs, depth: int, place: str, rival: str, index
 
 
 def figure(config: Config, runs: Runs) -> Figure:
-    """The lead of the others over ELU against the noise: a row per place, a column per depth."""
-    width = 4.7 * max(2, len(config.depths))
-    picture, axes = canvas(len(PLACES), len(config.depths), width, 6.8, sharex=True, sharey="row")
+    """The lead of the others over ELU against the noise: a row per depth, a column per place."""
+    picture, axes = canvas(len(config.depths), len(PLACES), 9.0, 1.0 + 3.6 * len(config.depths), sharex=True)
     levels = np.array([0.0, *config.levels])
     rivals = list(config.rivals())
-    for row, place in enumerate(PLACES):
-        for panel, depth in zip(axes[row], config.depths, strict=True):
+    for panels, depth in zip(axes, config.depths, strict=True):
+        for panel, place in zip(panels, PLACES, strict=True):
             panel.axhspan(-MARGIN, MARGIN, color="#eeeeee", zorder=0)
             panel.axhline(0, color=color(ELU), linewidth=1)
             for number, rival in enumerate(rivals):
@@ -153,7 +195,7 @@ def figure(config: Config, runs: Runs) -> Figure:
                     elinewidth=1,
                     **style,
                 )
-            title(panel, f"noise {NOISE[place]}, {depth} hidden layers".replace("its ", ""))
+            title(panel, f"noise {NOISE[place]}, {layers_text((depth,))}".replace("hidden layers, ", "", 1))
     for panel in axes[-1]:
         panel.set_xlabel("deviation of the noise")
     for panels in axes:

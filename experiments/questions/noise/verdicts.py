@@ -7,20 +7,25 @@ import numpy as np
 
 from experiments.core.data import TITLES
 from experiments.core.result import Claim, Runs
-from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval
-from experiments.core.style import named
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, hull, mean_interval, negligible
+from experiments.core.style import listed, named
 from experiments.core.tuning import hull_over_rates, rates_text
 
 from .measure import ELU, PLACES, Config, leaky_name
 
 MARGIN = 0.5  # points of test accuracy within which nets are equally good
 PUBLISHED = 'Clevert et al. 2015 on leaky and parametric ReLU: they "do not ensure a noise-robust deactivation state"'
-NOISE = {"input": "at the input", "hidden": "inside its hidden layers"}
+NOISE = {"input": "at the input", "hidden": "in hidden layers"}
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """The verdicts on ELU against every rival, at every depth, for both kinds of noise."""
-    return [_claim(config, runs, *cell) for cell in product(config.depths, PLACES, config.rivals())]
+    """The verdicts on ELU against leaky ReLU, for both kinds of noise: at the first depth, then at all others."""
+    return [_claim(config, runs, *cell) for cell in product(depth_groups(config), PLACES)]
+
+
+def depth_groups(config: Config) -> list[tuple[int, ...]]:
+    """The depths that share a verdict."""
+    return [group for group in (config.depths[:1], config.depths[1:]) if group]
 
 
 def clean(runs: Runs, depth: int, name: str, multiple: float = 1.0) -> np.ndarray:
@@ -50,6 +55,14 @@ def lead(config: Config, runs: Runs, depth: int, place: str, rival: str) -> tupl
     return leads[0], leads[1], leads[2]
 
 
+def joined_lead(config: Config, runs: Runs, depths: tuple[int, ...], place: str) -> tuple[Interval, Interval, Interval]:
+    """The same against leaky ReLU of every slope at all of these depths: their hulls."""
+    rivals = map(leaky_name, config.slopes)
+    leads = [lead(config, runs, depth, place, rival) for depth, rival in product(depths, rivals)]
+    under, without, drop = (hull(each) for each in zip(*leads, strict=True))
+    return under, without, drop
+
+
 def paired_interval(config: Config, differences: Callable[[float], np.ndarray]) -> Interval:
     """The hull, over the multiples of the tuned rates, of the interval of differences paired by seed."""
     return hull_over_rates(
@@ -63,45 +76,56 @@ def name_text(name: str) -> str:
     return " ".join([named(first), *slope])
 
 
-def equally_good(interval: Interval) -> bool:
-    """Whether nets are equally good: the interval lies within the MARGIN of 0."""
-    return interval.low > -MARGIN and interval.high < MARGIN
-
-
 def outcome(under: Interval, without: Interval, drop: Interval) -> str:
     """The verdict from the leads under noise and without it, and from their difference."""
-    outcomes = {_robust(lead) for lead in ((under,) if equally_good(without) else (under, drop))}
+    outcomes = {_robust(lead) for lead in ((under,) if negligible(without, MARGIN) else (under, drop))}
     return outcomes.pop() if len(outcomes) == 1 else INCONCLUSIVE
 
 
 def _robust(lead: Interval) -> str:
     if lead.low > 0:
         return SUPPORTED
-    return REFUTED if lead.high < 0 or equally_good(lead) else INCONCLUSIVE
+    return REFUTED if lead.high < 0 or negligible(lead, MARGIN) else INCONCLUSIVE
 
 
 def _nets(runs: Runs, depth: int, name: str, multiple: float) -> Runs:
     return [run for run in runs if (run["depth"], run["activation"], run["multiple"]) == (depth, name, multiple)]
 
 
-def _claim(config: Config, runs: Runs, depth: int, place: str, rival: str) -> Claim:
-    under, without, drop = lead(config, runs, depth, place, rival)
-    levels = f"{min(config.levels):g} to {max(config.levels):g}"
-    in_notes = rival in map(leaky_name, config.slopes)
+def layers_text(depths: tuple[int, ...]) -> str:
+    """Numbers of hidden layers in a sentence."""
+    return f"{listed([str(depth) for depth in depths])} hidden layer{'' if depths == (1,) else 's'}"
+
+
+def training_text(config: Config) -> str:
+    """What was trained, and for how long."""
+    return f"{config.epochs} epoch{'s' * (config.epochs > 1)} of Adam, {config.seeds} seeds"
+
+
+def levels_text(config: Config) -> str:
+    """The deviations of the noise."""
+    low, high = min(config.levels), max(config.levels)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _claim(config: Config, runs: Runs, depths: tuple[int, ...], place: str) -> Claim:
+    under, without, drop = joined_lead(config, runs, depths, place)
+    slopes = listed([f"{slope:g}" for slope in config.slopes])
     return Claim(
         id="B23",
-        text=f"ELU is more robust than {name_text(rival)} to noise {NOISE[place]} ({depth} hidden layers)",
-        source="S2" if in_notes else "S2, of leaky ReLU only",
-        scope=f"{TITLES[config.data]}, {depth} hidden layers of {config.width}, Adam, rate tuned for each, "
-        f"noise of deviation {levels}; intervals hold {rates_text(config.rates_around)}",
-        measure=f"test accuracy of ELU minus that of {name_text(rival)} under noise; without noise it is "
+        text=f"ELU is more robust than leaky ReLU to noise {NOISE[place]} ({layers_text(depths)})",
+        source="S2",
+        scope=f"{TITLES[config.data]}, {layers_text(depths)} of {config.width}, Adam, rate tuned for each, noise of "
+        f"deviation {levels_text(config)}",
+        measure=f"test accuracy of ELU minus that of leaky ReLU with slope {slopes} under noise; without noise it is "
         f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {drop.value:.1f} "
         f"[{drop.low:.1f}, {drop.high:.1f}]",
-        rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {MARGIN:g} "
-        f"points of it; unless clean accuracies agree within {MARGIN:g} points, the same must hold for the difference "
-        "of drops",
+        rule=f"supported if the {config.confidence:.0%} intervals of every slope, depth and multiple of the rate lie "
+        f"above 0, refuted if they lie below 0 or within {MARGIN:g} points of it; unless clean accuracies agree within "
+        f"{MARGIN:g} points, the same must hold for the difference of drops",
         unit="points",
         interval=under,
         verdict=outcome(under, without, drop),
-        published=PUBLISHED if in_notes else "",
+        published=PUBLISHED,
+        budget=f"{training_text(config)}, {rates_text(config.rates_around)}",
     )

@@ -6,8 +6,8 @@ replacing jax.nn does. Nets that differ in nothing but the library of one functi
 gradients by their size, so that a small one moves a weight as far as a large one, and one of 0 does not. Nets of a seed
 share initial weights and the order of examples. The function is in one of three places:
 - "hidden": the activation of the hidden layers of a dense net, from usual initial weights to far too large ones;
-- "head": a sigmoid or softmax behind the last layer, trained by the squared error of its probabilities (cross
-entropy of logits needs no slope of a probability);
+- "head": a sigmoid or softmax behind the last layer, trained by the squared error of its probabilities (cross entropy
+of logits needs no slope of a probability);
 - "memory": sigmoid and tanh in an LSTM that has to name the first symbol of a sequence after the last, with an initial
 forget bias up to 5, for which the gate is 0.993 and stays in the tail of sigmoid.
 
@@ -31,9 +31,15 @@ below 0, or between -0.5 and 0.5.
 - "NaN by jax.nn's gradient" (P3): of all pairs, the share in which only jax.nn's net ended in NaN less the share in
 which only jaxact's did is SUPPORTED if its interval (from both Wilson intervals) lies above 0, REFUTED if below 10 %.
 
-Three runs on the same seeds preceded the committed one. After them the rates were raised, as the tuned one was the
-highest, the LSTM's task was made easier, as seeds differed by tens of points, and steps and mish were taken out of the
-quick setting to save time. The rules stayed as they were.
+There is one verdict for each of these and each type. For P1 and P2 it is SUPPORTED if any function's is, REFUTED if all
+are: a type with eight functions is supported by chance in at most 4 % of runs. For P3 the pairs of all functions are
+counted together, as those of one are too few for less than 10 %.
+
+Changed after a first run: three runs on the same seeds preceded the published one. After them the rates were raised, as
+the tuned one was the highest, the LSTM's task was made easier, as seeds differed by tens of points, and steps were
+taken out to save time. The rules stayed as they were; after the published run functions were joined into one verdict
+for each type, the published settings became those of `--full`, and the quick ones leave out sigmoid and mish,
+have fewer seeds and a shorter task for the LSTM, to save time.
 """
 
 from collections.abc import Callable
@@ -51,6 +57,7 @@ import jaxact
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, Split, load
 from experiments.core.devices import each_net
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.training import (
@@ -81,9 +88,9 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 class Config:
     """Does it matter to training that a gradient is right in the tails?"""
 
-    activations: tuple[str, ...] = ("tanh", "sigmoid", "gelu", "silu")
+    activations: tuple[str, ...] = ("tanh", "gelu", "silu")
     """Activations of the hidden layers: functions that jax.nn and jaxact both have."""
-    heads: tuple[str, ...] = HEADS
+    heads: tuple[str, ...] = ("softmax",)
     """Functions behind the last layer: sigmoid or softmax."""
     biases: tuple[float, ...] = (5.0,)
     """Initial forget biases of the LSTM, in rising order."""
@@ -101,17 +108,17 @@ class Config:
     """Steps of Adam of the dense nets."""
     units: int = 12
     """Units of the LSTM."""
-    length: int = 20
+    length: int = 12
     """Symbols of a sequence, of which the first is to be remembered."""
-    memory_steps: int = 200
+    memory_steps: int = 150
     """Steps of Adam of the LSTM."""
     loss_scale: float = 128.0
     """Factor of the loss in float16, whose least number is 6e-8 and whose largest is 65504."""
     batch: int = 32
     """Examples per step."""
-    seeds: int = 8
+    seeds: int = 6
     """Fresh seeds reported per library and setting."""
-    tuning_seeds: int = 3
+    tuning_seeds: int = 2
     """Seeds, never reported, on which the tuned setting is chosen by validation error."""
     confidence: float = 0.99
     """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
@@ -182,16 +189,14 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """Mish, more gains, forget biases and rates, longer sequences, more seeds and steps: some ten minutes."""
+    """The settings of the published answer: more functions and seeds, longer sequences; two minutes."""
     return Config(
-        activations=(*Config().activations, "mish"),
-        biases=(1.0, 5.0),
-        gains=(1.0, 2.0, 4.0, 8.0, 16.0),
-        rates=(0.001, 0.004, 0.016, 0.064),
-        steps=200,
-        length=40,
-        memory_steps=400,
-        seeds=16,
+        activations=("tanh", "sigmoid", "gelu", "silu", "mish"),
+        heads=HEADS,
+        length=20,
+        memory_steps=200,
+        seeds=8,
+        tuning_seeds=3,
     )
 
 
@@ -354,8 +359,8 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = config.cells()
     runs: Runs = []
     for index, cell in enumerate(cells):
-        progress(index / len(cells), f"{cell.function}, {cell.place}, {cell.dtype}")
-        runs += [cell._asdict() | row for row in _reported(config, cell, data[cell.place])]
+        progress(index / len(cells), doing := f"{cell.function}, {cell.place}, {cell.dtype}")
+        runs += [cell._asdict() | row for row in kept(doing, _reported, config, cell, data[cell.place])]
     progress(1.0, "done")
     return runs
 

@@ -1,17 +1,17 @@
 """The report of `precision`: sentences, tables and a figure, all computed from the runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.core.data import TITLES
-from experiments.core.result import Claim, Report, Runs, Table
-from experiments.core.statistics import INCONCLUSIVE, SUPPORTED, Interval
+from experiments.core.result import Report, Runs, Table
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval
 from experiments.core.style import canvas, color, legend, listed, named, title
 
 from .measure import LIBRARIES, LSTM, OURS, THEIRS, Cell, Config
-from .verdicts import MARGIN, by_seed, ended_in_nan, judge, lead, of_cell, place_text
+from .verdicts import MARGIN, Judged, by_seed, ended_in_nan, failures, function_text, lead, leads, of_cell, place_text
 
 TITLE = "Does it matter to training that a gradient is right in the tails?"
 
@@ -19,50 +19,95 @@ COLORS = {THEIRS: color("tanh"), OURS: color("relu")}
 
 
 def report(config: Config, runs: Runs) -> Report:
-    """Findings, comparison, practice, caption and tables."""
+    """Findings, comparison, practice, caption, tables and advice."""
     return Report(
         _findings(config, runs),
         _compared(config),
         _practice(config, runs),
         _caption(config),
         [_table(config, runs, dtype) for dtype in config.dtypes],
+        _advice(config, runs),
     )
 
 
 def headline(config: Config, runs: Runs) -> str:
-    """The answer in a few sentences, for the first README."""
-    claims, cells = judge(config, runs), config.cells()
-    tuned, elsewhere = ([claim for claim in claims if claim.id == id] for id in ("P1", "P2"))
-    better = {
-        cell: max(claim.interval.value for claim in leads if claim.verdict == SUPPORTED)
-        for cell, *leads in zip(cells, tuned, elsewhere, strict=True)
-        if any(claim.verdict == SUPPORTED for claim in leads)
-    }
-    pairs, theirs, ours = np.sum([ended_in_nan(runs, cell) for cell in cells], axis=0)
-    lost, where = max((_strongest(config, runs, cell, THEIRS, "lost_at_start"), cell) for cell in cells)
+    """The answer in two sentences, for the first README."""
+    tuned, elsewhere = leads(config, runs, True), leads(config, runs, False)
+    better = _supported(tuned) | _supported(elsewhere)
     functions = [_several(config.activations, "activation"), _several(config.heads, "head"), "an LSTM"]
     answer = (
         f"Nets learnt better by gradients that are right in the tails for {_grouped(better)} only, by up to "
-        f"{max(better.values()):.1f} points."
+        f"{_largest(tuned, elsewhere):.1f} points."
         if better
         else "No net was shown to learn better by gradients that are right in the tails."
     )
-    budget = f"{config.steps} or {config.memory_steps} steps of Adam, {config.seeds} seeds"
     return (
-        f"{answer} At tuned settings {OURS} was {_outcomes(tuned)}, of {len(cells)} comparisons with {THEIRS} "
-        f"({listed(functions)} in {listed(config.dtypes)}; {budget}). At other initial weights and rates it was "
-        f"{_outcomes(elsewhere)}. Of {pairs} pairs of nets {_number(theirs)} ended in NaN by {THEIRS}'s gradients "
-        f"alone and {_number(ours)} by {OURS}'s alone. Up to {lost:.0f} % of {THEIRS}'s gradients were 0 or NaN where "
-        f"{OURS}'s were neither ({named(where.function)}, {where.dtype}, {_strength_text(config, where)})."
+        f"{answer} At tuned settings {OURS} was {_outcomes(tuned)}, of {len(tuned)} comparisons with {THEIRS} "
+        f"({listed(functions)} in {listed(config.dtypes)}; {_steps(config)}, {config.seeds} seeds)."
     )
+
+
+def _steps(config: Config) -> str:
+    return f"{' or '.join(str(each) for each in dict.fromkeys((config.steps, config.memory_steps)))} steps of Adam"
+
+
+def _supported(judged: dict[Cell, Judged]) -> dict[Cell, Judged]:
+    return {cell: each for cell, each in judged.items() if each.verdict == SUPPORTED}
+
+
+def _largest(*several: dict[Cell, Judged]) -> float:
+    """The largest lead among those that are supported."""
+    return max(each.interval.value for judged in several for each in _supported(judged).values())
+
+
+def _elsewhere(config: Config, runs: Runs) -> str:
+    """What happened away from the tuned settings."""
+    pairs, theirs, ours = np.sum([ended_in_nan(runs, cell) for cell in config.cells()], axis=0)
+    lost, where = max((_strongest(config, runs, cell, THEIRS, "lost_at_start"), cell) for cell in config.cells())
+    return (
+        f"At other initial weights and rates {OURS} was {_outcomes(leads(config, runs, False))}. Of {pairs} pairs of "
+        f"nets {_number(theirs)} ended in NaN by {THEIRS}'s gradients alone and {_number(ours)} by {OURS}'s alone. Up "
+        f"to {lost:.0f} % of {THEIRS}'s gradients were 0 or NaN where {OURS}'s were neither ({named(where.function)}, "
+        f"{where.dtype}, {_strength_text(config, where)})."
+    )
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    tuned, elsewhere, failed = leads(config, runs, True), leads(config, runs, False), failures(config, runs)
+    conditions = f"{TITLES[config.data]}, {_steps(config)}, {config.seeds} seeds"
+    if better := _supported(tuned):
+        return (
+            f"Train {_named_or_counted(better, tuned)} with {OURS}'s gradients: even at tuned settings they are worth "
+            f"up to {_largest(tuned):.1f} points ({conditions})."
+        )
+    if better := _supported(elsewhere) | _supported(failed):
+        costs = []
+        if _supported(elsewhere):
+            costs.append(f"cost up to {_largest(elsewhere):.0f} points")
+        if _supported(failed):
+            costs.append(f"end up to {_largest(failed):.0f} % of nets in NaN")
+        return (
+            f"Away from tuned settings train {_named_or_counted(better, tuned)} with {OURS}'s gradients: {THEIRS}'s "
+            f"{listed(costs)}; tuned settings show no gain ({conditions})."
+        )
+    if all(each.verdict == REFUTED for each in tuned.values()):
+        return (
+            f"Do not replace {THEIRS} for accuracy: at tuned settings no function gained more than {MARGIN:g} points "
+            f"by {OURS}'s gradients ({conditions})."
+        )
+    return ""
+
+
+def _named_or_counted(cells: Collection[Cell], of: Collection[Cell]) -> str:
+    """The functions in each type, or their number if they are too many for a line."""
+    return _grouped(cells) if len(cells) <= 3 else f"{len(cells)} of {len(of)} functions and types"
 
 
 def _grouped(cells: Iterable[Cell]) -> str:
     """The functions in each type: gelu and silu in float16."""
     by_dtype: dict[str, list[str]] = {}
     for cell in cells:
-        function = named(cell.function) + " heads" * (cell.place == "head")
-        by_dtype.setdefault(cell.dtype, []).append(function)
+        by_dtype.setdefault(cell.dtype, []).append(function_text(cell))
     return listed([f"{listed(functions)} in {dtype}" for dtype, functions in by_dtype.items()])
 
 
@@ -71,12 +116,12 @@ def _several(entries: Sequence[str], word: str) -> str:
     return f"{len(entries)} {word}{'s' * (len(entries) > 1)}"
 
 
-def _outcomes(claims: list[Claim]) -> str:
+def _outcomes(judged: dict[Cell, Judged]) -> str:
     """How many leads are which, as the end of "jaxact was ..."."""
-    ahead = sum(claim.verdict == SUPPORTED for claim in claims)
-    behind = sum(claim.interval.high < 0 for claim in claims)
-    unclear = sum(claim.verdict == INCONCLUSIVE for claim in claims)
-    equal = len(claims) - ahead - behind - unclear
+    ahead = len(_supported(judged))
+    behind = sum(each.interval.high < 0 for each in judged.values())
+    unclear = sum(each.verdict == INCONCLUSIVE for each in judged.values())
+    equal = len(judged) - ahead - behind - unclear
     return (
         f"ahead in {_number(ahead)}, behind in {_number(behind)}, within {MARGIN:g} points in {_number(equal)} and "
         f"undecided in {_number(unclear)}"
@@ -100,36 +145,30 @@ def _strength_text(config: Config, cell: Cell) -> str:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences = [headline(config, runs)]
-    for dtype in config.dtypes:
-        cells = [cell for cell in config.cells() if cell.dtype == dtype]
-        shares = [[_strongest(config, runs, cell, each, "zero_at_start") for each in LIBRARIES] for cell in cells]
-        each = [f"{named(cell.function)} {a:.0f} and {b:.0f} %" for cell, (a, b) in zip(cells, shares, strict=True)]
-        sentences.append(
-            f"Gradients that are exactly 0 in {dtype} before the first step, at the largest initial gain or forget "
-            f"bias, by {THEIRS} and by {OURS}: {listed(each)}."
-        )
-    wild = {
-        cell: [_strongest(config, runs, cell, library, "nan_at_start") for library in LIBRARIES]
-        for cell in config.cells()
-    }
-    found = [f"{named(cell.function)} in {cell.dtype} {a:.1f} and {b:.1f} %" for cell, (a, b) in wild.items() if a + b]
-    sentences.append(
-        f"Gradients that are NaN or infinite there, by {THEIRS} and by {OURS}: {listed(found) if found else 'none'}."
-    )
+    def most(measure: str) -> str:
+        """The largest share by either library, and where."""
+        shares = []
+        for library in LIBRARIES:
+            share, cell = max((_strongest(config, runs, each, library, measure), each) for each in config.cells())
+            where = f" ({function_text(cell)}, {cell.dtype})" if share else ""
+            shares.append(f"{share:.1f} % by {library}{where}")
+        return listed(shares)
+
     diverged = [sum(run["diverged"] for run in runs if run["library"] == library) for library in LIBRARIES]
-    sentences.append(
-        f"{len(judge(config, runs))} claims are judged here, each at {config.confidence:.0%}. {diverged[0]} of "
-        f"{len(runs) // 2} nets ended in NaN with {THEIRS} and {diverged[1]} with {OURS}; they count as guessing."
-    )
-    highest = [
-        f"{named(cell.function)} ({cell.dtype})"
+    border = [
+        f"{function_text(cell)} ({cell.dtype})"
         for cell in config.cells()
         if _tuned(runs, cell)["rate"] in (config.rates[0], config.rates[-1])
     ]
-    if highest:
-        sentences.append(f"The tuned rate lies at the border of the rates tried for {listed(highest)}.")
-    return sentences
+    return [
+        headline(config, runs),
+        _elsewhere(config, runs),
+        "Before the first step, at the largest initial gain or forget bias, the largest share of gradients that are "
+        f"exactly 0 is {most('zero_at_start')}; of those that are NaN or infinite {most('nan_at_start')}.",
+        f"{_number(diverged[0]).capitalize()} of {len(runs) // 2} nets ended in NaN with {THEIRS} and "
+        f"{_number(diverged[1])} with {OURS}; they count as guessing.",
+        f"The tuned rate lies at the border of the rates tried for {listed(border) if border else 'no function'}.",
+    ]
 
 
 def _compared(config: Config) -> list[str]:
@@ -144,27 +183,22 @@ def _compared(config: Config) -> list[str]:
 
 
 def _practice(config: Config, runs: Runs) -> list[str]:
-    claims = judge(config, runs)
-    sentences = []
-    for ids, words in ((("P1", "P2"), "Accuracy is a reason to prefer"), (("P3",), "NaN is a reason to prefer")):
-        cells = [
-            cell
-            for index, cell in enumerate(config.cells())
-            if any(claim.id in ids and claim.verdict == SUPPORTED for claim in claims[3 * index : 3 * index + 3])
-        ]
-        found = _grouped(cells) if cells else "none of these functions"
-        sentences.append(f"{words} {OURS} to {THEIRS} for {found}.")
+    better = _supported(leads(config, runs, True)) | _supported(leads(config, runs, False))
+    sentences = [
+        f"{word} is a reason to prefer {OURS} to {THEIRS} for {_grouped(cells) or 'none of these functions'}."
+        for word, cells in (("Accuracy", better), ("NaN", _supported(failures(config, runs))))
+    ]
     drops = []
     for cell in config.cells():
         if cell.place != "memory" and len(config.gains) > 1:
             tuned = by_seed([run for run in of_cell(runs, cell, OURS) if run["tuned"]], "accuracy").mean()
             drops.append((tuned - _strongest(config, runs, cell, OURS, "accuracy"), cell))
-    if drops:
+    if drops and min(drops)[0] > 0:
         (least, kind), (most, other) = min(drops), max(drops)
         sentences.append(
             f"Initial weights that drive units into the tails cost accuracy even if the gradient there is right: with "
             f"{_strength_text(config, kind)}, averaged over rates, {OURS}'s nets are {least:.0f} "
-            f"({named(kind.function)}, {kind.dtype}) to {most:.0f} points ({named(other.function)}, {other.dtype}) "
+            f"({function_text(kind)}, {kind.dtype}) to {most:.0f} points ({function_text(other)}, {other.dtype}) "
             "below the tuned setting."
         )
     return sentences
@@ -209,7 +243,7 @@ def _lead_text(interval: Interval) -> str:
 def figure(config: Config, runs: Runs) -> Figure:
     """Leads and shares of bad gradients: a column per type."""
     columns = len(config.dtypes)
-    picture, axes = canvas(2, columns, 4.2 * max(2, columns), 7.2, sharex="col", sharey="row")
+    picture, axes = canvas(2, columns, 9.0, 7.2, sharex="col", sharey="row")
     for above, below, dtype in zip(*axes, config.dtypes, strict=True):
         cells = [cell for cell in config.cells() if cell.dtype == dtype]
         places = np.arange(len(cells))

@@ -1,5 +1,8 @@
 """The verdicts of `precision` on gradients in the tails; the docstring of `measure.py` has the rules."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 
 from experiments.core.data import TITLES
@@ -9,9 +12,9 @@ from experiments.core.statistics import (
     REFUTED,
     SUPPORTED,
     Interval,
+    discordant_interval,
+    lead_verdict,
     mean_interval,
-    verdict,
-    wilson_interval,
 )
 from experiments.core.style import listed, named
 
@@ -24,12 +27,33 @@ PLACES = {"hidden": "{} in hidden layers", "head": "{} behind the last layer", "
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """Three verdicts for every function in every type."""
-    return [
-        claim
-        for cell in config.cells()
-        for claim in (_better(config, runs, cell, True), _better(config, runs, cell, False), _nan(config, runs, cell))
-    ]
+    """One verdict for each of three questions and each type."""
+    return [claim(config, runs, dtype) for claim in (_as_tuned, _elsewhere, _nan) for dtype in config.dtypes]
+
+
+class Judged(NamedTuple):
+    """What was measured of one function in one type, and the verdict on it."""
+
+    interval: Interval
+    verdict: str
+
+
+def leads(config: Config, runs: Runs, tuned: bool) -> dict[Cell, Judged]:
+    """The lead of jaxact for every function in every type, as tuned or at all other settings."""
+    found = {cell: lead(config, runs, cell, tuned) for cell in config.cells()}
+    return {cell: Judged(interval, better(interval)) for cell, interval in found.items()}
+
+
+def failures(config: Config, runs: Runs) -> dict[Cell, Judged]:
+    """How many more nets ended in NaN by jax.nn's gradients than by jaxact's, for every function in every type."""
+    found = {cell: nan_interval(config, runs, [cell]) for cell in config.cells()}
+    return {cell: Judged(interval, fails_alone(interval)) for cell, interval in found.items()}
+
+
+def joined(judged: Iterable[Judged]) -> str:
+    """The verdict that any of them is so."""
+    verdicts = {each.verdict for each in judged}
+    return SUPPORTED if SUPPORTED in verdicts else REFUTED if verdicts == {REFUTED} else INCONCLUSIVE
 
 
 def of_cell(runs: Runs, cell: Cell, library: str) -> Runs:
@@ -60,19 +84,15 @@ def ended_in_nan(runs: Runs, cell: Cell) -> tuple[int, int, int]:
     return len(pairs), pairs.count((True, False)), pairs.count((False, True))
 
 
-def nan_interval(config: Config, runs: Runs, cell: Cell) -> Interval:
-    """Per cent of the pairs in which only jax.nn's net diverged less those in which only jaxact's did."""
-    pairs, *counts = ended_in_nan(runs, cell)
-    theirs, ours = (wilson_interval(count, pairs, config.confidence) for count in counts)
-    ends = (theirs.value - ours.value, theirs.low - ours.high, theirs.high - ours.low)
-    return Interval(*(100 * end for end in ends))
+def nan_interval(config: Config, runs: Runs, cells: Iterable[Cell]) -> Interval:
+    """Per cent of all pairs in which only jax.nn's net diverged less those in which only jaxact's did."""
+    pairs, theirs, ours = np.sum([ended_in_nan(runs, cell) for cell in cells], axis=0).tolist()
+    return discordant_interval(theirs, ours, pairs, config.confidence)
 
 
 def better(lead: Interval) -> str:
     """The verdict on a lead."""
-    if lead.low > 0:
-        return SUPPORTED
-    return REFUTED if lead.high < 0 or verdict(lead, -MARGIN, MARGIN) == SUPPORTED else INCONCLUSIVE
+    return lead_verdict(lead, MARGIN)
 
 
 def fails_alone(difference: Interval) -> str:
@@ -87,51 +107,78 @@ def place_text(cell: Cell) -> str:
     return PLACES[cell.place].format(named(cell.function))
 
 
-def budget_text(config: Config, cell: Cell) -> str:
+def function_text(cell: Cell) -> str:
+    """The name of the function: a head is named as one."""
+    return named(cell.function) + " heads" * (cell.place == "head")
+
+
+def budget_text(config: Config) -> str:
     """What was trained, and for how long."""
-    if cell.place == "memory":
-        strengths = f"forget bias {listed([f'{bias:g}' for bias in config.biases])}"
-        task, steps = f"the first of {config.length} symbols of {SYMBOLS} kinds", config.memory_steps
-        net = f"an LSTM of {config.units} units"
-    else:
-        layers = config.layers if cell.place == "hidden" else 1
-        strengths = f"initial gain {listed([f'{gain:g}' for gain in config.gains])}"
-        task, steps = TITLES[config.data], config.steps
-        net = f"{layers} hidden layer{'s' * (layers > 1)} of {config.width}"
     rates = listed([f"{rate:g}" for rate in config.rates])
-    return f"{task}, {net}, {cell.dtype}, {steps} steps of Adam at {rates}, {strengths}, {config.seeds} seeds"
+    gains, biases = (listed([f"{number:g}" for number in numbers]) for numbers in (config.gains, config.biases))
+    steps = " or ".join(str(steps) for steps in dict.fromkeys((config.steps, config.memory_steps)))
+    return f"{steps} steps of Adam at {rates}, initial gain {gains} or forget bias {biases}, {config.seeds} seeds"
 
 
-def _better(config: Config, runs: Runs, cell: Cell, tuned: bool) -> Claim:
-    interval = lead(config, runs, cell, tuned)
-    where = "as tuned" if tuned else "elsewhere"
-    settings = "at the setting tuned with jax.nn's" if tuned else "averaged over all other settings"
+def _scope(config: Config, dtype: str) -> str:
+    layers = f"{config.layers} hidden layer{'s' * (config.layers > 1)} of {config.width}"
+    task = f"an LSTM of {config.units} units that names the first of {config.length} symbols of {SYMBOLS} kinds"
+    return f"{TITLES[config.data]}, {layers} (1 before a head), and {task}, {dtype}"
+
+
+def _as_tuned(config: Config, runs: Runs, dtype: str) -> Claim:
+    settings = f"at the setting tuned with {THEIRS}'s"
+    return _better(config, leads(config, runs, True), dtype, "P1", "at tuned settings", settings)
+
+
+def _elsewhere(config: Config, runs: Runs, dtype: str) -> Claim:
+    settings = "averaged over all other settings"
+    return _better(config, leads(config, runs, False), dtype, "P2", "at other initial weights and rates", settings)
+
+
+def _better(config: Config, leads: dict[Cell, Judged], dtype: str, id: str, where: str, settings: str) -> Claim:
+    """The functions in one type, joined; the interval is that of the largest lead among those with its verdict."""
+    of_dtype = {cell: each for cell, each in leads.items() if cell.dtype == dtype}
+    outcome = joined(of_dtype.values())
+    agreeing = {cell: each for cell, each in of_dtype.items() if each.verdict == outcome}
+    shown = max(agreeing, key=lambda cell: np.nan_to_num(agreeing[cell].interval.value, nan=-np.inf))
+    words = {SUPPORTED: "so for", REFUTED: "not for", INCONCLUSIVE: "undecided for"}
+    lists = [
+        f"{word} {listed([function_text(cell) for cell, each in of_dtype.items() if each.verdict == verdict])}"
+        for verdict, word in words.items()
+        if verdict in {each.verdict for each in of_dtype.values()}
+    ]
     return Claim(
-        id="P1" if tuned else "P2",
-        text=f"a right gradient of {place_text(cell)} trains better {where} ({cell.dtype})",
+        id=id,
+        text=f"In {dtype}, gradients that are right in the tails train some net better {where}",
         source=SOURCE,
-        scope=budget_text(config, cell),
-        measure=f"test accuracy with {OURS} minus that with {THEIRS}, {settings}, paired by seed",
-        rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {MARGIN:g} "
-        "points of it",
+        scope=_scope(config, dtype),
+        measure=f"test accuracy with {OURS} minus that with {THEIRS}, {settings}, paired by seed; the number is that "
+        f"of {function_text(shown)}; {'; '.join(lists)}",
+        rule=f"supported if for any function the {config.confidence:.0%} interval lies above 0, refuted if for every "
+        f"one it lies below 0 or within {MARGIN:g} points of it",
         unit="points",
-        interval=interval,
-        verdict=better(interval),
+        interval=agreeing[shown].interval,
+        verdict=outcome,
+        budget=budget_text(config),
     )
 
 
-def _nan(config: Config, runs: Runs, cell: Cell) -> Claim:
-    pairs, theirs, ours = ended_in_nan(runs, cell)
-    interval = nan_interval(config, runs, cell)
+def _nan(config: Config, runs: Runs, dtype: str) -> Claim:
+    counts = {cell: ended_in_nan(runs, cell) for cell in config.cells() if cell.dtype == dtype}
+    pairs, theirs, ours = np.sum(list(counts.values()), axis=0).tolist()
+    interval = nan_interval(config, runs, counts)
+    some = [f"{function_text(cell)} {count[1]} and {count[2]}" for cell, count in counts.items() if any(count[1:])]
     return Claim(
         id="P3",
-        text=f"{THEIRS}'s gradient of {place_text(cell)} ends nets in NaN that learn by {OURS}'s ({cell.dtype})",
+        text=f"In {dtype}, {THEIRS}'s gradients end nets in NaN that learn by {OURS}'s",
         source=SOURCE,
-        scope=budget_text(config, cell),
+        scope=_scope(config, dtype),
         measure=f"of {pairs} pairs of nets, those in which only {THEIRS}'s ended in NaN ({theirs}) less those in which "
-        f"only {OURS}'s did ({ours})",
+        f"only {OURS}'s did ({ours})" + (f"; by function {listed(some)}" if some else ""),
         rule=f"supported if the {config.confidence:.0%} interval lies above 0, else refuted if below {RARE:g} %",
         unit="%",
         interval=interval,
         verdict=fails_alone(interval),
+        budget=budget_text(config),
     )

@@ -202,8 +202,8 @@ def _caption(config: Config) -> str:
         f"holds together with the others at {config.confidence:.0%}. In the shaded band, {MARGIN:g} points wide on "
         "either side, differences do not count. Below: test accuracy against steps, with circles where nets end that "
         "were trained on a quarter of the epochs, and at the end against the first learning rate, which falls to 0. "
-        f"Bands are {config.confidence:.0%} intervals over {config.seeds} fresh seeds. Verdicts need a training error of "
-        f"at most {LEARNT:.0%} of the best activation."
+        f"Bands are {config.confidence:.0%} intervals over {config.seeds} fresh seeds. Verdicts need a training error "
+        f"of at most {LEARNT:.0%} of the best activation."
     )
 
 

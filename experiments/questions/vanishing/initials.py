@@ -21,6 +21,7 @@ class Init(NamedTuple):
 
 
 SATURATING = "large"  # the rule that saturates sigmoid and tanh, which none of the published ones does
+ABSOLUTE = "small"  # the published rule that ignores the size of the layer
 INITS = {
     "lecun": Init("LeCun", lambda fan_in, fan_out: fan_in**-0.5),
     "glorot": Init("Glorot", lambda fan_in, fan_out: (2 / (fan_in + fan_out)) ** 0.5, uniform=True),
@@ -30,6 +31,11 @@ INITS = {
     SATURATING: Init("10 times LeCun", lambda fan_in, fan_out: 10 * fan_in**-0.5),
 }
 """The fourth is what Glorot & Bengio 2010 call the usual rule of their time; the fifth is AlexNet's."""
+
+
+def possessive(init: str) -> str:
+    """The rule as in a sentence: He's."""
+    return INITS[init].text + ("'s" if init in ("lecun", "glorot", "he") else "")
 
 
 def draw_nets(sizes: Sequence[int], init: Init, seeds: Sequence[int]) -> Net:

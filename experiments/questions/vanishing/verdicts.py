@@ -7,10 +7,10 @@ import numpy as np
 
 from experiments.core.data import TITLES, load
 from experiments.core.result import Claim, Runs
-from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, mean_interval, verdict
-from experiments.core.style import named
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, hull, mean_interval, verdict
+from experiments.core.style import listed, named
 
-from .initials import INITS, SATURATING
+from .initials import ABSOLUTE, INITS, SATURATING, possessive
 from .meanfield import at_fixed_point, decades, moments
 from .measure import NORMALISED, PLAIN, Config, fitted_slope
 
@@ -19,32 +19,30 @@ CLOSE = 0.01  # decades per layer up to which theory agrees
 HALF = (45.0, 55.0)  # per cent
 MOSTLY = 0.5  # share of units from which on a net counts as saturated
 
-STATEMENTS = {
-    "sigmoid": ("sigmoid units make gradients vanish with depth", "S0 S1 S2 S3 S4"),
-    "tanh": ("tanh units make gradients vanish with depth", "S0 S1 S2 S3 S4"),
-    "relu": ("ReLU units keep gradients from vanishing with depth", "S0 S2 S4"),
-    "leaky_relu": ("leaky ReLU units keep gradients from vanishing with depth", "S2 S4"),
-    "elu": ("ELU units keep gradients from vanishing with depth", "S2"),
-}
-"""Text and source of the claim on each activation; there is none on SELU, which runs for comparison."""
-
 SIGMOIDAL = ("sigmoid", "tanh")
+RECTIFIERS = ("relu", "leaky_relu", "elu")
+"""The activations that the notes speak of; SELU runs for comparison."""
 
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
-    """The verdicts on activations, on saturation, on mean field theory, and on ReLU's half."""
-    judged = [name for name in config.activations if name in STATEMENTS and published_inits(config)]
-    claims = [_by_activation(config, runs, name, kind) for kind in config.kinds() for name in judged]
-    if SATURATING in config.inits:
-        claims += [_by_saturation(config, runs, name) for name in config.activations if name in SIGMOIDAL]
-    claims += [_theory(config, runs, at_limit) for at_limit in (True, False)]
-    claims += [_theory(config, runs, False, NORMALISED)] if config.normalised else []
-    return claims + [_half(config, runs, phase) for phase in ("before", "after")]
+    """The verdicts on saturation, on activations, and on ReLU's half; then mean field theory."""
+    claims = []
+    if SATURATING in config.inits and set(SIGMOIDAL) & set(config.activations):
+        claims.append(_by_saturation(config, runs))
+    if judged_inits(config):
+        claims += [_vanishes(config, runs, name) for name in config.activations if name in SIGMOIDAL]
+        claims += [_kept(config, runs)] if set(RECTIFIERS) & set(config.activations) else []
+    return [*claims, _half(config, runs), _half_by_symmetry(config, runs), _theory(config, runs)]
 
 
 def published_inits(config: Config) -> list[str]:
     """The initialisations that are published: all but the saturating one."""
     return [init for init in config.inits if init != SATURATING]
+
+
+def judged_inits(config: Config) -> list[str]:
+    """Those of them that go by the size of the layer."""
+    return [init for init in published_inits(config) if init != ABSOLUTE]
 
 
 def nets(runs: Runs, name: str, init: str, kind: str = PLAIN) -> Runs:
@@ -100,97 +98,162 @@ def mean_share_off(config: Config, runs: Runs, phase: str) -> Interval:
     return mean_interval([100 * np.mean(row["off"]) for row in rows], config.confidence)
 
 
-def _scope(config: Config, kind: str = PLAIN) -> str:
+def _scope(config: Config) -> str:
     nets = f"{config.layers} hidden layers of {config.width} before training, {config.seeds} nets each"
-    return f"{TITLES[config.data]}, {nets}" + (", LayerNorm before every activation" if kind == NORMALISED else "")
+    return f"{TITLES[config.data]}, {nets}"
 
 
-def _by_activation(config: Config, runs: Runs, name: str, kind: str) -> Claim:
-    text, source = STATEMENTS[name]
-    inits = published_inits(config)
-    changes = {init: decades_per_layer(config, runs, name, init, len(inits), kind) for init in inits}
-    vanishing = [INITS[init].text for init in inits if changes[init].high < VANISHES]
-    if name in SIGMOIDAL:
-        shown = min(inits, key=lambda init: abs(changes[init].value))
-        constant = any(change.low > VANISHES and change.high < -VANISHES for change in changes.values())
-        outcome = SUPPORTED if len(vanishing) == len(inits) else REFUTED if constant else INCONCLUSIVE
-        rule = f"supported if at every published initialisation the interval lies below {VANISHES:g}, "
-        rule += f"refuted if at some it lies within {-VANISHES:g} of 0"
-    else:
-        shown = min(inits, key=lambda init: changes[init].value)
-        none_vanishes = all(change.low > VANISHES for change in changes.values())
-        outcome = SUPPORTED if none_vanishes else REFUTED if vanishing else INCONCLUSIVE
-        rule = f"supported if at every published initialisation the interval lies above {VANISHES:g}, "
-        rule += "refuted if at some it lies below"
+def changes(config: Config, runs: Runs, name: str) -> dict[str, Interval]:
+    """The change per layer at every initialisation that is judged, widened for their number."""
+    inits = judged_inits(config)
+    return {init: decades_per_layer(config, runs, name, init, len(inits)) for init in inits}
+
+
+def least_change(changes: dict[str, Interval]) -> str:
+    """The initialisation at which the gradient changes least."""
+    return min(changes, key=lambda init: np.nan_to_num(abs(changes[init].value), nan=np.inf))
+
+
+def _by_saturation(config: Config, runs: Runs) -> Claim:
+    names = [name for name in SIGMOIDAL if name in config.activations]
+    intervals = {name: decades_per_layer(config, runs, name, SATURATING, len(names)) for name in names}
+    shares = {name: np.mean([run["saturated"] for run in nets(runs, name, SATURATING)]) for name in names}
+    found = ", ".join(f"{named(name)} {_change_text(intervals[name])} with {shares[name]:.0%}" for name in names)
+    interval = hull(list(intervals.values()))
     return Claim(
         id="B3",
-        text=text,
-        source=source,
-        scope=_scope(config, kind),
-        measure=f"decades of gradient per layer, {INITS[shown].text}, the {'best' if name in SIGMOIDAL else 'worst'} "
-        f"of {len(inits)} initialisations; at {len(vanishing)} of them gradients vanish",
-        rule=rule,
-        unit="",
-        interval=changes[shown],
-        verdict=outcome,
-    )
-
-
-def _by_saturation(config: Config, runs: Runs, name: str) -> Claim:
-    interval = decades_per_layer(config, runs, name, SATURATING)
-    share = np.mean([run["saturated"] for run in nets(runs, name, SATURATING)])
-    return Claim(
-        id="B3",
-        text=f"saturated {named(name)} units make gradients vanish with depth",
+        text="Saturated sigmoid and tanh units make gradients vanish with depth",
         source="S0 S1 S3 S4",
         scope=f"{_scope(config)}, {INITS[SATURATING].text}",
-        measure=f"decades of gradient per layer, {share:.0%} of the units being saturated",
-        rule=f"supported if the interval lies below {VANISHES:g}, refuted if above; either only if more than "
+        measure=f"decades of gradient per layer, and the share of units that is saturated: {found}; the interval is "
+        "the hull of theirs",
+        rule=f"supported if the hull lies below {VANISHES:g}, refuted if above; either only if of each more than "
         f"{MOSTLY:.0%} of the units are saturated",
         unit="",
         interval=interval,
-        verdict=verdict(interval, high=VANISHES) if share > MOSTLY else INCONCLUSIVE,
+        verdict=verdict(interval, high=VANISHES) if min(shares.values()) > MOSTLY else INCONCLUSIVE,
     )
 
 
-def _theory(config: Config, runs: Runs, at_limit: bool, kind: str = PLAIN) -> Claim:
-    cells = [(name, init) for name in config.activations for init in config.inits]
-    gaps = {}
-    for name, init in cells:
-        measured = decades_per_layer(config, runs, name, init, len(cells), kind)
-        expected = predicted_decades(config, name, init, at_limit, kind)
-        gaps[name, init] = Interval(*(end - expected for end in measured))
-    verdicts = [verdict(gap, -CLOSE, CLOSE) for gap in gaps.values()]
-    name, init = max(cells, key=lambda cell: np.nan_to_num(abs(gaps[cell].value), nan=np.inf))
-    outcome = SUPPORTED if set(verdicts) == {SUPPORTED} else REFUTED if REFUTED in verdicts else INCONCLUSIVE
+def _change_text(change: Interval) -> str:
+    return "not measurable" if np.isnan(change.value) else f"{change.value:+.3f}"
+
+
+def _vanishes(config: Config, runs: Runs, name: str) -> Claim:
+    found = changes(config, runs, name)
+    shown = least_change(found)
+    losing = [init for init, change in found.items() if change.high < VANISHES]
+    keeps = any(_constant(change) for change in found.values())
     return Claim(
         id="B3",
-        text="mean field theory predicts the slope "
-        + ("at the fixed point of its length map" if at_limit else "when followed layer by layer"),
-        source="Poole et al. 2016, Schoenholz et al. 2017",
-        scope=_scope(config, kind),
-        measure=f"measured minus predicted decades per layer, {named(name)} with {INITS[init].text}, the farthest "
-        f"off; {verdicts.count(SUPPORTED)} of {len(cells)} agree",
-        rule=f"supported if for every activation and initialisation the interval lies within {CLOSE:g} of 0, "
-        "refuted if for some it lies outside",
+        text=f"{named(name).capitalize()} units make gradients vanish with depth",
+        source="S0 S1 S2 S3 S4",
+        scope=_scope(config),
+        measure=f"decades of gradient per layer by {possessive(shown)} rule, at which it changes least; the gradient "
+        f"vanishes at {len(losing)} of {len(found)} initialisations",
+        rule=f"supported if at {_rules(config)} the interval lies below {VANISHES:g}, refuted if at one of them it "
+        f"lies within {-VANISHES:g} of 0",
         unit="",
-        interval=gaps[name, init],
-        verdict=outcome,
+        interval=found[shown],
+        verdict=SUPPORTED if len(losing) == len(found) else REFUTED if keeps else INCONCLUSIVE,
     )
 
 
-def _half(config: Config, runs: Runs, phase: str) -> Claim:
-    interval = mean_share_off(config, runs, phase)
+def _kept(config: Config, runs: Runs) -> Claim:
+    names = [name for name in RECTIFIERS if name in config.activations]
+    found = {name: changes(config, runs, name) for name in names}
+    best = {name: least_change(found[name]) for name in names}
+    lost = [name for name in names if all(change.high < VANISHES for change in found[name].values())]
+    kept = [name for name in names if any(_constant(change) for change in found[name].values())]
+    far = {name: np.nan_to_num(abs(found[name][best[name]].value), nan=np.inf) for name in names}
+    shown = max(lost or names, key=lambda name: far[name])
+    by = listed([f"{named(name)} by {possessive(best[name])}" for name in names])
+    return Claim(
+        id="B3",
+        text=f"{listed([named(name) for name in names])} units keep gradients from vanishing with depth",
+        source="S2 S4",
+        scope=_scope(config),
+        measure=f"decades of gradient per layer by the rule at which it changes least: {by}; shown for {named(shown)}, "
+        "which changes most",
+        rule=f"supported if for each at one of {_rules(config)} the interval lies within {-VANISHES:g} of 0, refuted "
+        f"if for one it lies below {VANISHES:g} at all of them",
+        unit="",
+        interval=found[shown][best[shown]],
+        verdict=SUPPORTED if len(kept) == len(names) else REFUTED if lost else INCONCLUSIVE,
+    )
+
+
+def _constant(change: Interval) -> bool:
+    return verdict(change, VANISHES, -VANISHES) == SUPPORTED
+
+
+def _rules(config: Config) -> str:
+    return "the rules " + listed([possessive(init) for init in judged_inits(config)])
+
+
+def gap(config: Config, runs: Runs, name: str, init: str, kind: str = PLAIN, comparisons: int = 1) -> Interval:
+    """Measured minus predicted change per layer."""
+    measured = decades_per_layer(config, runs, name, init, comparisons, kind)
+    expected = predicted_decades(config, name, init, False, kind)
+    return Interval(*(end - expected for end in measured))
+
+
+def _theory(config: Config, runs: Runs) -> Claim:
+    cells = [(name, init, kind) for name in config.activations for init in config.inits for kind in config.kinds()]
+    gaps = {cell: gap(config, runs, *cell, comparisons=len(cells)) for cell in cells}
+    verdicts = [verdict(each, -CLOSE, CLOSE) for each in gaps.values()]
+    shown = max(cells, key=lambda cell: np.nan_to_num(abs(gaps[cell].value), nan=np.inf))
+    name, init, kind = shown
+    behind = " and LayerNorm" if kind == NORMALISED else ""
+    return Claim(
+        id="B3",
+        text="Gradients before training agree with mean field theory",
+        source="Poole et al. 2016, Schoenholz et al. 2017",
+        scope=_scope(config) + (", without LayerNorm and with it" if config.normalised else ""),
+        measure=f"measured minus predicted decades per layer, {named(name)} with {INITS[init].text}{behind}, the "
+        f"farthest off; {verdicts.count(SUPPORTED)} of {len(cells)} agree within {CLOSE:g}",
+        rule=f"agrees if for every activation and initialisation the interval lies within {CLOSE:g} of 0, does not if "
+        "for one it lies outside",
+        unit="",
+        interval=gaps[shown],
+        verdict=SUPPORTED if set(verdicts) == {SUPPORTED} else REFUTED if REFUTED in verdicts else INCONCLUSIVE,
+        kind="check",
+    )
+
+
+def _trained_scope(config: Config) -> str:
     layers = ", ".join([str(config.width)] * config.trained_layers)
+    return f"{TITLES[config.data]}, hidden layers of {layers}, He init"
+
+
+def _half(config: Config, runs: Runs) -> Claim:
+    interval = mean_share_off(config, runs, "after")
     return Claim(
         id="B4",
-        text=f"ReLU kills the gradient in half of the regime, {phase} training",
+        text="ReLU kills the gradient in half of the regime",
         source="S0 S3",
-        scope=f"{TITLES[config.data]}, hidden layers of {layers}, He init, SGD at its tuned rate",
-        measure="share of units and training examples at which the slope is 0",
+        scope=_trained_scope(config),
+        measure="share of units and training examples at which the slope is 0, after training",
         rule=f"supported if the {config.confidence:.0%} interval lies between {HALF[0]:g} and {HALF[1]:g} %, "
         "refuted if outside",
         unit="%",
         interval=interval,
         verdict=verdict(interval, *HALF),
+        budget=f"{config.epochs} epochs of SGD at its tuned rate, {config.trained} seeds",
+    )
+
+
+def _half_by_symmetry(config: Config, runs: Runs) -> Claim:
+    return Claim(
+        id="B4",
+        text="Before training ReLU kills the gradient in half of the regime",
+        source="S0 S3",
+        scope=_trained_scope(config),
+        measure="share of units and training examples at which the slope is 0, before training",
+        rule="holds by algebra: random weights have no preferred sign, so that a half is expected in every layer",
+        unit="%",
+        interval=mean_share_off(config, runs, "before"),
+        verdict=SUPPORTED,
+        budget=f"{config.trained} nets",
+        kind="algebra",
     )

@@ -1,7 +1,5 @@
 """The report of `zero_centring`: sentences, tables and a figure, all computed from the runs."""
 
-from itertools import product
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,19 +17,34 @@ from experiments.core.statistics import (
 from experiments.core.style import canvas, color, listed, named, title
 
 from .measure import OPTIMIZERS, Config, Kind, on_pixels, shifted_kinds
-from .verdicts import CENTRED, CS231N, LECUN, SLOWER, kind_text, measuring_times, one_sign_shares, ratio, runs_of
+from .verdicts import (
+    CENTRED,
+    CS231N,
+    LECUN,
+    SLOWER,
+    Comparison,
+    compared,
+    comparisons,
+    judge,
+    kind_text,
+    measuring_times,
+    one_sign_shares,
+    ratio,
+    runs_of,
+)
 
 TITLE = "Does it matter that outputs are not zero-centred?"
 
 
 def report(config: Config, runs: Runs) -> Report:
-    """Findings, comparison, practice, caption and tables."""
+    """Findings, comparison, practice, caption, tables and advice."""
     return Report(
         _findings(config, runs),
         _compared(config, runs),
         _practice(config, runs),
         _caption(config),
         [_trainings_table(config, runs), _means_table(config, runs)],
+        _advice(config, runs),
     )
 
 
@@ -47,43 +60,68 @@ def _steps(runs: Runs, kind: Kind) -> str:
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
-    sentences, sizes = [], listed([str(batch) for batch in config.batches])
-    for kind, layer, where in _signed(config):
+    steps = [each for each in comparisons(config) if each.what == "steps"]
+    outcomes = {verdict(compared(config, runs, each), low=SLOWER) for each in steps}
+    answer = {SUPPORTED: "Yes, it costs steps", REFUTED: "No, it costs hardly any steps", INCONCLUSIVE: "Undecided"}
+    start = answer[outcomes.pop()] if len(outcomes) == 1 else "It depends on what is off-centre"
+    ratios = [f"{_short(each)} {_times(compared(config, runs, each))}" for each in steps]
+    zigzag = next(each for each in comparisons(config) if each.what == "path_ratio")
+    trainings = [run for run in runs if run["part"] == "training"]
+    never, diverged, border = (
+        sum(map(bool, each))
+        for each in (
+            (np.isinf(run["steps"]) for run in trainings),
+            (run["diverged"] for run in trainings),
+            (not run["interior"] for run in trainings),
+        )
+    )
+    return [
+        f"{start}. Steps to {config.threshold:.0%} training error, off-centre over centred: {listed(ratios)}.",
+        f"Units whose weight gradients have one sign, mean of both times: {_signs_text(config, runs)}.",
+        "The weights' path to that error, relative to its distance, is longer if outputs are off-centre: "
+        f"{_times(compared(config, runs, zigzag))}."
+        if compared(config, runs, zigzag).low > 1
+        else "It is not clear that the weights' path to that error, relative to its distance, is longer if outputs are "
+        f"off-centre: {_times(compared(config, runs, zigzag))}.",
+        (
+            f"{never} of {len(trainings)} tuned runs never reached that error, which counts as infinitely many steps;"
+            if never
+            else f"All {len(trainings)} tuned runs reached that error;"
+        )
+        + f" {diverged or 'none'} diverged, and the settings of {border or 'none'} lie at the border of a window.",
+    ]
+
+
+def _short(comparison: Comparison) -> str:
+    """What is compared, before its number."""
+    kind = comparison.pairs[0][0]
+    by = "" if kind.optimizer == "sgd" else f" by {OPTIMIZERS[kind.optimizer]}"
+    if kind.pixels == "unit":
+        return f"pixels from 0 to 1{by}"
+    return listed([kind_text(off) for off, _ in comparison.pairs if not off.compensated])
+
+
+def _signs_text(config: Config, runs: Runs) -> str:
+    """The shares for all sizes of minibatches, behind sigmoids if there are any, and on pixels from 0 to 1."""
+    shown = [each for each in _signed(config) if each[0].activation == "sigmoid" or each[0].pixels == "unit"]
+    texts = []
+    for kind, layer, where in shown:
         shares = [
-            np.mean([one_sign_shares(config, runs, kind, layer, batch, time) for time in measuring_times(config)])
+            100 * np.mean([one_sign_shares(config, runs, kind, layer, batch, time) for time in measuring_times(config)])
             for batch in config.batches
         ]
-        sentences.append(
-            f"Units {where} whose weight gradients have one sign, mean of both times: "
-            f"{listed([f'{100 * share:.1f} %' for share in shares])} on {sizes} examples."
-        )
-    for optimizer, name in product(config.optimizers(), config.shifted):
-        centred, same_weights, same_function = shifted_kinds(name, optimizer)
-        sentences.append(
-            f"Median steps to {config.threshold:.0%} training error: {kind_text(centred)} {_steps(runs, centred)}; "
-            f"{kind_text(same_weights)} {_steps(runs, same_weights)} from the same weights, "
-            f"{_steps(runs, same_function)} from the same function."
-        )
-    for optimizer, name in product(config.optimizers(), config.pixel_nets):
-        centred, off = on_pixels(name, optimizer)
-        sentences.append(
-            f"{named(name)} on pixels from 0 to 1 takes {_steps(runs, off)} steps of {OPTIMIZERS[optimizer]}, "
-            f"on the same pixels minus their mean {_steps(runs, centred)}."
-        )
-    trainings = [run for run in runs if run["part"] == "training"]
-    never = sum(np.isinf(run["steps"]) for run in trainings)
-    diverged = sum(run["diverged"] for run in trainings)
-    sentences.append(
-        f"Of {len(trainings)} tuned runs {never} never reached that error, {diverged} diverged; both count as "
-        "infinitely many steps."
-    )
-    if outside := sum(not run["interior"] for run in trainings):
-        sentences.append(f"{outside} of them were tuned to the border of a window: faster settings may exist there.")
-    return sentences
+        texts.append(f"{where} {listed([f'{share:.0f} %' for share in shares])}")
+    examples = f"on {listed([str(batch) for batch in config.batches])} examples"
+    return f"{'; '.join(texts)}, {examples}"
 
 
 def _times(interval: Interval) -> str:
-    return f"{interval.value:.2f} times [{interval.low:.2f}, {interval.high:.2f}]"
+    value, low, high = interval
+    if np.isnan(value) or np.isnan(low):
+        return "an unknown number of times"
+    if np.isinf(value):
+        return f"at least {low:.2f} times" if np.isfinite(low) else "infinitely many times"
+    return f"{value:.2f} times [{low:.2f}, {f'{high:.2f}' if np.isfinite(high) else 'no limit'}]"
 
 
 def _compared(config: Config, runs: Runs) -> list[str]:
@@ -114,32 +152,54 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     words = {
         SUPPORTED: "costs steps",
         REFUTED: "costs hardly any steps",
-        INCONCLUSIVE: "makes no difference that is significant with these seeds",
+        INCONCLUSIVE: "may or may not cost steps",
     }
     sentences = []
-    for optimizer, name in product(config.optimizers(), config.pixel_nets):
-        centred, off = on_pixels(name, optimizer)
-        steps = ratio(config, runs, off, centred, "steps")
-        sentences.append(
-            f"Not subtracting the mean of the data {words[verdict(steps, low=SLOWER)]} with {named(name)} and "
-            f"{OPTIMIZERS[optimizer]}: {steps.value:.2f} times as many."
+    for each in comparisons(config):
+        interval = compared(config, runs, each)
+        effect, optimizer = words[verdict(interval, low=SLOWER)], OPTIMIZERS[each.pairs[0][0].optimizer]
+        if each.id == "B8":
+            sentences.append(
+                f"By {optimizer}, not subtracting the mean of the data {effect}: {_times(interval)} those on centred "
+                "data."
+            )
+    first = comparisons(config)[0]
+    interval = compared(config, runs, first)
+    sentences.append(
+        f"The mean of {_short(first)} {words[verdict(interval, low=SLOWER)]}: nets take {_times(interval)} the steps "
+        "that they take without it."
+    )
+    return sentences[:3]
+
+
+def _advice(config: Config, runs: Runs) -> str:
+    claim = next(claim for claim in judge(config, runs) if claim.id == "B8")
+    low, high = claim.interval.low, claim.interval.high
+    nets = f"{config.depth} hidden layers, SGD at tuned rates, {config.seeds} seeds"
+    if claim.verdict == SUPPORTED:
+        finite = np.isfinite(low)
+        more = (
+            f"take at least {low:.1f} times the steps of centred ones" if finite else "do not get, as centred ones do,"
         )
-    for optimizer, name in product(config.optimizers(), config.shifted):
-        centred, off, _ = shifted_kinds(name, optimizer)
-        steps = ratio(config, runs, off, centred, "steps")
-        sentences.append(
-            f"Shifting {named(name)} away from zero mean {words[verdict(steps, low=SLOWER)]} with "
-            f"{OPTIMIZERS[optimizer]}: {steps.value:.2f} times as many."
+        return (
+            f"Subtract the mean of the data: pixels from 0 to 1 {more} to {config.threshold:.0%} training error "
+            f"(digits, {nets})."
         )
-    return sentences
+    if claim.verdict == REFUTED:
+        return (
+            f"There is no need to subtract the mean of pixels from 0 to 1: they take at most {high:.2f} times the "
+            f"steps of centred ones to {config.threshold:.0%} training error (digits, {nets})."
+        )
+    return ""
 
 
 def _caption(config: Config) -> str:
     return (
-        "Left: share of units whose weight gradients all have one sign; solid at the start, dashed after "
-        f"{config.later_step} steps. Middle: steps to {config.threshold:.0%} training error, one dot per fresh seed, "
-        f"with medians and their {config.confidence:.0%} intervals. Right: |mean| / deviation of the outputs of the "
-        f"hidden layers, for normal inputs and in nets; below the dotted line, {CENTRED:g}, counts as zero-centred."
+        "First: share of units whose weight gradients all have one sign, by the number of examples over which they are "
+        f"summed; solid at the start, dashed after {config.later_step} steps. Second: steps to {config.threshold:.0%} "
+        f"training error, one dot per fresh seed, with medians and their {config.confidence:.0%} intervals. Third: "
+        f"|mean| / deviation of the outputs of the hidden layers, for normal inputs and in nets; below the dotted "
+        f"line, {CENTRED:g}, counts as zero-centred."
     )
 
 
@@ -176,9 +236,8 @@ def _means_table(config: Config, runs: Runs) -> Table:
 
 def figure(config: Config, runs: Runs) -> Figure:
     """Signs against the minibatch, steps of every kind of net, means of every activation."""
-    picture, ((signs, steps, means),) = canvas(
-        1, 3, 14.0, 1.0 + 4.0 * len(config.optimizers()), width_ratios=[1, 1.25, 1]
-    )
+    tall = 0.28 * sum(len(group) + 0.6 for group in config.groups()) + 0.8
+    picture, ((signs,), (steps,), (means,)) = canvas(3, 1, 9.0, 7.0 + tall, height_ratios=[3.5, tall, 3.5])
     _draw_signs(config, runs, signs)
     _draw_steps(config, runs, steps)
     _draw_means(config, runs, means)

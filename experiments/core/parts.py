@@ -1,0 +1,80 @@
+"""Finished parts of a question, one line each in OUT/NAME.parts.jsonl: a run that was killed goes on behind them.
+
+A question asks for each of its longer parts by `kept`. The file goes when the answer is there.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from .log import LOG
+from .processes import agreed, first
+from .result import Runs, jsonable
+from .storage import StorageError
+from .typed import typed
+
+SUFFIX = ".parts.jsonl"
+_PARTS: ContextVar["Parts | None"] = ContextVar("parts", default=None)
+
+
+class Parts:
+    """The finished parts of one question, if they are of the same code and settings."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        """Read what there is; anything else in the file's place is replaced."""
+        self.path = path
+        self.finished: dict[str, Runs] = {}
+        head, *lines = agreed(_read(path) if first() else b"").decode(errors="replace").splitlines() or [""]
+        whole = [json.dumps(fingerprint)]
+        for line in lines if head == whole[0] else []:
+            with contextlib.suppress(ValueError):  # the last line of a killed process may be half a line
+                self.finished |= typed(json.loads(line), dict[str, Runs])
+                whole.append(line)
+        self._write("\n".join(whole), "w")
+
+    def keep(self, name: str, runs: Runs) -> Runs:
+        """Write the runs of a part, and return them as a later run would read them."""
+        line = json.dumps({name: jsonable(runs)}, allow_nan=False)
+        self._write(line, "a")
+        self.finished[name] = typed(json.loads(line), dict[str, Runs])[name]
+        return self.finished[name]
+
+    def _write(self, line: str, mode: str) -> None:
+        if not first():
+            return
+        try:
+            with self.path.open(mode, encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as problem:
+            raise StorageError(f"{self.path} cannot be written ({problem.strerror or problem}).") from problem
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return b""
+
+
+@contextlib.contextmanager
+def parts_of(path: Path, fingerprint: str) -> Iterator[None]:
+    """In this context `kept` keeps finished parts in this file."""
+    before = _PARTS.set(Parts(path, fingerprint))
+    try:
+        yield
+    finally:
+        _PARTS.reset(before)
+
+
+def kept(name: str, compute: Callable[..., Runs], *arguments: Any) -> Runs:
+    """The runs of a part of a question: those that an earlier process has left, else `compute(*arguments)`, kept."""
+    parts = _PARTS.get()
+    if parts is None:
+        return compute(*arguments)
+    if name not in parts.finished:
+        return parts.keep(name, compute(*arguments))
+    LOG.info("%s: kept from an earlier run", name)
+    return parts.finished[name]

@@ -1,0 +1,160 @@
+"""A study in several processes has the numbers of one, one process writes, and what a killed one finished is kept."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.core.data import digits
+from experiments.core.devices import collectives, each_net, spread_over
+from experiments.core.parts import SUFFIX, kept, parts_of
+from experiments.core.result import load
+from experiments.core.training import Grid, Recipe, advance, initial_state
+
+ROOT = Path(__file__).parents[2]
+SMALLEST = ["collapse", "--smallest"]
+
+
+def _environment(count: int) -> dict[str, str]:
+    flags = f"--xla_force_host_platform_device_count={count}"
+    return os.environ | {"XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _start(arguments: list[str], out: Path, count: int = 1) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "experiments", *arguments, "--out", str(out)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=_environment(count), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _connected(index: int) -> list[str]:
+    return [
+        "--devices",
+        "all",
+        "--coordinator",
+        f"localhost:{_PORT}",
+        "--num-processes",
+        "2",
+        "--process-id",
+        str(index),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("localhost", 0))
+        return server.getsockname()[1]
+
+
+_PORT = _free_port()
+
+
+def _runs(out: Path) -> list[dict[str, Any]]:
+    stored = load("collapse", out)
+    assert stored is not None
+    return stored[0].runs
+
+
+@pytest.mark.slow
+def test_two_processes_of_four_devices_have_the_numbers_of_one(tmp_path: Path) -> None:
+    both = [_start([*SMALLEST, *_connected(index)], tmp_path / str(index), 4) for index in (0, 1)]
+    printed = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert "finished in" in printed[0]
+    assert "finished in" not in printed[1]
+    assert not (tmp_path / "1").exists()
+    alone = _start(SMALLEST, tmp_path / "alone")
+    assert alone.wait(300) == 0
+    for together, one in zip(_runs(tmp_path / "0"), _runs(tmp_path / "alone"), strict=True):
+        assert together.keys() == one.keys()
+        for name, value in one.items():
+            if isinstance(value, float):
+                assert together[name] == pytest.approx(value, rel=1e-3, abs=3 / 360), name  # three test examples
+            else:
+                assert together[name] == value
+
+
+@pytest.mark.slow
+def test_other_settings_in_one_process_are_refused(tmp_path: Path) -> None:
+    settings = [["--seeds", "2"], ["--seeds", "3"]]
+    both = [_start([*SMALLEST, *settings[index], *_connected(index)], tmp_path / str(index), 4) for index in (0, 1)]
+    try:
+        printed = both[1].communicate(timeout=200)[0]
+        assert both[1].returncode == 2
+        assert "process 1 has other code, settings or data than process 0" in printed
+    finally:
+        for process in both:
+            process.kill()
+
+
+def test_a_part_is_computed_once_until_code_or_settings_change(tmp_path: Path) -> None:
+    path = tmp_path / f"x{SUFFIX}"
+    calls: list[str] = []
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        calls.append(name)
+        return [{"name": name, "loss": float("inf"), "steps": [1.0, float("nan")]}]
+
+    assert kept("a", rows, "a")[0]["name"] == "a"
+    for _ in range(2):
+        with parts_of(path, "one"):
+            assert repr(kept("a", rows, "a")) == repr([{"name": "a", "loss": np.inf, "steps": [1.0, np.nan]}])
+    assert calls == ["a", "a"]
+    with path.open("a") as file:
+        file.write('{"b": [{"na')  # a process was killed here
+    with parts_of(path, "one"):
+        kept("b", rows, "b")
+        kept("a", rows, "a")
+    assert calls == ["a", "a", "b"]
+    with parts_of(path, "one"):
+        kept("b", rows, "b")
+    assert calls == ["a", "a", "b"]
+    with parts_of(path, "two"):
+        kept("a", rows, "a")
+    assert calls == ["a", "a", "b", "a"]
+
+
+@pytest.mark.slow
+def test_after_kill_9_finished_parts_are_readable_and_the_command_goes_on(tmp_path: Path) -> None:
+    arguments = ["init_scale", "--smallest"]
+    file = tmp_path / f"init_scale{SUFFIX}"
+    process = _start(arguments, tmp_path)
+    while process.poll() is None and not (file.exists() and file.read_text().count("\n") >= 2):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    _, *parts = file.read_text().splitlines()
+    names = [name for part in parts for name in json.loads(part)]
+    assert names
+    again = _start(arguments, tmp_path)
+    assert "finished in" in again.communicate(timeout=300)[0]
+    log = (tmp_path / "log.txt").read_text()
+    assert not file.exists()
+    assert load("init_scale", tmp_path) is not None
+    assert all(f"{name}: kept from an earlier run" in log for name in names)
+
+
+def test_the_training_loop_communicates_nothing() -> None:
+    recipe, grid = Recipe((64, 8, 10), "relu"), Grid.of(range(12), [0.1])
+    state, batches, data = initial_state(recipe, grid), np.zeros((12, 5, 4), np.int32), digits().train
+    with spread_over(8):  # 12 nets: results are cut from 16, which is communicated
+        counts = collectives(advance, recipe, state, batches, data.x, data.y)
+    assert counts["in loops"] == 0
+    assert counts["beside them"] > 0
+
+    @each_net()
+    def summed_in_a_loop(recipe: str, nets: jax.Array) -> jax.Array:
+        return jax.lax.fori_loop(0, 3, lambda _, nets: jax.lax.psum(nets, "nets"), nets)
+
+    with spread_over(8):
+        assert collectives(summed_in_a_loop, "", jnp.ones((8, 2)))["in loops"] == 1
