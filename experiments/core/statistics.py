@@ -53,6 +53,24 @@ def ratio_interval(above: ArrayLike, below: ArrayLike, confidence: float) -> Int
     return _percentiles(float(value), ratios, confidence)
 
 
+def censored_ratio_interval(above: ArrayLike, below: ArrayLike, most: float, confidence: float) -> Interval:
+    """The same for runs that were stopped after `most` steps: +inf means that a run needs more, not that it never ends.
+
+    A resampled ratio with an infinite median above is at least `most` / below, with one below at most above / `most`;
+    the interval goes from a percentile of the least values to one of the greatest. Where the median of all runs above
+    is infinite, the value is that lower bound, and where that below is, the upper one; NaN where both are.
+    """
+    above, below = np.asarray(above, float), np.asarray(below, float)
+    least = _resampled_medians(np.minimum(above, most), 1) / _resampled_medians(below, 2)
+    greatest = _resampled_medians(above, 1) / _resampled_medians(np.minimum(below, most), 2)
+    middle_above, middle_below = (float(_middle(runs)) for runs in (above, below))
+    value = math.nan
+    if math.isfinite(middle_above) or math.isfinite(middle_below):
+        value = min(middle_above, most) / min(middle_below, most)
+    low, high = _percentiles(value, least, confidence).low, _percentiles(value, greatest, confidence).high
+    return Interval(value, low, high)
+
+
 def interquartile_interval(strata: Sequence[ArrayLike], confidence: float) -> Interval:
     """The mean of the middle half of all runs, with a bootstrap interval that resamples within each stratum.
 
