@@ -47,6 +47,7 @@ from scipy.special import ndtr
 from experiments.core import checks
 from experiments.core.convolution import conv_stack
 from experiments.core.data import SHAPES, TITLES, Name, load
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.steps_to_error import TUNING_CHECK_EVERY, Task, steps_to_error, tune_steps
@@ -288,16 +289,20 @@ def run(config: Config, progress: Progress) -> Runs:
     data = {name: load(name, config.folder).train for name in {setup.data for setup, _ in todo}}
     runs: Runs = []
     for index, (setup, name) in enumerate(todo):
-        progress(index / len(todo), f"{name}, {setup.with_init}")
+        progress(index / len(todo), doing := f"{name}, {setup.with_init}")
         start = PUBLISHED_STARTS.get(setup.init, initial_state)
         task = Task(_recipe(config, setup, name), data[setup.data], setup.max_steps, config.thresholds, start)
-        setting = _tuned(config, setup, task)
-        race = _reported(config, setup, task, setting, [1.0], setup.check_every)
-        runs += [{"part": "race"} | row for row in race]
-        if setup.init == TUNED and setup.net != CONVNET:
-            runs += [{"part": "sweep"} | row for row in _swept(config, setup, task, setting, race)]
+        runs += kept(doing, _trained, config, setup, task)
     progress(1.0, "done")
     return runs
+
+
+def _trained(config: Config, setup: Setup, task: Task) -> Runs:
+    """The race from fresh seeds at the tuned setting; of dense nets also at other rates."""
+    setting = _tuned(config, setup, task)
+    race = _reported(config, setup, task, setting, [1.0], setup.check_every)
+    swept = _swept(config, setup, task, setting, race) if setup.init == TUNED and setup.net != CONVNET else []
+    return [{"part": "race"} | row for row in race] + [{"part": "sweep"} | row for row in swept]
 
 
 def glorot(recipe: Recipe, grid: Grid) -> State:

@@ -48,6 +48,7 @@ import numpy as np
 
 from experiments.core import checks
 from experiments.core.data import TITLES, Data, Name, Split, load
+from experiments.core.parts import kept
 from experiments.core.progress import Progress
 from experiments.core.result import Runs
 from experiments.core.style import named
@@ -133,8 +134,8 @@ def run(config: Config, progress: Progress) -> Runs:
     cells = list(product(config.data, config.depths, (RELU, *config.activations)))
     runs: Runs = []
     for index, (data, depth, name) in enumerate(cells):
-        progress(index / len(cells), f"{TITLES[data]}, {depth} hidden layers, {named(name)}")
-        rows = _reported(config, parts[data], depth, name)
+        progress(index / len(cells), doing := f"{TITLES[data]}, {depth} hidden layers, {named(name)}")
+        rows = kept(doing, _reported, config, parts[data], depth, name)
         runs += [{"data": data, "depth": depth, "activation": name} | row for row in rows]
     progress(1.0, "done")
     return runs
