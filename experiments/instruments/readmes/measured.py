@@ -159,7 +159,7 @@ def _short(error: float | None) -> str:
     return f"{error:.2g}" if error < 100 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
-def excerpt(report: str, mark: str) -> str:
+def excerpt(report: str, mark: str | tuple[str, ...]) -> str:
     """The command of a report, and its lines that start with a mark: "- " for a list, "|" for a table."""
     lines = report.splitlines()
     command = next(line for line in lines if line.startswith("`python -m"))
