@@ -26,7 +26,7 @@ class Output:
     """The size of the runs, the devices, and the folder for answers."""
 
     quick: bool = False
-    """The usual settings, for verdicts: all questions in about 8 minutes on 2 cores. This is the default."""
+    """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. This is the default."""
     full: bool = False
     """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
     smallest: bool = False

@@ -138,11 +138,11 @@ def verdicts(report: str) -> str:
 
 
 def precision(report: str) -> str:
-    """Whether nets train better by gradients that are right in the tails, from the question's report.md."""
-    (finding,) = (line for line in report.splitlines() if line.startswith("- precision: "))
-    (command,) = (
-        record["asked again by"] for record in markdown.records(report) if record.get("question") == "precision"
-    )
+    """Whether nets train better by gradients that are right in the tails, from the study's report.md."""
+    findings = markdown.section(report, "Findings").splitlines()
+    (finding,) = (line for line in findings if line.startswith("- precision: "))
+    commands = markdown.records(markdown.section(report, "Commands"))
+    (command,) = (record["asked again by"] for record in commands if record["question"] == "precision")
     return f"- **Better training, as a rule.** {finding.removeprefix('- precision: ')} Asked again by {command}."
 
 

@@ -30,7 +30,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "planted": lambda: measured.excerpt(_reported("planted.md"), "- "),
     "scaling": lambda: measured.excerpt(_reported("scaling.md"), ("|", "-")),
     "verdicts": lambda: measured.verdicts(_reported("study.md")),
-    "precision": lambda: measured.precision(_reported("precision.md")),
+    "precision": lambda: measured.precision(_reported("study.md")),
 }
 
 
