@@ -147,10 +147,10 @@ def test_a_verdict_that_another_rate_contradicts_is_inconclusive(
     assert {claim.verdict for claim in claims} == {INCONCLUSIVE}
     tuned = other if multiple == 1 else usual
     assert claims[0].interval == pytest.approx((tuned[0], min(usual[0], other[0]), max(usual[0], other[0])))
-    assert f"without noise it is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
+    assert f"without noise the difference is {tuned[1]:.1f} [{min(usual[1], other[1]):.1f}" in claims[0].measure
     alone = verdicts.judge(replace(config, rates_around=(1.0,)), runs)
     count = sum(claim.verdict != INCONCLUSIVE for claim in alone)
-    changed = f"{count or 'none'} of {len(claims)} claims would have another verdict"
+    changed = f"alone changes {count or 'none'} of the {len(claims)} verdicts"
     assert any(changed in sentence for sentence in report.report(config, runs).practice)
 
 

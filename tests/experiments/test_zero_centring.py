@@ -247,6 +247,17 @@ def test_sentences_read_well_whatever_came_out(slower: float, optimizers: tuple[
     assert not any(word in " ".join([*made.findings, *made.practice, made.advice]) for word in ("inf ", "nan"))
 
 
+def test_an_answer_that_differs_from_net_to_net_names_the_nets() -> None:
+    config = Config()
+    runs = [run | {"diverged": False, "interior": True, "rate": 0.1, "gain": 1.0} for run in _runs(config, 0.3, 2, 0.3)]
+    for run in runs:
+        run["units"] = run.get("layers")
+        if run["part"] == "training" and run["activation"] == "relu" and run["compensated"]:
+            run["steps"] = 20.0 + run["seed"] % 2 / 100
+    found = report.report(config, runs).findings[0]
+    assert found.startswith("Yes for sigmoid and for pixels from 0 to 1; undecided for tanh + 1 and ReLU. Steps to 5%")
+
+
 def test_nets_that_never_reach_the_error_are_slower_and_not_left_out() -> None:
     config = Config()
     runs = _runs(config, 0.5, 1.0, 0.5)

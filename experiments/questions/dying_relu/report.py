@@ -35,6 +35,7 @@ from .verdicts import (
     guessing_rate,
     judge,
     revival,
+    revival_text,
     share,
     worst_rate,
 )
@@ -113,11 +114,7 @@ def _percent_text(value: float) -> str:
 
 
 def _on_revival(config: Config, runs: Runs) -> str:
-    parts = []
-    for optimizer, label in OPTIMIZERS.items():
-        dead, revived, _ = revival(config, runs, optimizer, HIGH)
-        parts.append(f"{revived:,} of {dead:,} with {label}" if dead else f"none had died with {label}")
-    return f"Dead units that came back in {config.steps:,} more steps at the tuned rate: {listed(parts)}."
+    return f"Of the units that a high rate had killed, {revival_text(config, runs)} at the tuned rate."
 
 
 def _on_bias(config: Config, runs: Runs) -> str:
@@ -203,13 +200,13 @@ def _advice(config: Config, runs: Runs) -> str:
     known = {optimizer: rate for optimizer, rate in deadly.items() if rate is not None}
     if not known:
         return ""
-    times = listed([f"{rate / tuned_rate(runs, o):.3g} ({OPTIMIZERS[o]})" for o, rate in known.items()])
-    revived = [revival(config, runs, optimizer, HIGH) for optimizer in known]
-    back = 100 * sum(count for _, count, _ in revived) / max(sum(dead for dead, _, _ in revived), 1)
+    times = listed([f"{rate / tuned_rate(runs, o):.3g} ({OPTIMIZERS[o]}, {rate:g})" for o, rate in known.items()])
+    counts = [revival(config, runs, optimizer, HIGH) for optimizer in known]
+    back = listed([f"{100 * revived / dead:.1f} %" for dead, revived, _ in counts if dead])
     return (
-        f"Lower the learning rate before units die: at {times} times the tuned rate over a fifth are dead, and "
-        f"{back:.0f} % of dead ones come back ({TITLES[config.data]}, {len(config.widths)} hidden layers, "
-        f"{config.steps:,} steps, {config.seeds} seeds)."
+        f"Watch the share of ReLU units that are 0 on every example: it passes a fifth at {times} times the tuned rate"
+        + (f"; {back} revive in {config.steps:,} more steps" if back else "")
+        + f" ({TITLES[config.data]}, {len(config.widths)} hidden layers, {config.seeds} seeds)."
     )
 
 

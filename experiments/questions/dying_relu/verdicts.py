@@ -18,7 +18,7 @@ from experiments.core.statistics import (
     verdict,
     wilson_interval,
 )
-from experiments.core.style import listed
+from experiments.core.style import listed, named
 from experiments.core.training import FRESH
 
 from .measure import OPTIMIZERS, Config, tuned_rate
@@ -108,6 +108,15 @@ def revival(config: Config, runs: Runs, optimizer: str, phase: str) -> tuple[int
     return dead, revived, wilson_interval(revived, dead, config.confidence)
 
 
+def revival_text(config: Config, runs: Runs) -> str:
+    """How many of the units that a high rate killed came back, with each optimiser."""
+    parts = []
+    for optimizer, label in OPTIMIZERS.items():
+        dead, revived, _ = revival(config, runs, optimizer, HIGH)
+        parts.append(f"{100 * revived / dead:.1f} % ({label})" if dead else f"0 of 0 ({label})")
+    return f"{listed(parts)} came back in {config.steps:,} more steps"
+
+
 def bias_gain(config: Config, runs: Runs, optimizer: str) -> Interval:
     """The dead fraction with positive minus zero bias, over the rates above the tuned one, paired by seed."""
     tuned = tuned_rate(runs, optimizer)
@@ -184,13 +193,13 @@ def _stays_dead(config: Config, runs: Runs) -> Claim:
         REFUTED if interval.low > 0 else SUPPORTED if revived == 0 and dead >= ENOUGH_DEAD else INCONCLUSIVE
         for dead, revived, interval in found.values()
     ]
-    counts = listed([f"{revived:,} of {dead:,} with {OPTIMIZERS[o]}" for o, (dead, revived, _) in found.items()])
     return Claim(
         id="B16",
         text="A unit that a high learning rate killed stays dead forever",
         source="S4 S0",
         scope=_scope(config),
-        measure=f"share of dead units that came back at the tuned rate: {counts}",
+        measure=f"of dead units, {revival_text(config, runs)} at the tuned rate; the number is the mean of both "
+        "optimisers, and the interval spans both",
         rule=f"supported if with both optimisers none of at least {ENOUGH_DEAD} dead units comes back, refuted if "
         "with both the Wilson interval lies above 0",
         unit="%",
@@ -259,8 +268,8 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
         text=text,
         source=source,
         scope=_scope(config),
-        measure=f"test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)}); over all rates "
-        f"{cut_off:,} units get no gradient and {stuck:,} are never positive",
+        measure=f"{_units(cut_off, cure)} no gradient at any rate, and {stuck:,} {'is' if stuck == 1 else 'are'} never "
+        f"positive; the number is the test accuracy at the lowest rate where ReLU nets guess ({'; '.join(shown)})",
         rule=f"supported if the accuracy lies above {config.at_chance:.0%} with both optimisers, refuted if below"
         + (", or if at any rate a unit gets no gradient" if claim_id in NEVER_CUT_OFF else ""),
         unit="%",
@@ -269,6 +278,11 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
         published='CS231n on leaky ReLU: "results are not always consistent"' if cure == "leaky_relu" else "",
         budget=_budget(config),
     )
+
+
+def _units(count: int, cure: str) -> str:
+    """So many units of a cure get: the beginning of a sentence on what they get."""
+    return f"{count:,} {named(cure)} {'unit gets' if count == 1 else 'units get'}"
 
 
 def _percent(interval: Interval) -> Interval:

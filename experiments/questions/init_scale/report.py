@@ -14,7 +14,7 @@ from experiments.core.style import canvas, color, legend, listed, named, plain_l
 from .measure import HE, LARGE, LECUN, PATIENCE, SMALL, Config, Kind
 from .verdicts import SLOW, best_scale, budget, judge, judged_kinds, of_kind, of_scale, ratio, saturated, steps, times
 
-TITLE = "Are small initial weights safe?"
+TITLE = "Do small initial weights take less than twice the steps of the best?"
 
 MOST_COLUMNS = 4  # of panels that are readable on a page
 
@@ -60,9 +60,14 @@ def _costs(config: Config, runs: Runs, scale: float) -> str:
 
 
 def _range(scales: list[float]) -> str:
-    """Scales as text: 0.3 to 3."""
+    """Scales as text: 0.3 to 3; He's is marked."""
     shown = [f"{scale:g}" + (" (He's)" if scale == HE else "") for scale in (min(scales), max(scales))]
     return " to ".join(dict.fromkeys(shown))
+
+
+def _ends(scales: list[float]) -> str:
+    """Scales as text: 0.3 to 3."""
+    return " to ".join(dict.fromkeys(f"{scale:g}" for scale in (min(scales), max(scales))))
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
@@ -160,12 +165,12 @@ def _advice(config: Config, runs: Runs) -> str:
     if common:
         start = "LeCun's weights" if common == [LECUN] else f"weights of {_range(common)} times LeCun's deviation"
         return f"Start from {start}: with them {names} took at most twice the steps of their best scale {condition}."
-    ranges = [f"{named(name)} {_range(found)}" for name, found in scales.items() if found]
+    ranges = [f"{_ends(found)} for {named(name)}" for name, found in scales.items() if found]
     if not ranges:
         return ""
     return (
-        f"Choose the initial scale with the activation: {listed(ranges)} times LeCun's took up to twice the steps of "
-        f"the best {condition}."
+        f"Multiply LeCun's standard deviation (1/sqrt(fan-in)) by {listed(ranges)}: these took at most twice the steps "
+        f"of the best scale {condition}."
     )
 
 
@@ -231,8 +236,9 @@ def _draw_kind(config: Config, runs: Runs, top: Axes, middle: Axes, bottom: Axes
             label = named(name) if when == "before" else ""
             bottom.plot(config.scales, shares, style, color=color(name), label=label)
     top.axhline(config.steps, color="#444444", linestyle="--", linewidth=1)
-    top.text(config.scales[0], 1.04 * config.steps, "not in time", fontsize=9, color="#444444")
-    top.set_ylim(5, 2 * config.steps * 1.25 ** len(config.activations))
+    above = 1.5 * config.steps * 1.25 ** len(config.activations)  # the triangles, which would hide the words
+    top.text(config.scales[0], above, "not in time", fontsize=9, color="#444444")
+    top.set_ylim(5, 1.8 * above)
     plain_log(top, [steps for steps in (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if steps <= config.steps])
     for panel in (top, middle, bottom):
         panel.axvline(LECUN, color="#999999", linewidth=1)

@@ -25,7 +25,7 @@ RECTIFIERS = ("relu", "elu")
 
 def judge(config: Config, runs: Runs) -> list[Claim]:
     """Small weights in the three kinds of nets that are judged, then very large ones."""
-    claims = [_small_is_safe(config, runs, kind) for kind in judged_kinds(config)]
+    claims = [_small_costs_little(config, runs, kind) for kind in judged_kinds(config)]
     if {*SIGMOIDAL} & {*config.activations} and {*RECTIFIERS} & {*config.activations}:
         claims.append(_large_fails_by_saturation(config, runs))
     return claims + ([_saturate(config, runs)] if {*SIGMOIDAL} & {*config.activations} else [])
@@ -93,7 +93,7 @@ def _budget(config: Config, runs: Runs, names: list[str]) -> str:
     return f"{budgets} steps of SGD, rate tuned for each scale, {config.seeds} seeds"
 
 
-def _small_is_safe(config: Config, all_runs: Runs, kind: Kind) -> Claim:
+def _small_costs_little(config: Config, all_runs: Runs, kind: Kind) -> Claim:
     runs, names = of_kind(all_runs, kind), list(config.activations)
     ratios = {name: ratio(config, runs, name, SMALL, len(names)) for name in names}
     verdicts = {name: verdict(ratios[name], high=SLOW) for name in names}
@@ -102,12 +102,12 @@ def _small_is_safe(config: Config, all_runs: Runs, kind: Kind) -> Claim:
     outcome = REFUTED if slow else SUPPORTED if set(verdicts.values()) == {SUPPORTED} else INCONCLUSIVE
     return Claim(
         id="B5",
-        text=f"Small initial weights are safe in nets of {kind.text}",
+        text=f"Small initial weights take less than twice the steps of the best in nets of {kind.text}",
         source="S4",
         scope=_scope(config, kind),
-        measure=f"median steps to {config.threshold:.0%} training error at a tenth of LeCun's scale, divided by "
-        f"those at the best scale tried, {best_scale(runs, shown):g}; {named(shown)}, the slowest of {len(names)} "
-        "activations",
+        measure=f"the steps of the best scale, {best_scale(runs, shown):g} times LeCun's, are taken at a tenth of "
+        f"LeCun's by {named(shown)}, the slowest of {len(names)} activations (medians, to {config.threshold:.0%} "
+        "training error)",
         rule=f"supported if for every activation the interval lies below {SLOW:g}, refuted if for one it lies above",
         unit="x",
         interval=ratios[shown],
@@ -127,14 +127,14 @@ def _large_fails_by_saturation(config: Config, all_runs: Runs) -> Claim:
     against = [name for name in names if slow[name] == otherwise[name]]
     outcome = REFUTED if against else SUPPORTED if slow == expected else INCONCLUSIVE
     shown = against[-1] if against else next((name for name in names if slow[name] == INCONCLUSIVE), names[-1])
-    others = listed([f"{named(name)} {times(ratios[name])}" for name in names if name != shown])
+    others = "in multiples of the best: " + listed([f"{named(n)} {times(ratios[n])}" for n in names if n != shown])
     return Claim(
         id="B5",
         text="Very large initial weights make nets train badly because units saturate",
         source="S4",
         scope=_scope(config, kind),
-        measure=f"median steps to {config.threshold:.0%} training error at ten times LeCun's scale, divided by those "
-        f"at the best scale tried; {named(shown)}; of the others {others}",
+        measure=f"the steps of the best scale are taken at ten times LeCun's by {named(shown)} (medians, to "
+        f"{config.threshold:.0%} training error); {others}",
         rule=f"supported if the interval lies above {SLOW:g} for sigmoid and tanh, and below {SLOW:g} for ReLU and "
         f"ELU, which do not saturate for x > 0; refuted if it lies below {SLOW:g} for sigmoid or tanh, or above for "
         "ReLU or ELU",

@@ -122,22 +122,21 @@ def _practice(config: Config, runs: Runs) -> list[str]:
     depth = config.depths[0]
     return [
         *(
-            f"Under noise {NOISE[place]}, with {layers_text((depth,))} and at all rates, ELU was "
+            f"Under noise {NOISE[place]}, with {layers_text((depth,))} and at all rates, ELU "
             f"{_standing(config, runs, depth, place)}."
             for place in PLACES
         ),
-        f"Judged at the tuned rates alone {changed or 'none'} of {len(claims)} claims would have another verdict: the "
-        "rate changes the size of the weights, and with it the effect of noise.",
+        f"Judging at the tuned rates alone changes {changed or 'none'} of the {len(claims)} verdicts.",
     ]
 
 
 def _standing(config: Config, runs: Runs, depth: int, place: str) -> str:
-    """Which activations ELU was ahead of or behind: the end of "ELU was ..."."""
+    """Which activations ELU was ahead of or behind: the end of "ELU ..."."""
     leads = {name_text(rival): lead(config, runs, depth, place, rival)[0] for rival in config.rivals()}
     ahead = [name for name, interval in leads.items() if interval.low > 0]
     behind = [name for name, interval in leads.items() if interval.high < 0]
     rest = [name for name in leads if name not in (*ahead, *behind)]
-    words = {"ahead of": ahead, "behind": behind, "not to be told from": rest}
+    words = {"was ahead of": ahead, "was behind": behind, "could not be distinguished from": rest}
     return listed([f"{word} {listed(names)}" for word, names in words.items() if names])
 
 

@@ -108,6 +108,16 @@ def levels_text(config: Config) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
+def _dropping(drop: Interval) -> str:
+    """Which activation loses more to noise, from ELU's lead under noise minus that without it."""
+    sign = -1 if drop.value < 0 else 1
+    value, low, high = (round(sign * end, 1) + 0.0 for end in (drop.value, *drop[1:][::sign]))
+    more = f"drops by {value:.1f} points more" if value else "drops as much"
+    first, second = ("ELU", "leaky ReLU")[::-sign]
+    than = "" if value else f" as {second}"
+    return f"{first} {more}{than} [{low:.1f}, {high:.1f}]"
+
+
 def _claim(config: Config, runs: Runs, depths: tuple[int, ...], place: str) -> Claim:
     under, without, drop = joined_lead(config, runs, depths, place)
     slopes = listed([f"{slope:g}" for slope in config.slopes])
@@ -117,9 +127,8 @@ def _claim(config: Config, runs: Runs, depths: tuple[int, ...], place: str) -> C
         source="S2",
         scope=f"{TITLES[config.data]}, {layers_text(depths)} of {config.width}, Adam, rate tuned for each, noise of "
         f"deviation {levels_text(config)}",
-        measure=f"test accuracy of ELU minus that of leaky ReLU with slope {slopes} under noise; without noise it is "
-        f"{without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and ELU drops less by {drop.value:.1f} "
-        f"[{drop.low:.1f}, {drop.high:.1f}]",
+        measure=f"test accuracy of ELU minus that of leaky ReLU with slope {slopes} under noise; without noise the "
+        f"difference is {without.value:.1f} [{without.low:.1f}, {without.high:.1f}], and {_dropping(drop)}",
         rule=f"supported if the {config.confidence:.0%} intervals of every slope, depth and multiple of the rate lie "
         f"above 0, refuted if they lie below 0 or within {MARGIN:g} points of it; unless clean accuracies agree within "
         f"{MARGIN:g} points, the same must hold for the difference of drops",

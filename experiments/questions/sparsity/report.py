@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.core.data import TITLES
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, median_interval
-from experiments.core.style import canvas, color, counted, legend, listed, title
+from experiments.core.style import canvas, color, counted, listed, title
 from experiments.core.tuning import rates_text
 
 from .measure import EIGHT, RELU, WITH_ZEROS, Config, top_name
@@ -326,7 +326,8 @@ def figure(config: Config, runs: Runs) -> Figure:
     names = "zeros in %", "zeros in %", "test accuracy in %", "points lost when pruned", "points lost in few bits"
     for panel, name in zip((row[0] for row in axes), names, strict=True):
         panel.set_ylabel(name)
-    legend(picture, axes[0][0], len(config.kinds()))
+    lines = axes[0][0].get_legend_handles_labels()
+    picture.legend(*lines, loc="outside upper center", ncols=len(config.kinds()), frameon=False)  # 5 rows are tall
     return picture
 
 

@@ -174,9 +174,12 @@ def _advice(config: Config, runs: Runs) -> str:
     rules = listed([f"{named(name)} nets by {_either(kept[name])}" for name in ("relu", "tanh") if kept.get(name)])
     if not rules:
         return ""
+    found = [abs(_change(config, runs, name, init)) for name in kept for init in judged_inits(config)]
+    most = max(change for change in found if change < -VANISHES)
     return (
-        f"Initialise deep {rules} rule: gradients then change by less than {-VANISHES:g} decades per layer "
-        f"({TITLES[config.data]}, {config.layers} layers of {config.width}, before training, {config.seeds} nets)."
+        f"Initialise deep {rules} rule: gradients then change by at most {100 * (10**most - 1):.1f} % per layer, a "
+        f"factor of {10 ** (most * (config.layers - 1)):.1f} over {config.layers} layers ({TITLES[config.data]}, "
+        f"{config.layers} layers of {config.width}, before training, {config.seeds} nets)."
     )
 
 

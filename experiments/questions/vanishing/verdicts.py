@@ -125,8 +125,8 @@ def _by_saturation(config: Config, runs: Runs) -> Claim:
         text="Saturated sigmoid and tanh units make gradients vanish with depth",
         source="S0 S1 S3 S4",
         scope=f"{_scope(config)}, {INITS[SATURATING].text}",
-        measure=f"decades of gradient per layer, and the share of units that is saturated: {found}; the interval is "
-        "the hull of theirs",
+        measure=f"decades of gradient per layer, and the share of units that is saturated: {found}"
+        + ("; the interval spans both" if len(names) > 1 else ""),
         rule=f"supported if the hull lies below {VANISHES:g}, refuted if above; either only if of each more than "
         f"{MOSTLY:.0%} of the units are saturated",
         unit="",

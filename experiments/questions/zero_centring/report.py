@@ -61,9 +61,7 @@ def _steps(runs: Runs, kind: Kind) -> str:
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     steps = [each for each in comparisons(config) if each.what == "steps"]
-    outcomes = {verdict(compared(config, runs, each), low=SLOWER) for each in steps}
-    answer = {SUPPORTED: "Yes, it costs steps", REFUTED: "No, it costs hardly any steps", INCONCLUSIVE: "Undecided"}
-    start = answer[outcomes.pop()] if len(outcomes) == 1 else "It depends on what is off-centre"
+    outcomes = {_short(each): verdict(compared(config, runs, each), low=SLOWER) for each in steps}
     ratios = [f"{_short(each)} {_times(compared(config, runs, each))}" for each in steps]
     zigzag = next(each for each in comparisons(config) if each.what == "path_ratio")
     trainings = [run for run in runs if run["part"] == "training"]
@@ -76,7 +74,8 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         )
     )
     return [
-        f"{start}. Steps to {config.threshold:.0%} training error, off-centre over centred: {listed(ratios)}.",
+        f"{_answer(outcomes)}. Steps to {config.threshold:.0%} training error, off-centre over centred: "
+        f"{listed(ratios)}.",
         f"Units whose weight gradients have one sign, mean of both times: {_signs_text(config, runs)}.",
         "The weights' path to that error, relative to its distance, is longer if outputs are off-centre: "
         f"{_times(compared(config, runs, zigzag))}."
@@ -90,6 +89,20 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         )
         + f" {diverged or 'none'} diverged, and the settings of {border or 'none'} lie at the border of a window.",
     ]
+
+
+def _answer(outcomes: dict[str, str]) -> str:
+    """Whether it costs steps: one answer for all that is off-centre, or one for each that came out otherwise."""
+    whole = {SUPPORTED: "Yes, it costs steps", REFUTED: "No, it costs hardly any steps", INCONCLUSIVE: "Undecided"}
+    if len(found := set(outcomes.values())) == 1:
+        return whole[found.pop()]
+    words = {SUPPORTED: "yes", REFUTED: "no", INCONCLUSIVE: "undecided"}
+    parts = [
+        f"{word} {listed([f'for {what}' for what, each in outcomes.items() if each == outcome])}"
+        for outcome, word in words.items()
+        if outcome in found
+    ]
+    return "; ".join([parts[0][0].upper() + parts[0][1:], *parts[1:]])
 
 
 def _short(comparison: Comparison) -> str:
@@ -174,12 +187,12 @@ def _practice(config: Config, runs: Runs) -> list[str]:
 
 def _advice(config: Config, runs: Runs) -> str:
     claim = next(claim for claim in judge(config, runs) if claim.id == "B8")
-    low, high = claim.interval.low, claim.interval.high
     nets = f"{config.depth} hidden layers, SGD at tuned rates, {config.seeds} seeds"
     if claim.verdict == SUPPORTED:
-        finite = np.isfinite(low)
         more = (
-            f"take at least {low:.1f} times the steps of centred ones" if finite else "do not get, as centred ones do,"
+            f"take {_times(claim.interval)} the steps of centred ones"
+            if np.isfinite(claim.interval.low)
+            else "do not get, as centred ones do,"
         )
         return (
             f"Subtract the mean of the data: pixels from 0 to 1 {more} to {config.threshold:.0%} training error "
@@ -187,7 +200,7 @@ def _advice(config: Config, runs: Runs) -> str:
         )
     if claim.verdict == REFUTED:
         return (
-            f"There is no need to subtract the mean of pixels from 0 to 1: they take at most {high:.2f} times the "
+            f"There is no need to subtract the mean of pixels from 0 to 1: they take {_times(claim.interval)} the "
             f"steps of centred ones to {config.threshold:.0%} training error (digits, {nets})."
         )
     return ""
