@@ -14,7 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 _connected = False
-WAIT = 100
+WAIT = 20
 """Seconds without a sign of life after which a process counts as dead, and the others end."""
 
 
