@@ -123,7 +123,28 @@ def test_a_part_is_computed_once_until_code_or_settings_change(tmp_path: Path) -
     assert calls == ["a", "a", "b"]
     with parts_of(path, "two"):
         kept("a", rows, "a")
+        with pytest.raises(ValueError, match="two parts of a question are named 'a'"):
+            kept("a", rows, "a")
     assert calls == ["a", "a", "b", "a"]
+
+
+def test_a_link_in_the_place_of_the_parts_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    path = tmp_path / f"x{SUFFIX}"
+    path.symlink_to(precious)
+    with parts_of(path, "one"):
+        kept("a", lambda: [{"n": 1}])
+    assert precious.read_text() == "precious"
+    assert path.read_text().splitlines() == ['"one"', '{"a": [{"n": 1}]}']
+
+
+def test_damaged_parts_are_computed_again(tmp_path: Path) -> None:
+    path = tmp_path / f"x{SUFFIX}"
+    path.write_text('"one"\n' + "[" * 200_000 + '\n{"a": 1}\n{"b": [{"n": 2}]}\n')
+    with parts_of(path, "one"):
+        assert kept("a", lambda: [{"n": 3}]) == [{"n": 3}]
+        assert kept("b", lambda: [{"n": 3}]) == [{"n": 2}]
 
 
 @pytest.mark.slow
