@@ -85,10 +85,10 @@ def _advice(config: Config, runs: Runs) -> str:
         if _supported(elsewhere):
             costs.append(f"up to {_largest(elsewhere):.0f} points at untuned rates or initial weights")
         if _supported(failed):
-            costs.append(f"up to {_largest(failed):.0f} % of all nets to NaN")
+            costs.append(f"up to {_largest(failed):.0f} % of nets to NaN")
         steps = _steps(config).removesuffix(" of Adam")
         return (
-            f"{_instead(better, tuned)}: {THEIRS}'s lost {listed(costs)}; at tuned settings no gain was shown "
+            f"{_instead(better, tuned)}: {THEIRS} lost {listed(costs)}; at tuned settings no gain was shown "
             f"({steps}, {config.seeds} seeds)."
         )
     if all(each.verdict == REFUTED for each in tuned.values()):
