@@ -16,7 +16,7 @@ from ._switches import Switches
 T = TypeVar("T")
 STATIC: Any = {"static": True}
 _MOMENTS = 8
-"""The sums and extremes of an array; the last two are extremes."""
+"""How many numbers the record of an array has; the last two are the lowest and the highest."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -39,9 +39,9 @@ class Moments:
     """Sums and extremes of an array. NaN and infinity are counted, and left out of the sums."""
 
     sums_and_extremes: Array
-    """All of them along the last axis, the negative minimum among them."""
+    """All of them along the last axis."""
 
-    count, nans, infs, total, squares, _nonzero, _negative_low, high = (
+    count, nans, infs, total, squares, _nonzero, low, high = (
         _column(number, "sums_and_extremes") for number in range(_MOMENTS)
     )
 
@@ -53,10 +53,6 @@ class Moments:
     @property
     def zeros(self) -> Array:
         return self.count - self._nonzero
-
-    @property
-    def low(self) -> Array:
-        return -self._negative_low
 
     @property
     def mean(self) -> Array:
@@ -233,7 +229,7 @@ def merge(a: T, b: T) -> T:
     def join(path: Any, x: Any, y: Any) -> Any:
         if _is_array(path):
             return jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)])
-        return jnp.where(_extremes(path, x), jnp.maximum(x, y), x + y) if _has_extremes(path) else x + y
+        return _with_extremes(path, x + y, jnp.minimum(x, y), jnp.maximum(x, y)) if _has_extremes(path) else x + y
 
     return jax.tree.unflatten(structure, [join(path, x, y) for (path, x), y in zip(paths, others, strict=True)])
 
@@ -244,7 +240,7 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
     def join(path: Any, x: Any) -> Any:
         if _is_array(path):
             return x
-        if np.ndim(x) <= _has_extremes(path):
+        if np.ndim(x) == (1 if _has_extremes(path) else 0):
             raise ValueError(
                 "merge_axis was called with statistics that have no axis of steps; expected those of a lax.scan or "
                 "a jax.vmap."
@@ -252,7 +248,8 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
         sums = jnp.sum(x, axis=axis)
         if not _has_extremes(path):
             return sums
-        return jnp.where(_extremes(path, x), jnp.max(x, axis=axis, initial=-jnp.inf), sums)
+        low, high = jnp.min(x, axis=axis, initial=jnp.inf), jnp.max(x, axis=axis, initial=-jnp.inf)
+        return _with_extremes(path, sums, low, high)
 
     return jax.tree_util.tree_map_with_path(join, statistics)
 
@@ -262,7 +259,7 @@ def nothing(shapes: T) -> T:
 
     def empty(path: Any, leaf: Any) -> Any:
         zeros = jnp.zeros(leaf.shape, leaf.dtype)
-        return jnp.where(_extremes(path, leaf), -jnp.inf, zeros) if _has_extremes(path) else zeros
+        return _with_extremes(path, zeros, jnp.inf, -jnp.inf) if _has_extremes(path) else zeros
 
     return jax.tree_util.tree_map_with_path(empty, shapes)
 
@@ -282,10 +279,11 @@ def _has_extremes(path: Any) -> bool:
     return _field(path) in ("sums_and_extremes", "moments_and_units")
 
 
-def _extremes(path: Any, leaf: Any) -> np.ndarray:
-    """Which numbers along the last axis are extremes, and not sums."""
-    columns, arrays = np.arange(leaf.shape[-1]), 2 if _field(path) == "moments_and_units" else 1
-    return (columns < arrays * _MOMENTS) & (columns % _MOMENTS >= _MOMENTS - 2)
+def _with_extremes(path: Any, sums: Array, low: Any, high: Any) -> Array:
+    """The sums, with the lowest and the highest number in their columns of the moments."""
+    columns, arrays = np.arange(sums.shape[-1]), 2 if _field(path) == "moments_and_units" else 1
+    column = np.where(columns < arrays * _MOMENTS, columns % _MOMENTS, 0)
+    return jnp.where(column == _MOMENTS - 2, low, jnp.where(column == _MOMENTS - 1, high, sums))
 
 
 def _field(path: Any) -> str:
@@ -386,12 +384,12 @@ def moments(x: Array) -> Moments:
     low = jnp.min(jnp.where(finite, x, jnp.inf), initial=jnp.inf)
     high = jnp.max(jnp.where(finite, x, -jnp.inf), initial=-jnp.inf)
     sums = jnp.sum(wide), jnp.sum(wide * wide), _count(x != 0)
-    return Moments.of(x.size, _count(jnp.isnan(x)), _count(jnp.isinf(x)), *sums, -low, high)
+    return Moments.of(x.size, _count(jnp.isnan(x)), _count(jnp.isinf(x)), *sums, low, high)
 
 
 def _moments(x: Array, *sums: Array) -> Moments:
     """The moments of an array of finite numbers, of which the total, the squares and those that are not 0 are known."""
-    return Moments.of([x.size, 0, 0], *sums, jnp.max(-x, initial=-jnp.inf), jnp.max(x, initial=-jnp.inf))
+    return Moments.of([x.size, 0, 0], *sums, jnp.min(x, initial=jnp.inf), jnp.max(x, initial=-jnp.inf))
 
 
 def _rows(x: Array, y: Array, recipe: Recipe) -> Rows:
