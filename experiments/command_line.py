@@ -30,7 +30,7 @@ from experiments.core.refusals import missing, refuse
 from experiments.core.result import Result, load, save
 from experiments.core.storage import StorageError, prepare
 from experiments.core.style import listed, svg
-from experiments.instruments import overhead, scaling
+from experiments.instruments import overhead, pretrain, scaling
 from experiments.instruments.accuracy import report as accuracy_report
 from experiments.instruments.depth import report as depth_report
 from experiments.instruments.faulty_nets import report as faulty_nets_report
@@ -41,7 +41,7 @@ from experiments.page import explorer, gallery, text
 
 ABOUT = """Tests of what lecture notes claim about activation functions, most of them on real handwritten digits.
 
-  python -m experiments                        all questions, in about 8 minutes on 2 cores
+  python -m experiments                        all questions, in about 10 minutes on 2 cores
   python -m experiments --full                 the same with more seeds, widths and depths, in about an hour
   python -m experiments --smallest             the same in a minute or two, too small for verdicts
   python -m experiments --seeds 40             the same with 40 seeds of each net
@@ -61,6 +61,7 @@ Questions:
   python -m experiments accuracy --help        its settings; the other commands have --help as well
   python -m experiments depth                  what is left of a signal after 50 layers, for every activation and gain
   python -m experiments overhead               what the statistics of jaxact.probe cost a train step
+  python -m experiments pretrain               one larger transformer, its batches split among all devices
   python -m experiments scaling                nets a minute on 1 to 8 devices, and beside a loop in PyTorch
   python -m experiments speed                  memory and operations of every activation; --timed for times
   python -m experiments planted                whether the diagnosis finds faults that were planted, and no others
@@ -90,6 +91,7 @@ COMMANDS = {
     "list": listing,
     "planted": planted_report.main,
     "overhead": overhead.main,
+    "pretrain": pretrain.main,
     "report": rebuild.main,
     "scaling": scaling.main,
     "speed": speed_report.main,
@@ -124,10 +126,9 @@ def _run(arguments: list[str]) -> int:
         todo, output = _parse(arguments)
     except ValueError as problem:
         return refuse(str(problem))
-    if output.several_processes:
-        processes.connect(output.coordinator, output.num_processes, output.process_id)
-        if not processes.first():
-            return _assist(todo, output)
+    output.connect()
+    if output.several_processes and not processes.first():
+        return _assist(todo, output)
     of_questions = [f"{question.name}.{kind}" for question, _ in todo for kind in ("json", "svg")]
     prepare(output.out, [*of_questions, *rebuild.FILES, explorer.FILE, LOG_FILE])
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import tyro
 
 from . import checks, devices, processes
@@ -22,15 +23,9 @@ class Size(StrEnum):
 
 
 @dataclass(frozen=True)
-class Output:
-    """The size of the runs, the devices, and the folder for answers."""
+class Placement:
+    """The devices, and the processes that they belong to."""
 
-    quick: bool = False
-    """The usual settings, for verdicts: all questions in about 8 minutes on 2 cores. This is the default."""
-    full: bool = False
-    """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
-    smallest: bool = False
-    """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     devices: int | Literal["all"] = 1
     """Devices among which the nets are split: a number, or all, which includes those of all processes."""
     coordinator: str = ""
@@ -41,15 +36,9 @@ class Output:
     """The number of this one; process 0 writes the answers."""
     cluster: bool = False
     """One command in each process of a SLURM job, a GKE job set or a Cloud TPU slice, which JAX finds by itself."""
-    out: Path = Path("results")
-    """Folder for the report, the log and, per question, a JSON file and a figure."""
-    fresh: bool = False
-    """Run questions again that were answered before."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
-        if len(flags := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
-            raise ValueError(f"{listed(flags)} were given, but one size is expected.")
         if self.several_processes:
             if self.devices != "all":
                 raise ValueError(f"devices is {self.devices}, but all is expected where there are several processes.")
@@ -60,6 +49,37 @@ class Output:
     def several_processes(self) -> bool:
         """Whether others run the same command."""
         return self.cluster or (self.coordinator, self.num_processes, self.process_id) != ("", None, None)
+
+    def connect(self) -> None:
+        """Connect with the other processes, if there are any."""
+        if self.several_processes:
+            processes.connect(self.coordinator, self.num_processes, self.process_id)
+
+    def chosen_devices(self) -> list[Any]:
+        """The devices, of all processes."""
+        return jax.devices()[: None if self.devices == "all" else self.devices]
+
+
+@dataclass(frozen=True)
+class Output(Placement):
+    """The size of the runs, and the folder for answers."""
+
+    quick: bool = False
+    """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. This is the default."""
+    full: bool = False
+    """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
+    smallest: bool = False
+    """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
+    out: Path = Path("results")
+    """Folder for the report, the log and, per question, a JSON file and a figure."""
+    fresh: bool = False
+    """Run questions again that were answered before."""
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError if a setting is wrong."""
+        if len(flags := [f"--{size}" for size in Size if getattr(self, size)]) > 1:
+            raise ValueError(f"{listed(flags)} were given, but one size is expected.")
+        super().__post_init__()
 
     @property
     def size(self) -> Size:

@@ -51,11 +51,14 @@ class Claim:
 
     @property
     def value_text(self) -> str:
-        """The value with its interval, as text."""
-        value, low, high = (_number(number, self.unit) for number in self.interval)
+        """The value with its interval, as text; where runs were stopped before the end, the bound that they give."""
+        if self.unit in ("x", "steps") and math.isinf(self.interval.value) and 0 < self.interval.low < math.inf:
+            return f"at least {_number(self.interval.low, self.unit)}{'x' if self.unit == 'x' else ' steps'}"
+        value = _number(self.interval.value, self.unit)
+        low, high = (_number(end, "" if math.isinf(end) else self.unit) for end in self.interval[1:])
         unit = {"x": "x", "points": " points", "%": " %", "steps": " steps"}.get(self.unit, "")
         unit = unit if math.isfinite(self.interval.value) else ""
-        return f"{value}{unit}" if low == high else f"{value}{unit} [{low}, {high}]"
+        return f"{value}{unit}" if self.interval.low == self.interval.high else f"{value}{unit} [{low}, {high}]"
 
 
 @dataclass(frozen=True)

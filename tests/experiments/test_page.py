@@ -306,6 +306,21 @@ def test_the_verdict_of_the_question_that_is_named_stands_for_the_claim() -> Non
     assert (answer.first.scope, answer.questions) == ("convergence", ["convergence", "aaa"])
 
 
+@pytest.mark.parametrize(
+    ("unit", "interval", "shown"),
+    [
+        ("x", Interval(math.inf, 3.0, math.inf), "at least 3.00x"),
+        ("steps", Interval(math.inf, 300.0, math.inf), "at least 300 steps"),
+        ("x", Interval(math.inf, math.inf, math.inf), "never"),
+        ("x", Interval(2.0, 1.5, math.inf), "2.00x [1.50, \N{INFINITY}]"),
+        ("points", Interval(math.nan, -math.inf, math.inf), "not measurable [-\N{INFINITY}, \N{INFINITY}]"),
+        ("%", Interval(5.0, 5.0, 5.0), "5.0 %"),
+    ],
+)
+def test_values_are_shown_with_their_interval_or_bound(unit: str, interval: Interval, shown: str) -> None:
+    assert replace(_answer("collapse")[0].claims[0], unit=unit, interval=interval).value_text == shown
+
+
 def _drawn(unit: str, *intervals: Interval) -> list[float]:
     claim = replace(_answer("collapse")[0].claims[0], unit=unit)
     picture = forest([replace(claim, interval=interval) for interval in intervals])

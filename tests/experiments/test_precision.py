@@ -229,7 +229,10 @@ def test_one_function_supports_and_only_all_refute() -> None:
     claim = found["P1", "In float16"]
     assert (claim.verdict, found["P1", "In float32"].verdict) == (SUPPORTED, REFUTED)
     assert claim.interval.value == pytest.approx(3.0)
-    assert "the number is that of gelu; so for gelu; not for tanh, silu, softmax heads and LSTM" in claim.measure
+    assert (
+        "the number is that of gelu; supported for gelu; refuted for tanh, silu, softmax heads and LSTM"
+        in claim.measure
+    )
     for run in gelu:
         run["accuracy"] += 0.06 * (-1) ** run["seed"]
     claim = next(claim for claim in verdicts.judge(config, runs) if (claim.id, "float16" in claim.text) == ("P1", True))

@@ -174,7 +174,7 @@ def test_a_model_of_frequencies_is_better_than_guessing_and_worse_than_one_of_pa
     assert -np.log(pairs[data.test.x, data.test.y]).mean() < text.unigram_loss(data) < text.GUESS
 
 
-CONFIG = Config(activations=("gelu", "glu", "swiglu"))
+CONFIG = Config(activations=("gelu", "glu", "swiglu"), steps=240, seeds=8)
 
 
 def _runs(lead: float, spread: float = 0.0, ratio: float = 1.0, config: Config = CONFIG) -> Runs:

@@ -270,6 +270,25 @@ def test_plain_arrays_are_a_model():
     assert not np.any(finding.apply(params, KEY)["b1"])
 
 
+@pytest.mark.slow
+def test_batches_sharded_over_eight_devices_have_the_diagnosis_of_one():
+    net = eqx.tree_at(lambda m: m.layers[0].bias, mlp(), jnp.where(jnp.arange(32) < 5, -70.0, 0.0))
+    mesh = jax.make_mesh((8,), ("batch",), (jax.sharding.AxisType.Auto,))
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
+    alone, sharded = (diagnose(cross_entropy, net, batch) for batch in (BATCH, jax.device_put(BATCH, rows)))
+    assert [(f.kind, f.level, f.where, f.units) for f in sharded.findings] == [
+        (f.kind, f.level, f.where, f.units) for f in alone.findings
+    ]
+    assert the("dead_units", sharded).units == tuple(range(5))
+    for one, other in zip(*(json.loads(each.to_json())["sites"] for each in (alone, sharded)), strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            if isinstance(value, float):
+                assert other[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
+            else:
+                assert type(other[name]) is type(value), name
+
+
 def test_as_json():
     read = json.loads(diagnose(cross_entropy, mlp(1), BATCH).to_json())
     assert read["sites"][0]["activation"] == "relu"

@@ -138,11 +138,11 @@ def verdicts(report: str) -> str:
 
 
 def precision(report: str) -> str:
-    """Whether nets train better by gradients that are right in the tails, from the question's report.md."""
-    (finding,) = (line for line in report.splitlines() if line.startswith("- precision: "))
-    (command,) = (
-        record["asked again by"] for record in markdown.records(report) if record.get("question") == "precision"
-    )
+    """Whether nets train better by gradients that are right in the tails, from the study's report.md."""
+    findings = markdown.section(report, "Findings").splitlines()
+    (finding,) = (line for line in findings if line.startswith("- precision: "))
+    commands = markdown.records(markdown.section(report, "Commands"))
+    (command,) = (record["asked again by"] for record in commands if record["question"] == "precision")
     return f"- **Better training, as a rule.** {finding.removeprefix('- precision: ')} Asked again by {command}."
 
 
@@ -159,7 +159,7 @@ def _short(error: float | None) -> str:
     return f"{error:.2g}" if error < 100 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
-def excerpt(report: str, mark: str) -> str:
+def excerpt(report: str, mark: str | tuple[str, ...]) -> str:
     """The command of a report, and its lines that start with a mark: "- " for a list, "|" for a table."""
     lines = report.splitlines()
     command = next(line for line in lines if line.startswith("`python -m"))

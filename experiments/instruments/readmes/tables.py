@@ -28,8 +28,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "faulty_nets": lambda: measured.excerpt(_reported("faulty_nets.md"), "- "),
     "overhead": lambda: measured.excerpt(_reported("overhead.md"), "|"),
     "planted": lambda: measured.excerpt(_reported("planted.md"), "- "),
+    "scaling": lambda: measured.excerpt(_reported("scaling.md"), ("|", "-")),
     "verdicts": lambda: measured.verdicts(_reported("study.md")),
-    "precision": lambda: measured.precision(_reported("precision.md")),
+    "precision": lambda: measured.precision(_reported("study.md")),
 }
 
 

@@ -70,7 +70,7 @@ class Config:
     """Units per hidden layer of the nets with one input and no biases."""
     most_hidden: int = 30
     """Maximum of hidden layers of those nets."""
-    nets: int = 100_000
+    nets: int = 50_000
     """Random nets per width."""
     hidden: int = 9
     """Hidden layers of the nets that learn |x| and of the narrow nets with biases; B17 is judged at it."""

@@ -142,7 +142,7 @@ def _better(config: Config, leads: dict[Cell, Judged], dtype: str, id: str, wher
     outcome = joined(of_dtype.values())
     agreeing = {cell: each for cell, each in of_dtype.items() if each.verdict == outcome}
     shown = max(agreeing, key=lambda cell: np.nan_to_num(agreeing[cell].interval.value, nan=-np.inf))
-    words = {SUPPORTED: "so for", REFUTED: "not for", INCONCLUSIVE: "undecided for"}
+    words = {SUPPORTED: "supported for", REFUTED: "refuted for", INCONCLUSIVE: "undecided for"}
     lists = [
         f"{word} {listed([function_text(cell) for cell, each in of_dtype.items() if each.verdict == verdict])}"
         for verdict, word in words.items()

@@ -71,7 +71,7 @@ class Config:
     """Characters of a window."""
     batch: int = 8
     """Windows per step of Adam."""
-    steps: int = 240
+    steps: int = 180
     """Steps of Adam."""
     turn: int = 6
     """Steps between which times are taken."""
@@ -79,7 +79,7 @@ class Config:
     """Steps between which the loss is measured: a multiple of those of a turn."""
     held_out: int = 128
     """Windows that give the validation loss, and as many for the test loss."""
-    seeds: int = 8
+    seeds: int = 6
     """Fresh seeds reported per activation."""
     tuning_seeds: int = 2
     """Seeds, never reported, on which the learning rate is chosen by validation loss."""
