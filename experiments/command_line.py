@@ -28,7 +28,7 @@ from experiments.core.provenance import fingerprint, provenance
 from experiments.core.questions import QUESTIONS, Question
 from experiments.core.refusals import missing, refuse
 from experiments.core.result import Result, load, save
-from experiments.core.storage import StorageError, prepare
+from experiments.core.storage import StorageError, prepare, remove
 from experiments.core.style import listed, svg
 from experiments.instruments import overhead, pretrain, scaling
 from experiments.instruments.accuracy import report as accuracy_report
@@ -101,6 +101,10 @@ COMMANDS = {
 
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code."""
+    return processes.leave(_code(arguments))
+
+
+def _code(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except (DataError, StorageError, processes.ProcessError) as problem:
@@ -108,6 +112,8 @@ def main(arguments: list[str]) -> int:
     except ImportError as problem:
         return refuse(missing(problem))
     except (MemoryError, jax.errors.JaxRuntimeError) as problem:
+        if processes.lost(problem):
+            return refuse(f"another process is gone ({' '.join(str(problem).split())[:200]}).")
         if isinstance(problem, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(problem):
             raise
         return refuse(f"there is not enough memory ({' '.join(str(problem).split())}), but smaller settings need less.")
@@ -127,16 +133,20 @@ def _run(arguments: list[str]) -> int:
     except ValueError as problem:
         return refuse(str(problem))
     output.connect()
+    before = [fingerprint(question.module, config) for question, config in todo]  # files may change while these run
     if output.several_processes and not processes.first():
-        return _assist(todo, output)
-    of_questions = [f"{question.name}.{kind}" for question, _ in todo for kind in ("json", "svg")]
+        return _assist(todo, before, output)
+    of_questions = [f"{question.name}{end}" for question, _ in todo for end in (".json", ".svg", PARTS)]
     prepare(output.out, [*of_questions, *rebuild.FILES, explorer.FILE, LOG_FILE])
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
         with logged(output.out), spread_over(output.devices):
             LOG.info("%s", shlex.join([*PROGRAM.split(), *arguments]))
             with jax.default_matmul_precision("highest"):  # else GPUs and TPUs round factors to 10 or 8 bits
-                results = [_answer(question, config, output, console) for question, config in todo]
+                results = [
+                    _answer(question, config, current, output, console)
+                    for (question, config), current in zip(todo, before, strict=True)
+                ]
             whole = isinstance(output, Everything) and output.size is not Size.SMALLEST
             data = explorer.load_or_compute(output.out, console) if whole else explorer.stored_data(output.out)
             for problem in rebuild.rebuild(output.out, data):
@@ -145,22 +155,25 @@ def _run(arguments: list[str]) -> int:
         code = interrupts.exit_code()
         stored = [name for name in QUESTIONS if (output.out / f"{name}.json").exists()]
         console.print(f"Interrupted. {listed(stored) if stored else 'Nothing'} is stored in {output.out}.")
+        if begun := [path.name.removesuffix(PARTS) for path in sorted(output.out.glob(f"*{PARTS}"))]:
+            console.print(f"Finished parts of {listed(begun)} are kept, from which the same command goes on.")
         return code
+    processes.agreed(b"")  # the others wait until all is written
     text.show(results, console)
     console.print(f"The report is {output.out / 'report.html'}.")
     return 0
 
 
-def _assist(todo: list[tuple[Question, Any]], output: Output) -> int:
+def _assist(todo: list[tuple[Question, Any]], before: list[str], output: Output) -> int:
     """Compute, beside the first process, what it computes."""
     with spread_over(output.devices), jax.default_matmul_precision("highest"):
-        for question, config in todo:
-            own = fingerprint(question.module, config)
+        for (question, config), own in zip(todo, before, strict=True):
             if processes.agreed(b""):
                 processes.agree_on(own)
                 with parts_of(Path(), own):
                     question.run(config, lambda fraction, doing: None)
                 jax.clear_caches()
+    processes.agreed(b"")
     return 0
 
 
@@ -190,14 +203,13 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"question {name!r} is unknown, but one of {', '.join(known)} is expected."
 
 
-def _answer(question: Question, config: Any, output: Output, console: Console) -> Result:
+def _answer(question: Question, config: Any, current: str, output: Output, console: Console) -> Result:
     """The stored answer if it is still valid, else a new one, which is stored at once."""
     try:
         stored = load(question.name, output.out)
     except ValueError as problem:
         _say(f"{problem} The question is run again.", console)
         stored = None
-    current = fingerprint(question.module, config)  # taken now, as a file may change while the question runs
     valid = stored and stored[0].provenance["fingerprint"] == current and not output.fresh
     processes.agreed(b"" if valid else b"run")
     if stored and valid:
@@ -209,13 +221,13 @@ def _answer(question: Question, config: Any, output: Output, console: Console) -
         LOG.info("%s: started with %s", question.name, asdict(config))
         kept = output.out / f"{question.name}{PARTS}"
         if output.fresh:
-            kept.unlink(missing_ok=True)
+            remove(kept)
         with watched(question.name, console) as progress, parts_of(kept, current):
             result, figure = question.answer(
                 config, progress, lambda: provenance(question.name, config, current, time.perf_counter() - start)
             )
         save(result, svg(figure), output.out)
-        kept.unlink(missing_ok=True)
+        remove(kept)
         jax.clear_caches()  # compiled programs take memory maps, of which a process may have 65,530
         _say(
             f"{question.name}: finished in {result.provenance['seconds']:.0f} s, {verdict_counts_text(result.claims)}.",

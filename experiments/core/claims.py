@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .result import Claim, Result
-from .statistics import REFUTED, SUPPORTED, VERDICTS
+from .statistics import INCONCLUSIVE, REFUTED, SUPPORTED, VERDICTS
 
 CLAIMS = {
     "A1": "Linear layers in a row collapse to one",
@@ -22,14 +22,14 @@ CLAIMS = {
     "A13": "ReLU6 takes 3 bits before the point and leaves 4 or 5 behind it",
     "A14": "Each ReLU cuts the plane in half",
     "A15": "Leaky ReLU does not saturate, ReLU not for x > 0",
-    "A16": "Sigmoid's gradient is not zero-centred",
+    "A16": "Sigmoid's gradient is not zero-centred, but tanh's is",
     "B1": "ReLU converges faster, six times, than sigmoid and tanh",
     "B2": "Leaky ReLU and its kin converge much faster than sigmoid and tanh",
     "B3": "Saturated sigmoid and tanh units make gradients vanish, ReLU does not",
     "B4": "ReLU kills the gradient in half of the regime",
-    "B5": "Very large weights saturate units; initialise with small ones",
+    "B5": "Initialise with small weights, as very large ones saturate units",
     "B6": "Behind sigmoids all weight gradients of a unit have the same sign",
-    "B7": "Outputs that are not zero-centred make inefficient zig-zag updates",
+    "B7": "Outputs that are not zero-centred cost steps, by zig-zag updates",
     "B8": "We want zero-mean data",
     "B9": "Tanh is zero-centred and better than sigmoid",
     "B10": "ReLU's outputs are not zero-centred",
@@ -58,7 +58,7 @@ CLAIMS = {
     "S3": "Nets that keep a part of their units only are as accurate",
     "S4": "8 bits lose nothing, whatever the activation",
     "D1": "On small tables the choice of the activation makes no difference",
-    "D2": "On small tables a net is better than a linear model",
+    "D2": "On small tables a net is 2 points better than a linear model",
     "T1": "In a transformer others learn better than ReLU in as many steps",
     "T2": "In a transformer others learn better than ReLU in as much time",
     "C1": "A soft cap, QK norm or DyT lets fewer transformers fail at high rates",
@@ -68,15 +68,15 @@ CLAIMS = {
 }
 """A where algebra decides, B where only an experiment can; other letters for what the notes do not ask."""
 
-HEADLINES = {"B7": "zero_centring", "B9": "convergence", "B22": "recommendation"}
+HEADLINES = {"B7": "zero_centring", "B9": "convergence", "B19": "dying_relu", "B22": "recommendation"}
 """The question whose verdict stands for a claim, where several questions ask it."""
 
 TRUE, FALSE, DEPENDS, OPEN = "true", "false", "depends", "open"
 ANSWERS = {
-    TRUE: "the first verdict on the claim supports it, and none refutes it",
-    FALSE: "the first verdict on the claim refutes it, and none supports it",
+    TRUE: "the first verdict on the claim supports it, none refutes it, and no more than half are inconclusive",
+    FALSE: "the first verdict on the claim refutes it, none supports it, and no more than half are inconclusive",
     DEPENDS: "some verdicts support the claim and some refute it: the condition decides",
-    OPEN: "the first verdict on the claim is inconclusive",
+    OPEN: "the first verdict on the claim is inconclusive, or most of them are",
 }
 """The answers in one word, and when each is given. The first verdict is that of the setting nearest to the notes."""
 
@@ -131,6 +131,8 @@ def checks(results: Sequence[Result]) -> list[Claim]:
 def _word(verdicts: list[str]) -> str:
     if {SUPPORTED, REFUTED} <= set(verdicts):
         return DEPENDS
+    if 2 * verdicts.count(INCONCLUSIVE) > len(verdicts):
+        return OPEN
     return {SUPPORTED: TRUE, REFUTED: FALSE}.get(verdicts[0], OPEN)
 
 

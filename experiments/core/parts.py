@@ -5,6 +5,7 @@ A question asks for each of its longer parts by `kept`. The file goes when the a
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from .log import LOG
 from .processes import agreed, first
 from .result import Runs, jsonable
-from .storage import StorageError
+from .storage import StorageError, write
 from .typed import typed
 
 SUFFIX = ".parts.jsonl"
@@ -24,29 +25,32 @@ class Parts:
     """The finished parts of one question, if they are of the same code and settings."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
-        """Read what there is; anything else in the file's place is replaced."""
+        """Read what there is; what else is in the file's place is replaced."""
         self.path = path
         self.finished: dict[str, Runs] = {}
-        head, *lines = agreed(_read(path) if first() else b"").decode(errors="replace").splitlines() or [""]
+        self.asked: set[str] = set()
+        content = agreed(_read(path) if first() else b"")
+        head, *lines = content.decode(errors="replace").splitlines() or [""]
         whole = [json.dumps(fingerprint)]
         for line in lines if head == whole[0] else []:
-            with contextlib.suppress(ValueError):  # the last line of a killed process may be half a line
+            with contextlib.suppress(ValueError, RecursionError):  # a killed process may have left half a line
                 self.finished |= typed(json.loads(line), dict[str, Runs])
                 whole.append(line)
-        self._write("\n".join(whole), "w")
+        if first() and (written := "".join(f"{line}\n" for line in whole).encode()) != content:
+            write(path, written)
 
     def keep(self, name: str, runs: Runs) -> Runs:
         """Write the runs of a part, and return them as a later run would read them."""
         line = json.dumps({name: jsonable(runs)}, allow_nan=False)
-        self._write(line, "a")
-        self.finished[name] = typed(json.loads(line), dict[str, Runs])[name]
+        if first():
+            self._append(line)
+        self.finished |= typed(json.loads(line), dict[str, Runs])
         return self.finished[name]
 
-    def _write(self, line: str, mode: str) -> None:
-        if not first():
-            return
+    def _append(self, line: str) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         try:
-            with self.path.open(mode, encoding="utf-8") as file:
+            with os.fdopen(os.open(self.path, flags), "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as problem:
             raise StorageError(f"{self.path} cannot be written ({problem.strerror or problem}).") from problem
@@ -54,7 +58,7 @@ class Parts:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path.is_file() else b""
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
     except OSError:
         return b""
 
@@ -74,6 +78,9 @@ def kept(name: str, compute: Callable[..., Runs], *arguments: Any) -> Runs:
     parts = _PARTS.get()
     if parts is None:
         return compute(*arguments)
+    if name in parts.asked:
+        raise ValueError(f"two parts of a question are named {name!r}, but a name for each is expected.")
+    parts.asked.add(name)
     if name not in parts.finished:
         return parts.keep(name, compute(*arguments))
     LOG.info("%s: kept from an earlier run", name)

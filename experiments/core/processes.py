@@ -5,13 +5,16 @@ files and talks; the others compute.
 """
 
 import hashlib
+import os
 import re
+import sys
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-WAIT = 100
+_connected = False
+WAIT = 20
 """Seconds without a sign of life after which a process counts as dead, and the others end."""
 
 
@@ -29,12 +32,28 @@ def check(coordinator: str, processes: int | None, index: int | None, cluster: b
 
 def connect(coordinator: str = "", processes: int | None = None, index: int | None = None) -> None:
     """Connect with the other processes; without arguments SLURM, GKE, Open MPI or a Cloud TPU says which there are."""
+    global _connected
+    _connected = True
     jax.distributed.initialize(coordinator or None, processes, index, heartbeat_timeout_seconds=WAIT)
+
+
+def lost(problem: BaseException) -> bool:
+    """Whether an error of JAX says that another process is gone."""
+    return _connected and isinstance(problem, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(problem)
 
 
 def first() -> bool:
     """Whether this process is the one that writes."""
     return jax.process_index() == 0
+
+
+def leave(code: int) -> int:
+    """The exit code; a process among others ends at once, as JAX would wait minutes for them, and they end too."""
+    if _connected and code:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 class ProcessError(Exception):

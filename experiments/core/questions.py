@@ -9,7 +9,7 @@
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -53,6 +53,26 @@ class Question:
         claims, report = self.judge(config, runs), self.report(config, runs)
         result = Result(self.name, self.title, self.description, asdict(config), claims, report, provenance(), runs)
         return result, self.figure(config, runs)
+
+    def judged_again(self, result: Result) -> tuple[Result, Figure]:
+        """A stored answer with the verdicts, sentences and figure that this code makes of its runs.
+
+        Raises:
+            ValueError: the settings are not those of this code.
+        """
+        try:
+            config = self.config(**{name: _as_settings(value) for name, value in result.config.items()})
+        except TypeError as problem:
+            raise ValueError(f"the answer to {self.name} has settings of other code ({problem}).") from problem
+        claims, report = self.judge(config, result.runs), self.report(config, result.runs)
+        return replace(result, description=self.description, claims=claims, report=report), self.figure(
+            config, result.runs
+        )
+
+
+def _as_settings(value: Any) -> Any:
+    """A value from JSON as a setting has it: tuples in place of lists."""
+    return tuple(map(_as_settings, value)) if isinstance(value, list) else value
 
 
 def load(name: str) -> Question:

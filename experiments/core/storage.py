@@ -20,7 +20,7 @@ except ImportError:  # Windows, where a file that is open cannot be removed
 PROBE = 2**20
 """Bytes that are written to see whether a folder can be written to and has room: an answer has about as many."""
 
-UNFINISHED = re.compile(r"\..+\.(json|svg|html|md|png|probe)\.([0-9a-f]{16}|\d+)")
+UNFINISHED = re.compile(r"\..+\.(json|jsonl|svg|html|md|png|probe)\.([0-9a-f]{16}|\d+)")
 """The names of unfinished files; those of earlier versions ended in the number of a process."""
 
 
@@ -38,6 +38,14 @@ def write(path: Path, content: str | bytes) -> None:
             os.replace(unfinished, path)
     except OSError as problem:
         raise StorageError(f"{path} cannot be written ({problem.strerror or problem}).") from problem
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise StorageError(f"{path} cannot be removed ({problem.strerror or problem}).") from problem
 
 
 def prepare(folder: Path, files: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ def forest(claims: Sequence[Claim]) -> str:
     An end that is not finite is drawn to the edge. Nothing is drawn if no value is finite, or all are exact.
     """
     drawn = [claim for claim in claims if claim.unit == claims[0].unit and math.isfinite(claim.interval.value)][:MOST]
+    drawn = [claim for claim in drawn if not any(map(math.isnan, claim.interval))]
     ratio = claims[0].unit == "x"
     if ratio:
         drawn = [claim for claim in drawn if claim.interval.value > 0]
@@ -39,5 +40,5 @@ def forest(claims: Sequence[Claim]) -> str:
         kind = escape(claim.verdict)
         lines.append(f'<line class="{kind}" x1="{first}" x2="{last}" y1="{y}" y2="{y}"/>')
         lines.append(f'<circle class="{kind}" cx="{value}" cy="{y}" r="{DOT}"/>')
-    what = f"{len(drawn)} interval{'s' * (len(drawn) > 1)}, with a line at {1 if ratio else 0}"
+    what = "; ".join(escape(f"{claim.value_text}, {claim.verdict.lower()}", quote=True) for claim in drawn)
     return f'<svg class="forest" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{what}">{"".join(lines)}</svg>'

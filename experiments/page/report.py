@@ -53,7 +53,8 @@ def _contents(answered: bool, explorer: bool) -> str:
 
 def _answered(stored: Sequence[tuple[Result, str]]) -> str:
     results = [result for result, _ in stored]
-    advised = "".join(f"<li>{_text(line)} {_link(name, 'why')}" for name, line in advice(results))
+    titles = {result.name: result.title for result in results}
+    advised = "".join(f"<li>{_text(line)} {_link(name, 'Why?', titles[name])}" for name, line in advice(results))
     first, *others = grouped(results).items()
     words = "".join(f"<li>{_badge(word)} {_text(meaning)}" for word, meaning in ANSWERS.items())
     return (
@@ -81,7 +82,7 @@ def _answers(found: Sequence[Answer]) -> str:
             f'<td><span class="num">{_text(first.value_text)}</span><small>{_text(first.measure)}</small></td>'
             f"<td><small>{_text(condition)}</small></td><td>{forest(answer.verdicts)}</td></tr>"
         )
-    head = "<thead><tr><th>claim<th>answer<th>number<th>condition and budget<th>all intervals</tr></thead>"
+    head = _head("claim", "answer", "number", "condition and budget", "all verdicts, the first on top")
     return f'<table class="claims">{head}<tbody>{"".join(rows)}</tbody></table>'
 
 
@@ -95,25 +96,26 @@ def _question(result: Result, figure: str) -> str:
     )
     finding = _text(next(iter(report.findings), ""))
     return (
-        f'<details class="question"><summary><h3>{_text(result.title)}</h3><p>{finding}</p></summary>'
-        f'<div id="{name}">{_list(report.findings[1:])}'
-        f'<figure><div class="plot" tabindex="0" role="group" aria-label="figure"><img alt="{_text(report.caption)}" '
-        f'src="{_embedded(figure)}"></div><figcaption>{_text(report.caption)}</figcaption></figure>'
+        f'<details class="question" id="{name}"><summary><h3>{_text(result.title)}</h3><p>{finding}</p></summary>'
+        f"{_list(report.findings[1:])}"
+        f"<figure>{_scrolling('plot', f'Figure: {result.title}', _image(result.title, figure))}"
+        f"<figcaption>{_text(report.caption)}</figcaption></figure>"
         f"<h4>In practice</h4>{_list(report.practice)}"
         f"<h4>Verdicts and their rules</h4>{_claims(result.claims)}"
         f"<h4>The published value and ours</h4>{_list(report.compared)}"
         f"<details><summary>What the notes say, and how it was tested</summary>{description}</details>"
         f"<details><summary>Numbers</summary>{''.join(_table(table) for table in report.tables)}</details>"
-        f"<details><summary>Settings, and how to repeat it</summary><div class=wide><table>{settings}</table></div>"
+        "<details><summary>Settings, and how to repeat it</summary>"
+        f"{_scrolling('wide', 'Settings', f'<table>{settings}</table>')}"
         f"<pre>{_text(result.provenance['command'])}</pre>"
         f"<p class=soft>{len(result.runs):,} runs in {result.provenance['seconds']:.0f} s on "
         f"{_text(result.provenance['device'])}; all of them are in {name}.json. {_text(facts)}</p></details>"
-        "</div></details>"
+        "</details>"
     )
 
 
 def _claims(claims: Sequence[Claim]) -> str:
-    head = "<thead><tr><th>claim<th>measured, with interval<th>verdict</tr></thead>"
+    head = _head("claim", "measured, with interval", "verdict")
     rows = []
     for claim in claims:
         details = [claim.scope, f"Budget: {claim.budget}." if claim.budget else "", f"Rule: {claim.rule}."]
@@ -129,9 +131,10 @@ def _claims(claims: Sequence[Claim]) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{_text(name)}" for name in table.header)
+    head = "".join(f'<th scope="col">{_text(name)}' for name in table.header)
     rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}" for cell in row) + "</tr>" for row in table.rows)
-    return f"<h4>{_text(table.title)}</h4><div class=wide><table><thead><tr>{head}</tr></thead>{rows}</table></div>"
+    content = f"<table><caption>{_text(table.title)}</caption><thead><tr>{head}</tr></thead>{rows}</table>"
+    return _scrolling("wide", table.title, content)
 
 
 def _paragraph(text: str) -> str:
@@ -144,12 +147,26 @@ def _list(sentences: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
 
 
+def _head(*columns: str) -> str:
+    return f"<thead><tr>{''.join(f'<th scope=col>{column}' for column in columns)}</tr></thead>"
+
+
+def _scrolling(kind: str, name: str, content: str) -> str:
+    """What is wider than a phone: it scrolls sideways, by keyboard too."""
+    return f'<div class="{kind}" tabindex="0" role="region" aria-label="{_text(name)}">{content}</div>'
+
+
+def _image(name: str, svg: str) -> str:
+    return f'<img alt="{_text(name)}: what it shows is said below" src="{_embedded(svg)}">'
+
+
 def _badge(word: str) -> str:
     return f'<span class="badge {_text(word)}">{_text(word)}</span>'
 
 
-def _link(name: str, words: str) -> str:
-    return f'<a href="#{_text(name)}">{_text(words)}</a>'
+def _link(name: str, words: str, about: str = "") -> str:
+    label = f' aria-label="{_text(f"{words} {about}")}"' if about else ""
+    return f'<a href="#{_text(name)}"{label}>{_text(words)}</a>'
 
 
 def _embedded(svg: str) -> str:

@@ -27,7 +27,7 @@ INTRODUCTION = (
     "where algebra decides and B where only an experiment can; other letters stand for what the notes do not ask."
 )
 COLORS = {TRUE: "green", FALSE: "red", DEPENDS: "magenta", OPEN: "yellow"}
-LEAD_WORDS = {DEPENDS: "true or false, as the condition has it"}
+LEAD_WORDS = {DEPENDS: "depending on the condition"}
 VERDICT_COLORS = {SUPPORTED: "green", REFUTED: "red", INCONCLUSIVE: "yellow"}
 
 

@@ -176,7 +176,7 @@ def empty_cotangents(traced: Traced) -> dict[int, Any]:
     sites = jax.eval_shape(lambda inputs: _run(traced, inputs, {}, False, TOLERANCE)[1], traced.inputs)
 
     def empty(number: int, which: Value) -> Cotangent:
-        leading = sites[traced.names[number]].saturated.shape
+        leading = sites[traced.names[number]].moments_and_units.shape[:-1]
         one = jax.eval_shape(
             functools.partial(cotangent, axes=traced.layers.unit_axes(which)),
             jax.ShapeDtypeStruct(which.shape, jnp.float32),

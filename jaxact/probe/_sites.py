@@ -7,9 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._statistics import Statistics, merge_axis, record_class
-
-_STATIC: Any = {"static": True}
+from ._statistics import STATIC, Statistics, merge_axis, record_class
 
 
 @record_class
@@ -20,23 +18,18 @@ class Site(Statistics):
     `jax.shard_map`; `merged` sums over them.
     """
 
-    name: str = field(metadata=_STATIC)
+    name: str = field(metadata=STATIC)
     """The names of the layers that contain it, and the activation; with a number if there are several."""
-    activation: str = field(metadata=_STATIC)
-    kind: str = field(metadata=_STATIC)
-    """"elementwise"; "rows", such as softmax; "other", such as a gate; or "tag"."""
-    shape: tuple[int, ...] = field(metadata=_STATIC)
-    dtype: str = field(metadata=_STATIC)
-    source: str = field(metadata=_STATIC)
+    activation: str = field(metadata=STATIC)
+    dtype: str = field(metadata=STATIC)
+    source: str = field(metadata=STATIC)
     """The file and the line that call it."""
-    unit_axes: tuple[int, ...] = field(metadata=_STATIC)
-    """The axes along which it has units; all others have examples."""
 
     @property
     def merged(self) -> "Site":
         """The statistics of all steps and devices together."""
         site = self
-        for _ in range(np.ndim(self.saturated)):
+        for _ in range(np.ndim(self.moments_and_units) - 1):
             site = merge_axis(site)
         return site
 

@@ -14,6 +14,9 @@ from jax import Array, lax
 from ._switches import Switches
 
 T = TypeVar("T")
+STATIC: Any = {"static": True}
+_MOMENTS = 8
+"""How many numbers the record of an array has; the last two are the lowest and the highest."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -26,28 +29,30 @@ def record_class(cls: type[T]) -> type[T]:
     return jax.tree_util.register_dataclass(cls, data_fields=data, meta_fields=static)
 
 
-def _column(number: int) -> Any:
+def _column(number: int, field: str = "sums") -> Any:
     """One of the sums that a record keeps in one array: a small net's step returns one array faster than eight."""
-    return property(lambda self: self.sums[..., number])
+    return property(lambda self: getattr(self, field)[..., number])
 
 
 @record_class
 class Moments:
     """Sums and extremes of an array. NaN and infinity are counted, and left out of the sums."""
 
-    sums: Array
-    """All of them along the last axis, the negative minimum among them."""
+    sums_and_extremes: Array
+    """All of them along the last axis."""
 
-    count, total, squares, zeros, nans, infs, _negative_low, high = map(_column, range(8))
+    count, nans, infs, total, squares, _nonzero, low, high = (
+        _column(number, "sums_and_extremes") for number in range(_MOMENTS)
+    )
 
     @classmethod
     def of(cls, *sums: Any) -> "Moments":
-        """From the numbers in this order."""
-        return cls(jnp.stack([jnp.asarray(number, jnp.float32) for number in sums], axis=-1))
+        """From the numbers in this order, alone or several in an array."""
+        return cls(_flat(*sums))
 
     @property
-    def low(self) -> Array:
-        return -self._negative_low
+    def zeros(self) -> Array:
+        return self.count - self._nonzero
 
     @property
     def mean(self) -> Array:
@@ -78,16 +83,11 @@ class Moments:
 class Units:
     """Sums for each unit: over all other axes, the examples."""
 
-    sums: Array
-    """All of them along the last axis, behind those of the units."""
-
-    examples, on, total, squares = map(_column, range(4))
-    """`on` has the examples for which the unit is on: its slope is not about 0."""
-
-    @classmethod
-    def of(cls, *sums: Any) -> "Units":
-        """From the numbers in this order."""
-        return cls(jnp.stack(jnp.broadcast_arrays(*sums), axis=-1))
+    examples: Array
+    on: Array
+    """The number of examples for which the unit is on: its slope is not about 0."""
+    total: Array
+    squares: Array
 
     @property
     def share_on(self) -> Array:
@@ -162,16 +162,46 @@ class Cotangent:
 class Statistics:
     """What was recorded at a site. All are sums or extremes, so that records of different batches merge."""
 
-    input: Moments
-    output: Moments
-    saturated: Array
-    """The number of elements whose slope is smaller than the tolerance."""
-    units: Units | None
+    moments_and_units: Array
+    """Along the last axis `input`, `output` and `units`: a step returns one array for all of them."""
     rows: Rows | None
     input_cotangent: Cotangent | None
     output_cotangent: Cotangent | None
     arrays: tuple[Array, Array] | None
     """The input and the output themselves, if asked for."""
+    kind: str = dataclasses.field(metadata=STATIC)
+    """"elementwise"; "rows", such as softmax; "other", such as a gate; or "tag"."""
+    shape: tuple[int, ...] = dataclasses.field(metadata=STATIC)
+    unit_axes: tuple[int, ...] = dataclasses.field(metadata=STATIC)
+    """The axes along which it has units; all others have examples."""
+
+    @property
+    def input(self) -> Moments:
+        return Moments(self.moments_and_units[..., :_MOMENTS])
+
+    @property
+    def output(self) -> Moments:
+        return Moments(self.moments_and_units[..., _MOMENTS : 2 * _MOMENTS])
+
+    @property
+    def units(self) -> Units | None:
+        """None for rows."""
+        if self.kind == "rows":
+            return None
+        shape = tuple(self.shape[axis] for axis in sorted(self.unit_axes))
+        numbers = self.moments_and_units[..., 2 * _MOMENTS :]
+        steps = numbers.shape[:-1]  # those of a scan around the site
+        sums = numbers[..., 1:].reshape(*steps, 3, *shape)
+        on, total, squares = (sums[(*(slice(None) for _ in steps), number)] for number in range(3))
+        return Units(numbers[..., 0].reshape(*steps, *(1 for _ in shape)) + 0 * on, on, total, squares)
+
+    @property
+    def saturated(self) -> Array:
+        """The number of elements whose slope is smaller than the tolerance; 0 for what has no slope."""
+        if self.kind != "elementwise" or self.units is None:
+            return 0 * self.output.count
+        off = self.units.examples - self.units.on
+        return off.sum(axis=tuple(range(off.ndim - len(self.unit_axes), off.ndim)))
 
     @property
     def share_saturated(self) -> Array:
@@ -187,20 +217,19 @@ class Statistics:
 
 def merge(a: T, b: T) -> T:
     """The statistics of two sets of examples together. It is associative. Arrays are concatenated."""
-    paths, structure = jax.tree_util.tree_flatten_with_path(a, is_leaf=_is_moments)
-    others = jax.tree.leaves(b, is_leaf=_is_moments)
+    paths, structure = jax.tree_util.tree_flatten_with_path(a)
+    others = jax.tree.leaves(b)
     pairs = zip(paths, others, strict=False)
-    if len(others) != len(paths) or any(_shape(x) != _shape(y) for (path, x), y in pairs if not _is_array(path)):
+    if len(others) != len(paths) or any(np.shape(x) != np.shape(y) for (path, x), y in pairs if not _is_array(path)):
         raise ValueError(
             f"merge was called with statistics of {len(paths)} and of {len(others)} arrays, or of other numbers of "
             "units; expected those of the same sites."
         )
 
     def join(path: Any, x: Any, y: Any) -> Any:
-        if _is_moments(x):
-            sums, extremes = x.sums[..., :-2] + y.sums[..., :-2], jnp.maximum(x.sums[..., -2:], y.sums[..., -2:])
-            return Moments(jnp.concatenate([sums, extremes], axis=-1))
-        return jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)]) if _is_array(path) else x + y
+        if _is_array(path):
+            return jnp.concatenate([jnp.atleast_1d(x), jnp.atleast_1d(y)])
+        return _with_extremes(path, x + y, jnp.minimum(x, y), jnp.maximum(x, y)) if _has_extremes(path) else x + y
 
     return jax.tree.unflatten(structure, [join(path, x, y) for (path, x), y in zip(paths, others, strict=True)])
 
@@ -209,32 +238,30 @@ def merge_axis(statistics: T, axis: int = 0) -> T:
     """The statistics along one axis together: those of the steps of a scan, or of the members of a vmap."""
 
     def join(path: Any, x: Any) -> Any:
-        if not _is_array(path) and not _shape(x):
+        if _is_array(path):
+            return x
+        if np.ndim(x) == (1 if _has_extremes(path) else 0):
             raise ValueError(
                 "merge_axis was called with statistics that have no axis of steps; expected those of a lax.scan or "
                 "a jax.vmap."
             )
-        if _is_moments(x):
-            sums, extremes = (
-                jnp.sum(x.sums[..., :-2], axis=axis),
-                jnp.max(x.sums[..., -2:], axis=axis, initial=-jnp.inf),
-            )
-            return Moments(jnp.concatenate([sums, extremes], axis=-1))
-        return x if _is_array(path) else jnp.sum(x, axis=axis)
+        sums = jnp.sum(x, axis=axis)
+        if not _has_extremes(path):
+            return sums
+        low, high = jnp.min(x, axis=axis, initial=jnp.inf), jnp.max(x, axis=axis, initial=-jnp.inf)
+        return _with_extremes(path, sums, low, high)
 
-    return jax.tree_util.tree_map_with_path(join, statistics, is_leaf=_is_moments)
+    return jax.tree_util.tree_map_with_path(join, statistics)
 
 
 def nothing(shapes: T) -> T:
     """The statistics of no examples, of these shapes."""
 
-    def empty(leaf: Any) -> Any:
-        if _is_moments(leaf):
-            zeros = jnp.zeros(leaf.sums.shape, leaf.sums.dtype)
-            return Moments(zeros.at[..., -2:].set(-jnp.inf))
-        return jnp.zeros(leaf.shape, leaf.dtype)
+    def empty(path: Any, leaf: Any) -> Any:
+        zeros = jnp.zeros(leaf.shape, leaf.dtype)
+        return _with_extremes(path, zeros, jnp.inf, -jnp.inf) if _has_extremes(path) else zeros
 
-    return jax.tree.map(empty, shapes, is_leaf=_is_moments)
+    return jax.tree_util.tree_map_with_path(empty, shapes)
 
 
 def all_reduce(statistics: T, axis_name: Any) -> T:
@@ -248,12 +275,19 @@ def all_reduce(statistics: T, axis_name: Any) -> T:
     return merge_axis(jax.tree.unflatten(structure, stacked))
 
 
-def _is_moments(node: Any) -> bool:
-    return isinstance(node, Moments)
+def _has_extremes(path: Any) -> bool:
+    return _field(path) in ("sums_and_extremes", "moments_and_units")
 
 
-def _shape(leaf: Any) -> tuple[int, ...]:
-    return np.shape(leaf.sums)[:-1] if _is_moments(leaf) else np.shape(leaf)
+def _with_extremes(path: Any, sums: Array, low: Any, high: Any) -> Array:
+    """The sums, with the lowest and the highest number in their columns of the moments."""
+    columns, arrays = np.arange(sums.shape[-1]), 2 if _field(path) == "moments_and_units" else 1
+    column = np.where(columns < arrays * _MOMENTS, columns % _MOMENTS, 0)
+    return jnp.where(column == _MOMENTS - 2, low, jnp.where(column == _MOMENTS - 1, high, sums))
+
+
+def _field(path: Any) -> str:
+    return getattr(path[-1], "name", "") if path else ""
 
 
 def _is_array(path: Any) -> bool:
@@ -309,35 +343,32 @@ def statistics(recipe: Recipe, x: Array, y: Array) -> dict[str, Any]:
     """
     x = lax.optimization_barrier(x)  # else each sum transposes it again behind a layer: 6 % of a transformer's step
     others = tuple(range(y.ndim)) if recipe.kind == "rows" else _others(y, recipe.units)
-    examples = _number(prod(y.shape[axis] for axis in others))
+    examples = prod(y.shape[axis] for axis in others)
     wide_x, wide_y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
     x_squares, squares = jnp.sum(wide_x * wide_x), jnp.sum(wide_y * wide_y, axis=others)
 
-    def all_finite() -> tuple[Moments, Moments, Units]:
+    def packed(of_x: Moments, of_y: Moments, on: Array, totals: Array) -> Array:
+        of_units = () if recipe.kind == "rows" else (examples, on, totals, squares)
+        return _flat(of_x.sums_and_extremes, of_y.sums_and_extremes, *of_units)
+
+    def all_finite() -> Array:
         totals, nonzero = jnp.sum(wide_y, axis=others), _nonzero(wide_y, others)
         by_unit = jnp.stack([totals, squares, nonzero])  # XLA makes a sum of sums, unless stacked, a pass of its own
-        sums = jnp.sum(by_unit, axis=tuple(range(1, by_unit.ndim)))
         if recipe.switches is None:
             on = nonzero if recipe.slope is None else _on(recipe, x, y, others)
         else:
             on = nonzero if recipe.switches.off_is_zero else _count(recipe.switches.on(wide_x), others)
         of_x = _moments(wide_x, jnp.sum(wide_x), x_squares, _nonzero(wide_x))
-        return of_x, _moments(wide_y, *sums), Units.of(examples, on, totals, squares)
+        of_y = _moments(wide_y, jnp.sum(by_unit, axis=tuple(range(1, by_unit.ndim))))
+        return packed(of_x, of_y, on, totals)
 
-    def not_all_finite() -> tuple[Moments, Moments, Units]:
-        on, totals = _on(recipe, x, y, others), jnp.sum(wide_y, axis=others)
-        return moments(x), moments(y), Units.of(examples, on, totals, squares)
+    def not_all_finite() -> Array:
+        return packed(moments(x), moments(y), _on(recipe, x, y, others), jnp.sum(wide_y, axis=others))
 
     is_finite = jnp.isfinite(x_squares) & jnp.all(jnp.isfinite(squares))
-    of_x, of_y, units = lax.cond(is_finite, all_finite, not_all_finite)
-    saturated = _number(y.size) - jnp.sum(units.on) if recipe.kind == "elementwise" else _number(0)
-    is_rows = recipe.kind == "rows"
     return {
-        "input": of_x,
-        "output": of_y,
-        "saturated": saturated,
-        "units": None if is_rows else units,
-        "rows": _rows(wide_x, wide_y, recipe) if is_rows else None,
+        "moments_and_units": lax.cond(is_finite, all_finite, not_all_finite),
+        "rows": _rows(wide_x, wide_y, recipe) if recipe.kind == "rows" else None,
     }
 
 
@@ -352,15 +383,13 @@ def moments(x: Array) -> Moments:
     wide = jnp.where(finite, x, 0).astype(jnp.float32)
     low = jnp.min(jnp.where(finite, x, jnp.inf), initial=jnp.inf)
     high = jnp.max(jnp.where(finite, x, -jnp.inf), initial=-jnp.inf)
-    counts = _count(x == 0), _count(jnp.isnan(x)), _count(jnp.isinf(x))
-    return Moments.of(_number(x.size) + 0 * counts[0], jnp.sum(wide), jnp.sum(wide * wide), *counts, -low, high)
+    sums = jnp.sum(wide), jnp.sum(wide * wide), _count(x != 0)
+    return Moments.of(x.size, _count(jnp.isnan(x)), _count(jnp.isinf(x)), *sums, low, high)
 
 
-def _moments(x: Array, total: Array, squares: Array, nonzero: Array) -> Moments:
-    """The moments of an array of finite numbers."""
-    none = 0 * nonzero  # a 0 that differs between devices where the array does
-    low, high = jnp.min(x, initial=jnp.inf), jnp.max(x, initial=-jnp.inf)
-    return Moments.of(x.size + none, total, squares, x.size - nonzero, none, none, -low, high)
+def _moments(x: Array, *sums: Array) -> Moments:
+    """The moments of an array of finite numbers, of which the total, the squares and those that are not 0 are known."""
+    return Moments.of([x.size, 0, 0], *sums, jnp.min(x, initial=jnp.inf), jnp.max(x, initial=-jnp.inf))
 
 
 def _rows(x: Array, y: Array, recipe: Recipe) -> Rows:
@@ -384,6 +413,10 @@ def _others(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
 def _nonzero(x: Array, axes: tuple[int, ...] | None = None) -> Array:
     """How many finite numbers are not 0, by arithmetic, which takes half the time of a comparison."""
     return jnp.sum(jnp.abs(jnp.sign(x)), axis=axes)
+
+
+def _flat(*parts: Any) -> Array:
+    return jnp.concatenate([jnp.ravel(jnp.asarray(part, jnp.float32)) for part in parts])
 
 
 def _number(value: int) -> Array:

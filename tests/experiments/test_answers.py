@@ -208,6 +208,18 @@ def _main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.mark.slow
+def test_stored_runs_are_judged_again_as_they_were(answered: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(answered, out)
+    before = {name: (out / f"{name}.json").read_text("utf-8") for name in QUESTIONS}
+    changed = json.loads(before["noise"])
+    changed["claims"][0]["text"] = changed["report"]["findings"][0] = "stale"
+    (out / "noise.json").write_text(json.dumps(changed), "utf-8")
+    assert main(["report", "--again", "--out", str(out)]) == 0
+    assert {name: (out / f"{name}.json").read_text("utf-8") for name in QUESTIONS} == before
+
+
+@pytest.mark.slow
 def test_a_second_run_runs_nothing(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in answered.glob("*.json")}
     assert _main(capsys, "--smallest", "--out", str(answered)).count("not run again") == len(QUESTIONS)

@@ -257,8 +257,15 @@ def test_a_link_unfolds_its_question(browser: Any, tmp_path: Path) -> None:
     page.goto(file.as_uri())
     hidden = page.get_by_text("hidden words")
     assert [hidden.nth(index).is_visible() for index in range(2)] == [False, False]
-    page.get_by_role("link", name="noise").click()
-    assert [hidden.nth(index).is_visible() for index in range(2)] == [False, True]
+    link, summary = page.get_by_role("link", name="noise", exact=True), page.locator("summary", has_text="noise")
+    for _ in range(2):  # also where the address has its name already
+        link.click()
+        assert [hidden.nth(index).is_visible() for index in range(2)] == [False, True]
+        assert summary.evaluate("summary => summary === document.activeElement")
+        assert summary.is_visible()
+        page.keyboard.press("Enter")
+        assert not hidden.nth(1).is_visible()
+    link.click()
     page.locator("summary", has_text="collapse").focus()
     page.keyboard.press("Enter")
     assert hidden.nth(0).is_visible()
@@ -283,6 +290,7 @@ def test_headings_have_no_gaps_and_figures_have_names(few: Any) -> None:
     [
         ([SUPPORTED], "true"),
         ([SUPPORTED, INCONCLUSIVE], "true"),
+        ([SUPPORTED, INCONCLUSIVE, INCONCLUSIVE], "open"),
         ([REFUTED, INCONCLUSIVE], "false"),
         ([INCONCLUSIVE, SUPPORTED], "open"),
         ([REFUTED, INCONCLUSIVE, SUPPORTED], "depends"),

@@ -237,7 +237,10 @@ def test_one_function_supports_and_only_all_refute() -> None:
         run["accuracy"] += 0.06 * (-1) ** run["seed"]
     claim = next(claim for claim in verdicts.judge(config, runs) if (claim.id, "float16" in claim.text) == ("P1", True))
     assert claim.verdict == INCONCLUSIVE
-    assert "the number is that of gelu; not for tanh, silu, softmax heads and LSTM; undecided for gelu" in claim.measure
+    assert (
+        "the number is that of gelu; refuted for tanh, silu, softmax heads and LSTM; undecided for gelu"
+        in claim.measure
+    )
     assert set(verdicts.leads(config, runs, True)) >= set(cells.values())
 
 
@@ -247,9 +250,9 @@ def test_a_verdict_needs_an_interval() -> None:
 
 
 BEGINNINGS = {
-    SUPPORTED: "Nets learnt better by gradients that are right in the tails for gelu, softmax heads and LSTM in "
-    "float16 only, by up to 2.0 points.",
-    REFUTED: "No net was shown to learn better by gradients that are right in the tails.",
+    SUPPORTED: "Accurate gradients in the tails trained nets better only for gelu, softmax heads and LSTM in "
+    "float16, by up to 2.0 points.",
+    REFUTED: "No net was shown to learn better by accurate gradients in the tails.",
 }
 
 
@@ -282,7 +285,7 @@ def test_the_finding_reads_well_whatever_came_out(tuned: float, elsewhere: float
     advice = (
         "Train gelu, softmax heads and LSTM in float16"
         if tuned > 0
-        else "Away from tuned settings train gelu"
+        else "In float16 use jaxact.gelu"
         if elsewhere > 0 or nan[0]
         else "Do not replace jax.nn for accuracy"
     )
@@ -297,7 +300,7 @@ def test_nothing_is_advised_where_nothing_is_shown() -> None:
     assert made.advice == ""
     made = report.report(FEW, _runs(FEW, 0.0, 0.0, nan=(6, 0)))
     print(made.advice)
-    assert "jax.nn's end up to 100 % of nets in NaN; tuned settings show no gain" in made.advice
+    assert "jax.nn lost up to 100 % of nets to NaN; at tuned settings no gain was shown" in made.advice
 
 
 def test_the_report_has_a_row_and_a_panel_for_everything() -> None:

@@ -190,6 +190,11 @@ def test_statistics_are_numpys() -> None:
         np.testing.assert_array_equal(site.units.never_on, ~on.any(0))
 
 
+def test_a_site_has_one_array() -> None:
+    sites = run(lambda x: jax.nn.relu(x) + jaxact.gelu(x), X)[1]
+    assert (len(sites), len(jax.tree.leaves(sites))) == (2, 2)
+
+
 UNUSUAL = {
     "finite": [[0.0, 2.0, -3.0], [-0.0, 1e-4, 0.5], [1e-4, -1e-4, -0.7], [0.0, 9.0, -9.0]],
     "never on": [[0.0, -0.0, -2.0], [-1.0, 0.0, -0.0]],

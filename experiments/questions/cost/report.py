@@ -18,6 +18,7 @@ from .verdicts import (
     ratio_to_relu,
     seconds,
     share_of_product,
+    size_groups,
     wide_widths,
 )
 
@@ -45,7 +46,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     name, ratios = named(config.activations[0]), alone(config, runs)
     words = {SUPPORTED: "Yes, by itself", REFUTED: "No, not even by itself", INCONCLUSIVE: "Undecided"}
     outcomes = {claim.verdict for claim in expensive}
-    answer = words[outcomes.pop()] if len(outcomes) == 1 else "It depends on the size of the array"
+    answer = words[outcomes.pop()] if len(outcomes) == 1 else _by_size(config, [claim.verdict for claim in expensive])
     beside = {
         SUPPORTED: f"Beside the product of a layer of {WIDE} units or more it is a small cost",
         REFUTED: f"Beside the product of a layer of {WIDE} units or more it is a large cost",
@@ -66,6 +67,16 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         f"Time relative to the product of a layer of {narrow}: {listed(narrow_shares)}; part of this is the time of "
         "the call.",
     ]
+
+
+def _by_size(config: Config, outcomes: list[str]) -> str:
+    """For which sizes it is so and for which not, where they differ."""
+    words = {SUPPORTED: "yes", REFUTED: "no", INCONCLUSIVE: "undecided"}
+    told = [
+        f"{words[outcome]} on arrays of {' or '.join(f'{size:,}' for size in sizes)} elements"
+        for outcome, sizes in zip(outcomes, size_groups(config), strict=True)
+    ]
+    return f"By itself {', '.join(told)}"
 
 
 def _advice(config: Config, runs: Runs) -> str:
@@ -104,11 +115,16 @@ def _practice(config: Config, runs: Runs) -> list[str]:
         for name in config.exp_functions():
             taken = _median(runs, LAYER, width, name)
             savings[name, width] = 100 * (taken - relu) / (product + taken)
-    (least, narrow), (most, wide) = (end(savings, key=lambda pair: savings[pair]) for end in (min, max))
+    ends = [end(savings, key=lambda pair: savings[pair]) for end in (min, max)]
+    if savings[ends[1]] < 0:
+        ends.reverse()
+    (name, width), (other, at) = ends
+    first, last = savings[name, width], savings[other, at]
+    verb, then = "saves" if first >= 0 else "costs", "to" if (first < 0) == (last < 0) else "and saves"
     return [
-        f"ReLU in their place changes the time of product and activation together, in layers of {WIDE} units or more, "
-        f"by {-savings[least, narrow]:+.1f} % ({named(least)}, {narrow} units) to {-savings[most, wide]:+.1f} % "
-        f"({named(most)}, {wide} units)."
+        f"Replacing the activation by ReLU {verb} {abs(first):.1f} % ({named(name)}, {width} units) {then} "
+        f"{abs(last):.1f} % ({named(other)}, {at} units) of the time of product and activation together, in layers of "
+        f"{WIDE} units or more."
     ]
 
 

@@ -144,7 +144,7 @@ def run(config: Config, progress: Progress) -> Runs:
     data = {name: load(name, config.folder) for name in config.data} | {RAW: digits("raw")}
     runs: Runs = []
     for index, (inputs, cap) in enumerate(cells):
-        progress(index / len(cells), doing := f"cap {cap:g}, {TITLES.get(inputs, inputs)}")
+        progress(index / len(cells), doing := f"cap {cap}, {TITLES.get(inputs, inputs)}")
         runs += kept(doing, _reported, config, inputs, cap, data[inputs])
     progress(1.0, "done")
     return runs

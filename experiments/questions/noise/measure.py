@@ -130,7 +130,7 @@ class Config:
 
 def leaky_name(slope: float) -> str:
     """The name of a leaky ReLU in the runs."""
-    return f"leaky_relu {slope:g}"
+    return f"leaky_relu {slope}"
 
 
 def smallest() -> Config:

@@ -36,10 +36,10 @@ def headline(config: Config, runs: Runs) -> str:
     better = _supported(tuned) | _supported(elsewhere)
     functions = [_several(config.activations, "activation"), _several(config.heads, "head"), "an LSTM"]
     answer = (
-        f"Nets learnt better by gradients that are right in the tails for {_grouped(better)} only, by up to "
+        f"Accurate gradients in the tails trained nets better only for {_grouped(better)}, by up to "
         f"{_largest(tuned, elsewhere):.1f} points."
         if better
-        else "No net was shown to learn better by gradients that are right in the tails."
+        else "No net was shown to learn better by accurate gradients in the tails."
     )
     return (
         f"{answer} At tuned settings {OURS} was {_outcomes(tuned)}, of {len(tuned)} comparisons with {THEIRS} "
@@ -83,12 +83,13 @@ def _advice(config: Config, runs: Runs) -> str:
     if better := _supported(elsewhere) | _supported(failed):
         costs = []
         if _supported(elsewhere):
-            costs.append(f"cost up to {_largest(elsewhere):.0f} points")
+            costs.append(f"up to {_largest(elsewhere):.0f} points at untuned rates or initial weights")
         if _supported(failed):
-            costs.append(f"end up to {_largest(failed):.0f} % of nets in NaN")
+            costs.append(f"up to {_largest(failed):.0f} % of nets to NaN")
+        steps = _steps(config).removesuffix(" of Adam")
         return (
-            f"Away from tuned settings train {_named_or_counted(better, tuned)} with {OURS}'s gradients: {THEIRS}'s "
-            f"{listed(costs)}; tuned settings show no gain ({conditions})."
+            f"{_instead(better, tuned)}: {THEIRS} lost {listed(costs)}; at tuned settings no gain was shown "
+            f"({steps}, {config.seeds} seeds)."
         )
     if all(each.verdict == REFUTED for each in tuned.values()):
         return (
@@ -96,6 +97,15 @@ def _advice(config: Config, runs: Runs) -> str:
             f"by {OURS}'s gradients ({conditions})."
         )
     return ""
+
+
+def _instead(cells: Collection[Cell], of: Collection[Cell]) -> str:
+    """What to use in place of jax.nn: the functions by name if they are few and of one type."""
+    dtypes = {cell.dtype for cell in cells}
+    if len(dtypes) > 1 or len(cells) > 3:
+        return f"Use {OURS}'s gradients for {_named_or_counted(cells, of)}"
+    names = [f"{OURS}'s {LSTM} gates" if cell.place == "memory" else f"{OURS}.{cell.function}" for cell in cells]
+    return f"In {dtypes.pop()} use {listed(names)}, not {THEIRS}'s"
 
 
 def _named_or_counted(cells: Collection[Cell], of: Collection[Cell]) -> str:
@@ -182,11 +192,23 @@ def _compared(config: Config) -> list[str]:
     ]
 
 
+def _accuracy(tuned: Collection[Cell], elsewhere: Collection[Cell]) -> str:
+    """For which functions accuracy is a reason to prefer jaxact, at tuned settings and at others."""
+    reason = f"accuracy is a reason to prefer {OURS} to {THEIRS} for"
+    others = "with a rate or initial weights away from the tuned ones"
+    if not tuned and not elsewhere:
+        return f"{reason[0].upper()}{reason[1:]} none of these functions."
+    if not tuned:
+        return f"{others[0].upper()}{others[1:]}, {reason} {_grouped(elsewhere)}; at tuned settings no lead was shown."
+    rest = f"{others} it is one for {_grouped(elsewhere)}" if elsewhere else f"{others} no lead was shown"
+    return f"At tuned settings {reason} {_grouped(tuned)}; {rest}."
+
+
 def _practice(config: Config, runs: Runs) -> list[str]:
-    better = _supported(leads(config, runs, True)) | _supported(leads(config, runs, False))
+    nan = _grouped(_supported(failures(config, runs))) or "none of these functions"
     sentences = [
-        f"{word} is a reason to prefer {OURS} to {THEIRS} for {_grouped(cells) or 'none of these functions'}."
-        for word, cells in (("Accuracy", better), ("NaN", _supported(failures(config, runs))))
+        _accuracy(_supported(leads(config, runs, True)), _supported(leads(config, runs, False))),
+        f"NaN is a reason to prefer {OURS} to {THEIRS} for {nan}.",
     ]
     drops = []
     for cell in config.cells():

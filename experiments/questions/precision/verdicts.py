@@ -21,7 +21,7 @@ from experiments.core.style import listed, named
 from .measure import LIBRARIES, OURS, SYMBOLS, THEIRS, Cell, Config
 
 MARGIN = 0.5  # points of test accuracy within which nets are equally good
-RARE = 10.0  # per cent of the pairs: fewer nets that end in NaN do not count
+RARE = 10.0  # points, per cent of the pairs: fewer nets that end in NaN do not count
 SOURCE = "nowhere; whoever thinks of replacing jax.nn asks it"
 PLACES = {"hidden": "{} in hidden layers", "head": "{} behind the last layer", "memory": "sigmoid and tanh in an {}"}
 
@@ -176,8 +176,8 @@ def _nan(config: Config, runs: Runs, dtype: str) -> Claim:
         scope=_scope(config, dtype),
         measure=f"of {pairs} pairs of nets, those in which only {THEIRS}'s ended in NaN ({theirs}) less those in which "
         f"only {OURS}'s did ({ours})" + (f"; by function {listed(some)}" if some else ""),
-        rule=f"supported if the {config.confidence:.0%} interval lies above 0, else refuted if below {RARE:g} %",
-        unit="%",
+        rule=f"supported if the {config.confidence:.0%} interval lies above 0, else refuted if below {RARE:g} points",
+        unit="points",
         interval=interval,
         verdict=fails_alone(interval),
         budget=budget_text(config),

@@ -80,7 +80,8 @@ def _answer(config: Config, runs: Runs, found: list[Lead], data: str) -> str:
         told = [f"{named(lead.name)} is {_points(lead.interval)} ahead of ReLU" for lead in better]
         return f"{where} no: {listed(told)} after {_steps(runs, data):,} steps"
     if open_ones:
-        names = listed([named(lead.name) for lead in open_ones])
+        every = len(open_ones) == len(config.activations) > 1
+        names = f"any of the {len(open_ones)}" if every else listed([named(lead.name) for lead in open_ones])
         return f"{where} nothing is certainly ahead of ReLU by {MARGIN:g} points, but {names} may be"
     return f"{where} yes: nothing is ahead of ReLU by {MARGIN:g} points"
 
@@ -146,15 +147,7 @@ def _practice(config: Config, runs: Runs, found: list[Lead]) -> list[str]:
     sentences = []
     for data in config.data:
         here = [lead for lead in found if lead.data == data]
-        better = [named(lead.name) for lead in here if lead.interval.low > 0]
-        worse = [named(lead.name) for lead in here if lead.interval.high < 0]
-        told = {
-            (True, True): f"{listed(better)} did better than ReLU and {listed(worse)} did worse",
-            (True, False): f"{listed(better)} did better than ReLU, and nothing did worse",
-            (False, True): f"nothing did better than ReLU, and {listed(worse)} did worse",
-            (False, False): "nothing differed from ReLU",
-        }[bool(better), bool(worse)]
-        sentences.append(f"On {TITLES[data]} {told} by more than seeds and a factor of two in the rate explain.")
+        sentences.append(f"On {TITLES[data]} {_apart(here)}.")
     claims, at_tuned = judge(config, runs), judge(replace(config, rates_around=(1.0,)), runs)
     changed = sum(all_rates.verdict != tuned.verdict for all_rates, tuned in zip(claims, at_tuned, strict=True))
     return [
@@ -162,6 +155,24 @@ def _practice(config: Config, runs: Runs, found: list[Lead]) -> list[str]:
         f"At the tuned rates alone {changed} of {len(claims)} verdicts would be different: on small data the choice "
         "between two neighbouring rates can matter as much as the activation.",
     ]
+
+
+def _apart(found: list[Lead]) -> str:
+    """Which activations did better or worse than ReLU, and by how much, as the end of a sentence."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for sign, word in ((1, "better"), (-1, "worse")):
+        for lead in found:
+            low, high = sorted((sign * lead.interval.low, sign * lead.interval.high))
+            if low > 0:
+                size = "by more than" if low > MARGIN else ", but by less than" if high < MARGIN else ""
+                groups.setdefault((word, size or ", but perhaps by less than"), []).append(named(lead.name))
+    if not groups:
+        return "nothing differed from ReLU by more than seeds and a factor of two in the rate explain"
+    clauses = []
+    for (word, size), names in groups.items():
+        than = "" if clauses else " than ReLU"
+        clauses.append(f"{listed(names)} did {word}{than}{size if size[0] == ',' else f' {size}'} {MARGIN:g} points")
+    return "; ".join(clauses)
 
 
 def _advice(config: Config, runs: Runs, found: list[Lead]) -> str:
@@ -183,10 +194,16 @@ def _advice(config: Config, runs: Runs, found: list[Lead]) -> str:
             f"accurate after {_steps(runs, best.data):,} steps of Adam, with rate and gain tuned for each "
             f"({config.seeds} seeds)."
         )
-    if any(_sorted_out(found, data)[2] for data in done):
+    if undecided := [lead for data in done for lead in _sorted_out(found, data)[2]]:
+        most, count = max(undecided, key=lambda lead: lead.interval.high), len(config.activations)
+        high, name = most.interval.high, named(most.name)
+        size = f"leads of up to {high:.1f} points ({name})" if np.isfinite(high) else f"leads of any size ({name})"
+        unless = "" if count > 1 else "not "
+        shown = f"none of {count} others" if count > 1 else name
         return (
-            f"Start with ReLU and tune its rate and gain: after {config.epochs} epochs of Adam no other of "
-            f"{len(config.activations)} activations is certainly {MARGIN:g} points more accurate on {everywhere} "
+            f"Start with ReLU and tune its rate and gain: after {config.epochs} epochs on {everywhere} {shown} "
+            f"could {unless}be shown to be {MARGIN:g} points better, but "
+            f"on {TITLES[most.data]} {size} are not excluded "
             f"({config.seeds} seeds)."
         )
     return (

@@ -20,13 +20,13 @@ attends to one. A net with scores that are not finite has none; it counts as 0, 
 Rules, fixed before the verdicts, for each cure by itself; anything else is INCONCLUSIVE:
 - "Fails less" (C1): of all pairs of nets at high rates, the share in which only the plain net failed less the share in
 which only the cured one did is SUPPORTED if its interval (from both Wilson intervals) lies above 0, REFUTED if below
-10 %.
+10 points.
 - "Learns better there" (C2): the plain nets' test loss less the cured nets', averaged over high rates and paired by
 seed, is SUPPORTED if its interval lies above 0, REFUTED if below 0 or within 0.02 nats of it.
 - "Costs nothing" (C3): the same difference, each at its own tuned rate, is SUPPORTED if its interval lies above -0.02
 nats, REFUTED if below.
 - "Keeps attention" (C4): the cured nets' entropy of attention less the plain nets', averaged over high rates and paired
-by seed, is SUPPORTED if its interval lies above 5 % of the largest entropy, REFUTED if below.
+by seed, is SUPPORTED if its interval lies above 5 points, REFUTED if below.
 
 Two short runs on seeds 0 and 1, which are not reported, preceded the first: they showed at which rates nets fail, and
 initial embeddings were made larger after them, as DyT, unlike LayerNorm, passes their size on.

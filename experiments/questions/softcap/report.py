@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, median_interval
-from experiments.core.style import at_ticks, canvas, color, legend, listed, title
+from experiments.core.style import at_ticks, canvas, color, counted, legend, listed, title
 from experiments.core.text import GUESS, row_of
 from experiments.core.transformer import budget_text
 
@@ -21,18 +21,21 @@ from .verdicts import (
     RARE,
     WORTSMAN,
     failed,
+    failed_at_high_rates,
+    failures,
     high_rates,
     judge,
     of_cure,
     rates_text,
     scope_text,
+    tuned_lead,
     tuned_rate,
     values,
 )
 
 TITLE = "Do a soft cap, QK norm or DyT keep transformers from failing?"
 
-WORSE = "worse"
+WORSE, NONE = "worse", "none"
 
 COLORS = {
     PLAIN: color("layer_norm"),
@@ -62,7 +65,8 @@ SENTENCES = {
     "C1": {
         SUPPORTED: "with {} fewer nets failed than with no cure",
         WORSE: "with {} more nets failed than with no cure",
-        REFUTED: f"with {{}} no net was saved, or less than {RARE:g} % of them",
+        NONE: "none was saved by {}",
+        REFUTED: f"less than {RARE:g} % of the nets were saved by {{}}",
         INCONCLUSIVE: "whether fewer nets failed with {} cannot be told",
     },
     "C2": {
@@ -77,34 +81,62 @@ SENTENCES = {
         INCONCLUSIVE: f"whether nets lost more than {MARGIN:g} nats by {{}} cannot be told",
     },
     "C4": {
-        SUPPORTED: f"attention kept more entropy, by more than {KEPT:g} % of the largest, with {{}}",
-        REFUTED: f"attention kept no more entropy, or less than {KEPT:g} %, with {{}}",
+        SUPPORTED: f"attention kept more entropy, by more than {KEPT:g} points, with {{}}",
+        REFUTED: f"attention kept no more entropy, or less than {KEPT:g} points, with {{}}",
         INCONCLUSIVE: "whether attention kept more entropy with {} cannot be told",
     },
 }
-"""What is said of the cures with each verdict on each claim; WORSE is a refuted one whose interval lies below 0."""
+"""What is said of the cures with each verdict on each claim; WORSE is a refuted one whose interval lies below 0, NONE a
+refuted one by which no net was saved."""
 
 
-def outcomes(config: Config, claims: list[Claim], words: dict[str, str]) -> str:
-    """With which cures it came out how, in a sentence."""
+def outcomes(
+    config: Config,
+    claims: list[Claim],
+    words: dict[str, str],
+    names: dict[str, str] = NAMES,
+    saved: dict[str, int] | None = None,
+) -> str:
+    """With which cures, so named, it came out how, in a sentence; `saved` is the number of nets that each saved."""
     groups: dict[str, list[str]] = {}
     for cure, claim in zip(config.cures, claims, strict=True):
         worse = claim.verdict == REFUTED and claim.interval.high < 0 and WORSE in words
-        groups.setdefault(WORSE if worse else claim.verdict, []).append(NAMES[cure])
+        none = claim.verdict == REFUTED and saved is not None and saved[cure] == 0
+        groups.setdefault(WORSE if worse else NONE if none else claim.verdict, []).append(names[cure])
     return "; ".join(words[group].format(listed(groups[group])) for group in words if group in groups) + "."
 
 
 def _sentence(config: Config, runs: Runs, id: str) -> str:
     """What came out on a claim."""
-    return outcomes(config, [claim for claim in judge(config, runs) if claim.id == id], SENTENCES[id])
+    claims = [claim for claim in judge(config, runs) if claim.id == id]
+    if id == "C1":
+        pairs = {cure: failures(config, runs, cure) for cure in config.cures}
+        lost = {
+            cure: f"{NAMES[cure]} ({counted(only, 'net')} failed with it that did not without, and {saved or 'none'} "
+            "the other way)"
+            for cure, (_, saved, only) in pairs.items()
+        }
+        names = {
+            cure: lost[cure] if claim.verdict == REFUTED else NAMES[cure]
+            for cure, claim in zip(config.cures, claims, strict=True)
+        }
+        return outcomes(config, claims, SENTENCES[id], names, {cure: saved for cure, (_, saved, _) in pairs.items()})
+    if id == "C4":
+        failed_of = {cure: failed_at_high_rates(config, runs, cure) for cure in config.cures}
+        names = {
+            cure: f"{NAMES[cure]} ({count} of {nets} nets failed)" if count else NAMES[cure]
+            for cure, (count, nets) in failed_of.items()
+        }
+        return outcomes(config, claims, SENTENCES[id], names)
+    return outcomes(config, claims, SENTENCES[id])
 
 
 def _findings(config: Config, runs: Runs) -> list[str]:
     high = rates_text(high_rates(config, runs))
     counts = []
     for cure in _cures(config):
-        nets = [run for run in of_cure(runs, cure) if run["rate"] in high_rates(config, runs)]
-        counts.append(f"{NAMES[cure]} {sum(failed(runs, run) for run in nets)} of {len(nets)}")
+        count, nets = failed_at_high_rates(config, runs, cure)
+        counts.append(f"{NAMES[cure]} {count} of {nets}")
     infinite = sum(not np.isfinite(float(run["loss"])) for run in runs if "cure" in run)
     tuned = listed([f"{tuned_rate(runs, cure):g} with {NAMES[cure]}" for cure in _cures(config)])
     sentences = [
@@ -112,7 +144,7 @@ def _findings(config: Config, runs: Runs) -> list[str]:
         f"{_sentence(config, runs, 'C1')}",
         f"At the same rates {_sentence(config, runs, 'C2')}",
         f"There {_sentence(config, runs, 'C4')}",
-        f"At tuned rates ({tuned}) {_sentence(config, runs, 'C3')}",
+        f"At tuned rates ({tuned}{_grid_text(config)}) {_sentence(config, runs, 'C3')}",
         f"A loss that was not finite ended {infinite or 'none'} of the {sum('cure' in run for run in runs)} runs; the "
         f"others that failed learnt no more than how frequent characters are, a loss of "
         f"{row_of(runs)['unigram_loss']:.2f}.",
@@ -124,6 +156,14 @@ def _findings(config: Config, runs: Runs) -> list[str]:
     if border:
         sentences.append(f"The tuned rate lies at the border of the rates tried with {listed(border)}.")
     return sentences
+
+
+def _grid_text(config: Config) -> str:
+    """How exactly the rate is tuned, as the end of a list of tuned rates."""
+    if len(config.rates) < 2:
+        return ""
+    apart = (config.rates[-1] / config.rates[0]) ** (1 / (len(config.rates) - 1))
+    return f"; rates about {apart:.2g} times apart were tried; {config.steps} steps"
 
 
 def _compared() -> list[str]:
@@ -180,10 +220,12 @@ def _advice(config: Config, runs: Runs) -> str:
         return ""
     best = max(worth, key=lambda cure: worth[cure].value)
     value, low, high = worth[best]
+    most = -tuned_lead(config, runs, best).low
+    cost = f"no more than {most:.3f} worse" if most > 0 else "no worse"
     return (
-        f"If a transformer's learning rate may be too high, try {NAMES[best]}: {value:.2f} nats per character less "
-        f"[{low:.2f}, {high:.2f}] at {rates_text(high_rates(config, runs))}, and no worse at the tuned rate (small "
-        f"nets, {config.steps} steps of Adam, {config.seeds} seeds)."
+        f"Lower a transformer's rate first; as insurance add {NAMES[best]}: at {rates_text(high_rates(config, runs))} "
+        f"{value:.2f} nats per character lower loss [{low:.2f}, {high:.2f}]; each at its own tuned rate, {cost} "
+        f"(small nets, {config.steps} steps, {config.seeds} seeds)."
     )
 
 

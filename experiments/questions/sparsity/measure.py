@@ -161,7 +161,7 @@ class Config:
 
 def top_name(share: float) -> str:
     """The name of a top-k activation in the runs."""
-    return f"{TOP} {share:g}"
+    return f"{TOP} {share}"
 
 
 def smallest() -> Config:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.core.result import Claim, Report, Runs, Table
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, median_interval
-from experiments.core.style import canvas, color, counted, legend, listed, named, title
+from experiments.core.style import canvas, color, counted, listed, named, title
 
 from .measure import LINEAR, RELU, Config
 from .verdicts import (
@@ -58,7 +58,7 @@ def outcomes(config: Config, claims: Sequence[Claim], phrases: Sequence[str]) ->
             title_text(table) for table, claim in zip(config.tables, claims, strict=True) if claim.verdict == which
         ]
         clauses += [phrase.format(listed(tables))] if tables else []
-    text = "; ".join(clauses)
+    text = ("it depends on the table: " if len(clauses) > 1 else "") + "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -214,7 +214,8 @@ def figure(config: Config, runs: Runs) -> Figure:
         middle.set_xlabel("step")
         below.set_xlabel("learning rate")
     axes[0][0].set_ylabel("points ahead of ReLU")
-    legend(picture, axes[1][0], len(config.nets()) + 1)
+    handles, labels = axes[1][0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False)  # first if cut off
     return picture
 
 

@@ -116,12 +116,13 @@ def _net(config: Config, runs: Runs, table: str) -> Claim:
 def _claim(
     config: Config, table: str, claim_id: str, text: str, measure: str, rule: str, interval: Interval, outcome: str
 ) -> Claim:
+    among = f", one of {len(config.tables)} tables" if len(config.tables) > 1 else ""
     return Claim(
         id=claim_id,
         text=text,
         source=SOURCE,
-        scope=f"{title_text(table)} of scikit-learn, nets with {config.depth} x {config.width} hidden units; rate, "
-        "gain and steps chosen for each split",
+        scope=f"{title_text(table)} of scikit-learn{among}, nets with {config.depth} x {config.width} hidden units; "
+        "rate, gain and steps chosen for each split",
         measure=measure,
         rule=rule,
         unit="points",

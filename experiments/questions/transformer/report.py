@@ -128,14 +128,32 @@ def _advice(config: Config, runs: Runs) -> str:
             f"parameters, its loss was {both[best].value:.3f} nats per character lower "
             f"[{both[best].low:.3f}, {both[best].high:.3f}] (small nets, {config.steps} steps, {config.seeds} seeds)."
         )
-    gain = max(lead(config, runs, name, "steps").value for name in config.activations)
+    leads = {name: lead(config, runs, name, "steps") for name in config.activations}
+    best = max(leads, key=lambda name: leads[name].value)
+    gain = leads[best].value
     if lost <= gain:
         return ""
-    best = f"the best activation was {gain:.3f} ahead of" if gain > 0 else "no activation was ahead of"
+    most = (
+        f"the largest mean lead over {named(RELU)} was {gain:.3f} ({named(best)}); {_surely_ahead(leads)}"
+        if gain > 0
+        else f"no activation was ahead of {named(RELU)}"
+    )
     return (
         "In a small transformer tune the rate before the activation: half or twice the best rate cost up to "
-        f"{lost:.3f} nats per character, while {best} {named(RELU)} ({config.steps} steps, {config.seeds} seeds)."
+        f"{lost:.3f} nats per character; {most} ({config.steps} steps, {config.seeds} seeds)."
     )
+
+
+def _surely_ahead(leads: dict[str, Interval]) -> str:
+    """Which intervals lie above 0: the activation, or the number of them and the one of the highest lower end."""
+    sure = [name for name in leads if leads[name].low > 0]
+    if not sure:
+        return "none was surely ahead"
+    first = max(sure, key=lambda name: leads[name].low)
+    ends = f"[{leads[first].low:.3f}, {leads[first].high:.3f}]"
+    if len(sure) == 1:
+        return f"only {named(first)} was surely ahead {ends}"
+    return f"{len(sure)} of {len(leads)} were surely ahead ({named(first)} {ends})"
 
 
 def _tried(runs: Runs, activation: str) -> dict[float, float]:

@@ -72,11 +72,13 @@ def scope_text(config: Config, runs: Runs) -> str:
 
 def budget_text(config: Config) -> str:
     """What the nets were allowed."""
-    return f"{transformer.budget_text(config)}, rates tuned on {config.tuning_seeds} others"
+    return f"{transformer.budget_text(config)}, rates tuned on {config.tuning_seeds} other seeds"
 
 
 def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
     interval = lead(config, runs, activation, by)
+    first = len(config.activations) > 1 and activation == config.activations[0]
+    which = f", the first of {len(config.activations)}" if first else ""
     where = "at the last step" if by == "steps" else "when the faster of both has made its last step"
     return Claim(
         id="T1" if by == "steps" else "T2",
@@ -84,8 +86,8 @@ def _better(config: Config, runs: Runs, activation: str, by: str) -> Claim:
         + ("many steps" if by == "steps" else "much time"),
         source=SOURCE,
         scope=scope_text(config, runs),
-        measure=f"test loss with {named(RELU)} minus that with {named(activation)}, in nats per character, {where}, "
-        "paired by seed",
+        measure=f"test loss with {named(RELU)} minus that with {named(activation)}{which}, in nats per character, "
+        f"{where}, paired by seed",
         rule=f"supported if the {config.confidence:.0%} interval lies above 0, refuted if below 0 or within {MARGIN:g} "
         "of it",
         unit="",
