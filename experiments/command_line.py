@@ -133,12 +133,12 @@ def _run(arguments: list[str]) -> int:
     except ValueError as problem:
         return refuse(str(problem))
     output.connect()
-    before = [fingerprint(question.module, config) for question, config in todo]  # files may change while these run
     if output.several_processes and not processes.first():
-        return _assist(todo, before, output)
+        return _assist(todo, output)
     of_questions = [f"{question.name}{end}" for question, _ in todo for end in (".json", ".svg", PARTS)]
     prepare(output.out, [*of_questions, *rebuild.FILES, explorer.FILE, LOG_FILE])
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    before = _fingerprints(todo)
     try:
         with logged(output.out), spread_over(output.devices):
             LOG.info("%s", shlex.join([*PROGRAM.split(), *arguments]))
@@ -164,10 +164,15 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def _assist(todo: list[tuple[Question, Any]], before: list[str], output: Output) -> int:
+def _fingerprints(todo: list[tuple[Question, Any]]) -> list[str]:
+    """Those of all questions, taken before the first is asked, as files may change meanwhile."""
+    return [fingerprint(question.module, config) for question, config in todo]
+
+
+def _assist(todo: list[tuple[Question, Any]], output: Output) -> int:
     """Compute, beside the first process, what it computes."""
     with spread_over(output.devices), jax.default_matmul_precision("highest"):
-        for (question, config), own in zip(todo, before, strict=True):
+        for (question, config), own in zip(todo, _fingerprints(todo), strict=True):
             if processes.agreed(b""):
                 processes.agree_on(own)
                 with parts_of(Path(), own):

@@ -31,12 +31,13 @@ class Parts:
         self.asked: set[str] = set()
         content = agreed(_read(path) if first() else b"")
         head, *lines = content.decode(errors="replace").splitlines() or [""]
-        whole = [json.dumps(fingerprint)]
-        for line in lines if head == whole[0] else []:
+        self.head = json.dumps(fingerprint)
+        whole = [self.head]
+        for line in lines if head == self.head else []:
             with contextlib.suppress(ValueError, RecursionError):  # a killed process may have left half a line
                 self.finished |= typed(json.loads(line), dict[str, Runs])
                 whole.append(line)
-        if first() and (written := "".join(f"{line}\n" for line in whole).encode()) != content:
+        if first() and content and (written := "".join(f"{line}\n" for line in whole).encode()) != content:
             write(path, written)
 
     def keep(self, name: str, runs: Runs) -> Runs:
@@ -48,6 +49,9 @@ class Parts:
         return self.finished[name]
 
     def _append(self, line: str) -> None:
+        if self.path.is_symlink() or not self.path.exists():
+            write(self.path, f"{self.head}\n{line}\n")
+            return
         flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         try:
             with os.fdopen(os.open(self.path, flags), "a", encoding="utf-8") as file:

@@ -88,8 +88,8 @@ def test_an_answer_is_valid_until_a_library_changes(library: str, monkeypatch: p
     assert _collapse() != before
 
 
-SHOWN_ONLY = {"matplotlib", "rich", "tyro", "PIL", "bokeh", "torch", "jaxact", "experiments"}
-"""What draws, prints and parses, is compared with, or counts by its code."""
+SHOWN_ONLY = {"orbax", "matplotlib", "rich", "tyro", "PIL", "bokeh", "torch", "jaxact", "experiments"}
+"""What stores, draws, prints and parses, is compared with, or counts by its code."""
 
 
 def test_every_library_that_computes_is_known() -> None:

@@ -131,10 +131,12 @@ def verdicts(report: str) -> str:
     number = len(lines("All verdicts")) - 2
     where = f"All {number} verdicts, with nets, data and what was measured: [study.md](measured/study.md)."
     shown = ["## Do this", "", *lines("Do this"), "", "## Claim by claim", "", *lines("In short"), ""]
-    for title in ("Claims of the notes", "What the notes do not ask", "Where algebra decides"):
+    for title in ("Claims of the notes", "What the notes do not ask"):
         shown += [f"### {title}", "", *lines(title), ""]
-    shown += [where, "", *markdown.folded("Checks of the experiments", lines("Checks of the experiments"))]
-    return "\n".join([*shown, "", *markdown.folded("The commands that ask again", lines("Commands"))])
+    shown += [where, ""]
+    for title in ("Where algebra decides", "Checks of the experiments"):
+        shown += [*markdown.folded(title, lines(title)), ""]
+    return "\n".join([*shown, *markdown.folded("The commands that ask again", lines("Commands"))])
 
 
 def precision(report: str) -> str:

@@ -82,7 +82,7 @@ class Config:
     """Initial gains of which one is chosen, in multiples of the activation's own."""
     folds: int = 5
     """Parts into which a table is divided."""
-    seeds: int = 2
+    seeds: int = 3
     """Divisions of each table into folds; every fold of each has a fresh seed that is reported."""
     confidence: float = 0.99
     """Confidence of every interval: 0.99, not 0.95, as many claims are judged at once."""
