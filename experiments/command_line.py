@@ -42,7 +42,7 @@ from experiments.page import explorer, gallery, text
 ABOUT = """Tests of what lecture notes claim about activation functions, most of them on real handwritten digits.
 
   python -m experiments                        all questions, in about 10 minutes on 2 cores
-  python -m experiments --full                 the same with more seeds, widths and depths, in about an hour
+  python -m experiments --full                 the same with more seeds, widths and depths, in over an hour
   python -m experiments --smallest             the same in a minute or two, too small for verdicts
   python -m experiments --seeds 40             the same with 40 seeds of each net
   python -m experiments --devices all          the same, nets split among all GPUs, TPUs or CPU devices

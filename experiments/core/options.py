@@ -67,7 +67,7 @@ class Output(Placement):
     quick: bool = False
     """The usual settings, for verdicts: all questions in about 10 minutes on 2 cores. This is the default."""
     full: bool = False
-    """More seeds, widths and depths, to see where claims hold: all questions in about an hour on 2 cores."""
+    """More seeds, widths and depths, to see where claims hold: all questions in over an hour on 2 cores."""
     smallest: bool = False
     """Settings that use all of the code, for trying out and not for verdicts: all in a minute or two."""
     out: Path = Path("results")

@@ -108,7 +108,7 @@ def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> Prov
     several = f"{device_count()} x " if device_count() > 1 else ""
     return {
         "fingerprint": fingerprint,
-        "command": _command(name, config),
+        "command": command_of(name, config),
         "seconds": round(seconds, 1),
         "device": f"{several}{jax.devices()[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} CPU cores",
         "versions": {"python": platform.python_version()}
@@ -116,7 +116,7 @@ def provenance(name: str, config: Any, fingerprint: str, seconds: float) -> Prov
     }
 
 
-def _command(name: str, config: Any) -> str:
+def command_of(name: str, config: Any) -> str:
     """The command line that gives these settings."""
     words = ["python", "-m", "experiments", name]
     for field in dataclasses.fields(config):

@@ -19,6 +19,7 @@ from experiments import questions
 
 from .options import Size
 from .progress import Progress
+from .provenance import command_of
 from .result import Claim, Provenance, Report, Result, Runs
 
 
@@ -65,9 +66,12 @@ class Question:
         except TypeError as problem:
             raise ValueError(f"the answer to {self.name} has settings of other code ({problem}).") from problem
         claims, report = self.judge(config, result.runs), self.report(config, result.runs)
-        return replace(result, description=self.description, claims=claims, report=report), self.figure(
-            config, result.runs
-        )
+        facts: Provenance = {
+            **result.provenance,
+            "command": command_of(self.name, config),
+        }  # defaults may be others now
+        again = replace(result, description=self.description, claims=claims, report=report, provenance=facts)
+        return again, self.figure(config, result.runs)
 
 
 def _as_settings(value: Any) -> Any:
