@@ -70,7 +70,9 @@ class Question:
             **result.provenance,
             "command": command_of(self.name, config),
         }  # defaults may be others now
-        again = replace(result, description=self.description, claims=claims, report=report, provenance=facts)
+        again = replace(
+            result, title=self.title, description=self.description, claims=claims, report=report, provenance=facts
+        )
         return again, self.figure(config, result.runs)
 
 
