@@ -66,10 +66,8 @@ class Question:
         except TypeError as problem:
             raise ValueError(f"the answer to {self.name} has settings of other code ({problem}).") from problem
         claims, report = self.judge(config, result.runs), self.report(config, result.runs)
-        facts: Provenance = {
-            **result.provenance,
-            "command": command_of(self.name, config),
-        }  # defaults may be others now
+        command = command_of(self.name, config)  # names what differs from the defaults, which may be others now
+        facts: Provenance = {**result.provenance, "command": command}
         again = replace(
             result, title=self.title, description=self.description, claims=claims, report=report, provenance=facts
         )
