@@ -318,7 +318,8 @@ def test_the_report_has_a_row_and_a_panel_for_everything() -> None:
 
 def test_the_first_readme_gets_the_finding() -> None:
     commands = "| question | asked again by |\n| --- | --- |\n| noise | `other` |\n| precision | `this` |\n"
-    line = measured.precision(f"{commands}\n- noise: Another.\n- precision: A finding.\n")
+    report = f"## Commands\n\n{commands}\n## Findings\n\n- noise: Another.\n- precision: A finding.\n"
+    line = measured.precision(report)
     assert line == "- **Better training, as a rule.** A finding. Asked again by `this`."
 
 
