@@ -31,11 +31,16 @@ def check(devices: Devices) -> None:
         )
 
 
+def chosen(devices: Devices) -> list[Any]:
+    """The devices, of all processes."""
+    return jax.devices()[: None if devices == "all" else devices]
+
+
 @contextmanager
 def spread_over(devices: Devices) -> Iterator[None]:
     """In this context, functions decorated by `each_net` split their nets among so many devices."""
-    chosen = jax.devices()[: None if devices == "all" else devices]
-    mesh = jax.make_mesh((len(chosen),), ("nets",), (AxisType.Auto,), devices=chosen) if len(chosen) > 1 else None
+    used = chosen(devices)
+    mesh = jax.make_mesh((len(used),), ("nets",), (AxisType.Auto,), devices=used) if len(used) > 1 else None
     before = _MESH.set(mesh)
     try:
         yield

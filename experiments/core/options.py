@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import tyro
 
 from . import checks, devices, processes
@@ -54,10 +53,6 @@ class Placement:
         """Connect with the other processes, if there are any."""
         if self.several_processes:
             processes.connect(self.coordinator, self.num_processes, self.process_id)
-
-    def chosen_devices(self) -> list[Any]:
-        """The devices, of all processes."""
-        return jax.devices()[: None if self.devices == "all" else self.devices]
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,11 @@ def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:
     return Interval(successes / trials, float(interval.low), float(interval.high))
 
 
+def percent(interval: Interval) -> Interval:
+    """The interval of a share in per cent."""
+    return Interval(*(100 * end for end in interval))
+
+
 def hull(intervals: Sequence[Interval]) -> Interval:
     """From the lowest end to the highest, around the mean value: on one side of a limit only if all of them are."""
     values, lows, highs = zip(*intervals, strict=True)
@@ -140,7 +145,7 @@ def discordant_interval(first: int, second: int, pairs: int, confidence: float) 
     """
     one, other = (wilson_interval(count, pairs, confidence) for count in (first, second))
     ends = (one.value - other.value, one.low - other.high, one.high - other.low)
-    return Interval(*(100 * end for end in ends))
+    return percent(Interval(*ends))
 
 
 def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ import jaxact
 from experiments.core import checks, processes, text
 from experiments.core.command import parse_settings
 from experiments.core.data import Split
+from experiments.core.devices import chosen
 from experiments.core.options import Placement
 from experiments.core.progress import Progress, watched
 from experiments.core.storage import prepare, write
@@ -161,10 +162,10 @@ def main(arguments: list[str]) -> int:
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), quiet=not processes.first())
     start = time.perf_counter()
     with watched("pretrain", console) as progress:
-        curve = train(config, config.chosen_devices(), config.out / "pretrain", progress)
+        curve = train(config, chosen(config.devices), config.out / "pretrain", progress)
     if processes.first():
         parameters = count(config.model.initial(config.seed))
-        content = {"parameters": parameters, "devices": len(config.chosen_devices()), "curve": curve}
+        content = {"parameters": parameters, "devices": len(chosen(config.devices)), "curve": curve}
         write(config.out / "pretrain.json", json.dumps(content))
         console.print(
             f"{parameters:,} parameters on {content['devices']} devices: loss {curve[0][1]:.3f} at the first step, "

@@ -32,6 +32,7 @@ from experiments.core.progress import Progress, watched
 from experiments.core.provenance import ROOT
 from experiments.core.statistics import Interval, median_interval
 from experiments.core.storage import prepare, write
+from experiments.core.style import counted
 from experiments.core.training import Grid, Recipe, advance, initial_state, train
 
 BOUND = 10
@@ -173,7 +174,7 @@ def cells(config: Config, measured: dict[int, Measured]) -> list[list[str]]:
     rows = []
     for count, each in measured.items():
         rate = a_minute(config.nets, each.seconds)
-        name = f"{count} virtual device{'s' * (count > 1)}"
+        name = counted(count, "virtual device")
         rows.append([name, *_shown(rate), f"{rate.value / alone:.2f}", str(each.in_loops), str(each.beside)])
     if measured[1].torch_seconds:
         rate = a_minute(config.torch_nets, measured[1].torch_seconds)

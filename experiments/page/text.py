@@ -10,7 +10,7 @@ from experiments.core import markdown as md
 from experiments.core.claims import CLAIMS, DEPENDS, FALSE, OPEN, TRUE, Answer, answers, checks
 from experiments.core.result import Claim, Result
 from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED
-from experiments.core.style import listed
+from experiments.core.style import counted, listed
 
 from .advice import advice
 
@@ -35,7 +35,7 @@ def lead(results: Sequence[Result]) -> str:
     """How many questions were asked, and how many claims got which answer."""
     words = [answer.word for answer in answers(results)]
     counts = [f"{words.count(word)} {LEAD_WORDS.get(word, word)}" for word in COLORS if word in words]
-    questions = f"{len(results)} question{'s' * (len(results) != 1)}"
+    questions = counted(len(results), "question")
     return f"{questions} asked about {len(words)} claims: {listed(counts)}." if words else f"{questions} asked."
 
 

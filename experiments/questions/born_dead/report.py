@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.core.data import TITLES
 from experiments.core.result import Report, Runs, Table
-from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, wilson_interval
+from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, percent, wilson_interval
 from experiments.core.style import canvas, listed, title
 
 from .measure import OFF_CENTRE, Config
@@ -24,7 +24,6 @@ from .verdicts import (
     learners,
     lower,
     narrow_width,
-    percent,
     positive_gains,
     share,
     upper,

@@ -11,6 +11,7 @@ from experiments.core.statistics import (
     Interval,
     hull,
     mean_interval,
+    percent,
     verdict,
     wilson_interval,
 )
@@ -95,11 +96,6 @@ def at_bias(runs: Runs, kind: str, bias: float, what: str) -> float:
     """The percentage of dead units or of dead nets."""
     rows = [run for run in runs if run["part"] == "biases" and (run["kind"], run["bias"]) == (kind, bias)]
     return 100 * float(np.mean([row[what] for row in rows]))
-
-
-def percent(interval: Interval) -> Interval:
-    """The interval of a share in per cent."""
-    return Interval(*(100 * end for end in interval))
 
 
 def layers_text(widths: tuple[int, ...]) -> str:

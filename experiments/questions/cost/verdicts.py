@@ -3,7 +3,13 @@
 import numpy as np
 
 from experiments.core.result import Claim, Runs
-from experiments.core.statistics import Interval, hull, ratio_interval, verdict
+from experiments.core.statistics import (
+    Interval,
+    hull,
+    percent,
+    ratio_interval,
+    verdict,
+)
 from experiments.core.style import listed, named
 
 from .measure import ALONE, CACHED, LAYER, PRODUCT, WIDE, Config
@@ -51,7 +57,7 @@ def alone(config: Config, runs: Runs) -> dict[int, Interval]:
 def beside_product(config: Config, runs: Runs) -> dict[tuple[str, int], Interval]:
     """The share of the product in per cent, by function and width, of all that decide."""
     shares = {(n, w): share_of_product(config, runs, w, n) for n in config.exp_functions() for w in wide_widths(config)}
-    return {key: Interval(*(100 * end for end in share)) for key, share in shares.items()}
+    return {key: percent(share) for key, share in shares.items()}
 
 
 def _budget(config: Config) -> str:

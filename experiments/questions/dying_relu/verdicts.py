@@ -1,6 +1,5 @@
 """The verdicts of `dying_relu` on the claims of the notes; the docstring of `measure.py` has the rules."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from experiments.core.statistics import (
     hull,
     mean_interval,
     negligible,
+    percent,
     verdict,
     wilson_interval,
 )
@@ -180,7 +180,7 @@ def _many_die(config: Config, runs: Runs) -> Claim:
         f"{MANY:.0%} and at the tuned rate below {FEW:.0%}; refuted if with both it lies below {MANY:.0%} at every "
         "rate",
         unit="%",
-        interval=_percent(hull(worst)),
+        interval=percent(hull(worst)),
         verdict=_joined(verdicts),
         published=PUBLISHED,
         budget=_budget(config),
@@ -203,7 +203,7 @@ def _stays_dead(config: Config, runs: Runs) -> Claim:
         rule=f"supported if with both optimisers none of at least {ENOUGH_DEAD} dead units comes back, refuted if "
         "with both the Wilson interval lies above 0",
         unit="%",
-        interval=_percent(hull([interval for _, _, interval in found.values()])),
+        interval=percent(hull([interval for _, _, interval in found.values()])),
         verdict=_joined(verdicts),
         budget=_budget(config, " more at the tuned rate"),
     )
@@ -221,7 +221,7 @@ def _first_layer_stays_dead(config: Config, runs: Runs) -> Claim:
         f"({revived:,})",
         rule="holds by algebra without weight decay: the unit's inputs do not change, so that no gradient reaches it",
         unit="%",
-        interval=_percent(wilson_interval(revived, dead, config.confidence)),
+        interval=percent(wilson_interval(revived, dead, config.confidence)),
         verdict=SUPPORTED if revived == 0 else REFUTED,
         budget=_budget(config),
         kind="algebra",
@@ -242,7 +242,7 @@ def _positive_bias(config: Config, runs: Runs) -> Claim:
         rule=f"supported if the interval lies below {-100 * GAIN:g} points, refuted if above; within {100 * GAIN:g} "
         "points of 0 the bias makes no difference",
         unit="points",
-        interval=_percent(interval),
+        interval=percent(interval),
         verdict=verdict(interval, high=-GAIN),
         published='CS231n: "not clear if this provides a consistent improvement"',
         budget=_budget(config),
@@ -273,7 +273,7 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
         rule=f"supported if the accuracy lies above {config.at_chance:.0%} with both optimisers, refuted if below"
         + (", or if at any rate a unit gets no gradient" if claim_id in NEVER_CUT_OFF else ""),
         unit="%",
-        interval=_percent(interval),
+        interval=percent(interval),
         verdict=REFUTED if refuting else verdict(interval, low=config.at_chance),
         published='CS231n on leaky ReLU: "results are not always consistent"' if cure == "leaky_relu" else "",
         budget=_budget(config),
@@ -283,7 +283,3 @@ def _will_not_die(config: Config, runs: Runs, cure: str) -> Claim:
 def _units(count: int, cure: str) -> str:
     """So many units of a cure get: the beginning of a sentence on what they get."""
     return f"{count:,} {named(cure)} {'unit gets' if count == 1 else 'units get'}"
-
-
-def _percent(interval: Interval) -> Interval:
-    return Interval(*(100 * end if not math.isnan(end) else end for end in interval))

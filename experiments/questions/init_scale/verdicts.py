@@ -11,6 +11,7 @@ from experiments.core.statistics import (
     Interval,
     mean_interval,
     median_interval,
+    percent,
     ratio_interval,
     verdict,
 )
@@ -174,7 +175,7 @@ def _saturate(config: Config, all_runs: Runs) -> Claim:
         rule="holds by algebra: where inputs have deviation 1, pre-activations of the first layer have the deviation "
         "of the scale, and with LayerNorm they have deviation 1 at every scale",
         unit="%",
-        interval=Interval(*(100 * end for end in share)),
+        interval=percent(share),
         verdict=SUPPORTED,
         kind="algebra",
     )

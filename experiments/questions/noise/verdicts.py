@@ -7,7 +7,14 @@ import numpy as np
 
 from experiments.core.data import TITLES
 from experiments.core.result import Claim, Runs
-from experiments.core.statistics import INCONCLUSIVE, REFUTED, SUPPORTED, Interval, hull, mean_interval, negligible
+from experiments.core.statistics import (
+    INCONCLUSIVE,
+    Interval,
+    hull,
+    lead_verdict,
+    mean_interval,
+    negligible,
+)
 from experiments.core.style import listed, named
 from experiments.core.tuning import hull_over_rates, rates_text
 
@@ -78,14 +85,8 @@ def name_text(name: str) -> str:
 
 def outcome(under: Interval, without: Interval, drop: Interval) -> str:
     """The verdict from the leads under noise and without it, and from their difference."""
-    outcomes = {_robust(lead) for lead in ((under,) if negligible(without, MARGIN) else (under, drop))}
+    outcomes = {lead_verdict(lead, MARGIN) for lead in ((under,) if negligible(without, MARGIN) else (under, drop))}
     return outcomes.pop() if len(outcomes) == 1 else INCONCLUSIVE
-
-
-def _robust(lead: Interval) -> str:
-    if lead.low > 0:
-        return SUPPORTED
-    return REFUTED if lead.high < 0 or negligible(lead, MARGIN) else INCONCLUSIVE
 
 
 def _nets(runs: Runs, depth: int, name: str, multiple: float) -> Runs:

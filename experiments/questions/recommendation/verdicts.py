@@ -150,13 +150,19 @@ def _measure(lead: Lead, among: int) -> str:
     return f"{text}, the deciding one of {among} differences" if among > 1 else text
 
 
-def _use_relu(config: Config, runs: Runs, others: Sequence[str]) -> Claim:
-    found = leads(config, runs, others)
+def _best(config: Config, runs: Runs, names: Sequence[str]) -> tuple[list[Lead], Lead, bool, bool]:
+    """All leads over ReLU; the one to show; whether a counted one lies above the margin; whether all lie below it."""
+    found = leads(config, runs, names)
     counted = _counted(config, runs, found)
     better = [lead for lead in counted if lead.interval.low > MARGIN]
-    everywhere = len(counted) == len(found) and all(lead.interval.high < MARGIN for lead in found)
-    outcome = REFUTED if better else SUPPORTED if everywhere else INCONCLUSIVE
+    none_is = len(counted) == len(found) and all(lead.interval.high < MARGIN for lead in found)
     shown = max(better or found, key=lambda lead: lead.interval.low if better else lead.interval.high)
+    return found, shown, bool(better), none_is
+
+
+def _use_relu(config: Config, runs: Runs, others: Sequence[str]) -> Claim:
+    found, shown, better, none_is = _best(config, runs, others)
+    outcome = REFUTED if better else SUPPORTED if none_is else INCONCLUSIVE
     rule = (
         f"supported if on all data sets all leads over ReLU lie below {MARGIN:g} points, refuted if one lies above on "
         "data whose training has converged"
@@ -169,12 +175,8 @@ def _use_relu(config: Config, runs: Runs, others: Sequence[str]) -> Claim:
 
 
 def _try(config: Config, runs: Runs, tried: Sequence[str]) -> Claim:
-    found = leads(config, runs, tried)
-    counted = _counted(config, runs, found)
-    better = [lead for lead in counted if lead.interval.low > MARGIN]
-    nowhere = len(counted) == len(found) and all(lead.interval.high < MARGIN for lead in found)
-    outcome = SUPPORTED if better else REFUTED if nowhere else INCONCLUSIVE
-    shown = max(better or found, key=lambda lead: lead.interval.low if better else lead.interval.high)
+    found, shown, better, none_is = _best(config, runs, tried)
+    outcome = SUPPORTED if better else REFUTED if none_is else INCONCLUSIVE
     rule = (
         f"supported if one lead over ReLU lies above {MARGIN:g} points on data whose training has converged, refuted "
         "if on all data sets all leads lie below"

@@ -15,6 +15,7 @@ from experiments.core.statistics import (
     Interval,
     hull,
     mean_interval,
+    percent,
     ratio_interval,
     verdict,
 )
@@ -163,7 +164,7 @@ def _signs(
         measure=measure,
         rule=rule,
         unit="%",
-        interval=Interval(*(100 * end for end in interval)),
+        interval=percent(interval),
         verdict=outcome,
         published=CS231N,
         budget=_inside_budget(config),
