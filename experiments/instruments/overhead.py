@@ -2,14 +2,18 @@
 
 A compiled step (forward pass, backward pass, Adam) is timed beside the same step that also returns the statistics of
 all activation sites, and beside one that returns those of the gradients at the sites too. The programs take turns. The
-flops and the temporary memory of the compiled programs, which are the same on every run, stand beside the times.
+ratio of their times changes from process to process, by a quarter for the smallest net: the median of several processes
+is reported, with its interval. The flops and the temporary memory of the compiled programs, which are the same on every
+run, stand beside the times.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +30,10 @@ import jaxact
 from experiments.core import checks
 from experiments.core.command import command_provenance, heading, parse_settings
 from experiments.core.markdown import table
-from experiments.core.paired_timing import paired_times, ratio
+from experiments.core.paired_timing import CONFIDENCE, paired_times, ratio
 from experiments.core.progress import Progress, watched
 from experiments.core.result import jsonable
-from experiments.core.statistics import Interval
+from experiments.core.statistics import Interval, median_interval
 from experiments.core.storage import prepare, write
 from jaxact import probe
 
@@ -45,13 +49,16 @@ class Config:
     """How much longer does a train step take with the statistics of jaxact.probe?"""
 
     rounds: int = 51
-    """Turns of each program."""
+    """Turns of each program in a process."""
+    processes: int = 9
+    """Processes, one after the other."""
     out: Path = Path("results")
     """Folder for overhead.md and overhead.json."""
 
     def __post_init__(self) -> None:
         """Raise a ValueError if a setting is wrong."""
         checks.at_least(3, rounds=self.rounds)
+        checks.at_least(1, processes=self.processes)
 
 
 @dataclass(frozen=True)
@@ -124,19 +131,33 @@ def loss(model: Any, x: Array, labels: Array) -> Array:
 
 
 def run(config: Config, progress: Progress) -> list[Cost]:
-    """Measure every net."""
+    """Measure every net, in every process."""
+    names, runs = tuple(NETS), []
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for process in range(config.processes):
+            progress(process / config.processes, f"process {process + 1}")
+            runs.append(pool.submit(measured, names, config.rounds).result())
+    progress(1.0, "done")
+    return [_median(costs) for costs in zip(*runs, strict=True)]
+
+
+def measured(names: Sequence[str], rounds: int) -> list[Cost]:
+    """The costs of the steps of these nets, in this process."""
     costs = []
-    for index, (name, net) in enumerate(NETS.items()):
-        progress(index / len(NETS), name)
-        programs = compiled(*net())
-        seconds = paired_times({step: run for step, (run, _) in programs.items()}, config.rounds)
+    for name in names:
+        programs = compiled(*NETS[name]())
+        seconds = paired_times({step: run for step, (run, _) in programs.items()}, rounds)
         flops, memory = ({step: cost[which] for step, (_, cost) in programs.items()} for which in (0, 1))
         costs += [
             Cost(name, step, ratio(seconds, step, PLAIN), flops[step] / flops[PLAIN], memory[step] / memory[PLAIN])
             for step in (STATISTICS, GRADIENTS)
         ]
-    progress(1.0, "done")
     return costs
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    """The cost of one step over several processes."""
+    return replace(costs[0], time=median_interval([cost.time.value for cost in costs], CONFIDENCE))
 
 
 def compiled(model: Any, x: Array, labels: Array) -> dict[str, tuple[Callable[[], Any], tuple[float, float]]]:

@@ -18,8 +18,9 @@ from ._evaluate import Evaluation, Watched
 from ._graph import Value
 from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
 from ._sites import Sites
-from ._statistics import Moments, merge, merge_axis, moments
+from ._statistics import Moments, merge, merge_axis
 from ._structure import Layer, Structure, path_of, structure_of
+from ._sums import moments
 from ._trace import Traced, is_array, is_float_array, trace
 
 

@@ -13,7 +13,8 @@ from jax.ad_checkpoint import checkpoint_name
 from .._checks import shown
 from ._graph import Value, source_of
 from ._sites import Site, Sites
-from ._statistics import Cotangent, cotangent, statistics
+from ._statistics import Cotangent
+from ._sums import cotangent, statistics
 from ._trace import Traced, is_array, is_float_array, trace
 
 T = TypeVar("T")

@@ -1,17 +1,13 @@
-"""What is recorded at an activation site: sums and extremes, which merge over batches, steps and devices."""
+"""The record of an activation site: sums and extremes, which merge over batches, steps and devices."""
 
 import dataclasses
 import itertools
-from collections.abc import Callable
-from math import prod
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
-
-from ._switches import Switches
+from jax import Array
 
 T = TypeVar("T")
 STATIC: Any = {"static": True}
@@ -48,7 +44,7 @@ class Moments:
     @classmethod
     def of(cls, *sums: Any) -> "Moments":
         """From the numbers in this order, alone or several in an array."""
-        return cls(_flat(*sums))
+        return cls(flat(*sums))
 
     @property
     def zeros(self) -> Array:
@@ -275,6 +271,11 @@ def all_reduce(statistics: T, axis_name: Any) -> T:
     return merge_axis(jax.tree.unflatten(structure, stacked))
 
 
+def flat(*parts: Any) -> Array:
+    """All numbers in one array."""
+    return jnp.concatenate([jnp.ravel(jnp.asarray(part, jnp.float32)) for part in parts])
+
+
 def _has_extremes(path: Any) -> bool:
     return _field(path) in ("sums_and_extremes", "moments_and_units")
 
@@ -292,136 +293,3 @@ def _field(path: Any) -> str:
 
 def _is_array(path: Any) -> bool:
     return any(getattr(key, "name", "") == "arrays" for key in path)
-
-
-_TINY = 1e-37  # whose logarithm is finite
-_LARGE = 3e38  # less than infinity
-
-
-def cotangent(g: Array, axes: tuple[int, ...]) -> Cotangent:
-    """The record of a gradient."""
-    others, wide = _others(g, axes), jnp.asarray(g, jnp.float32)
-    units = jnp.sum(wide * wide, axis=others)
-
-    def all_finite() -> tuple[Array, ...]:
-        total = jnp.sum(wide)
-        return units, total, jnp.sum(units), _number(g.size) - _nonzero(wide), total - total
-
-    def not_all_finite() -> tuple[Array, ...]:
-        is_finite = jnp.isfinite(g)
-        finite = jnp.where(is_finite, wide, 0)
-        units = jnp.sum(finite * finite, axis=others)
-        return units, jnp.sum(finite), jnp.sum(units), _count(g == 0), _number(g.size) - _count(is_finite)
-
-    units, *sums = lax.cond(jnp.all(jnp.isfinite(units)), all_finite, not_all_finite)
-    return Cotangent.of(units, _number(g.size) + 0 * sums[0], *sums)
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How the statistics of a site are computed."""
-
-    kind: str
-    slope: Callable[[Array], Array] | None
-    """The derivative of an elementwise activation."""
-    switches: Switches | None
-    """Where the slope is about 0, if there are only a few such intervals."""
-    units: tuple[int, ...]
-    """The axes of units."""
-    row: tuple[int, ...]
-    """The axes of a row."""
-    rows_are: str
-    """"softmax" of the input as it is, "log_softmax" with or without a mask, or other probabilities."""
-    tolerance: float
-
-
-def statistics(recipe: Recipe, x: Array, y: Array) -> dict[str, Any]:
-    """The record of one evaluation of a site: the fields of Statistics, without cotangents and arrays.
-
-    XLA on CPU makes a pass over the array for each sum. A `where` or a comparison in a sum takes 3 to 10 times as long
-    as the sum. So what leaves out NaN and infinity is computed only if there are any.
-    """
-    x = lax.optimization_barrier(x)  # else each sum transposes it again behind a layer: 6 % of a transformer's step
-    others = tuple(range(y.ndim)) if recipe.kind == "rows" else _others(y, recipe.units)
-    examples = prod(y.shape[axis] for axis in others)
-    wide_x, wide_y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
-    x_squares, squares = jnp.sum(wide_x * wide_x), jnp.sum(wide_y * wide_y, axis=others)
-
-    def packed(of_x: Moments, of_y: Moments, on: Array, totals: Array) -> Array:
-        of_units = () if recipe.kind == "rows" else (examples, on, totals, squares)
-        return _flat(of_x.sums_and_extremes, of_y.sums_and_extremes, *of_units)
-
-    def all_finite() -> Array:
-        totals, nonzero = jnp.sum(wide_y, axis=others), _nonzero(wide_y, others)
-        by_unit = jnp.stack([totals, squares, nonzero])  # XLA makes a sum of sums, unless stacked, a pass of its own
-        if recipe.switches is None:
-            on = nonzero if recipe.slope is None else _on(recipe, x, y, others)
-        else:
-            on = nonzero if recipe.switches.off_is_zero else _count(recipe.switches.on(wide_x), others)
-        of_x = _moments(wide_x, jnp.sum(wide_x), x_squares, _nonzero(wide_x))
-        of_y = _moments(wide_y, jnp.sum(by_unit, axis=tuple(range(1, by_unit.ndim))))
-        return packed(of_x, of_y, on, totals)
-
-    def not_all_finite() -> Array:
-        return packed(moments(x), moments(y), _on(recipe, x, y, others), jnp.sum(wide_y, axis=others))
-
-    is_finite = jnp.isfinite(x_squares) & jnp.all(jnp.isfinite(squares))
-    return {
-        "moments_and_units": lax.cond(is_finite, all_finite, not_all_finite),
-        "rows": _rows(wide_x, wide_y, recipe) if recipe.kind == "rows" else None,
-    }
-
-
-def _on(recipe: Recipe, x: Array, y: Array, others: tuple[int, ...]) -> Array:
-    """The number of examples for which each unit is on."""
-    return _count(y != 0 if recipe.slope is None else jnp.abs(recipe.slope(x)) >= recipe.tolerance, others)
-
-
-def moments(x: Array) -> Moments:
-    """The moments of an array that may have NaN and infinity in it."""
-    finite = jnp.isfinite(x)
-    wide = jnp.where(finite, x, 0).astype(jnp.float32)
-    low = jnp.min(jnp.where(finite, x, jnp.inf), initial=jnp.inf)
-    high = jnp.max(jnp.where(finite, x, -jnp.inf), initial=-jnp.inf)
-    sums = jnp.sum(wide), jnp.sum(wide * wide), _count(x != 0)
-    return Moments.of(x.size, _count(jnp.isnan(x)), _count(jnp.isinf(x)), *sums, low, high)
-
-
-def _moments(x: Array, *sums: Array) -> Moments:
-    """The moments of an array of finite numbers, of which the total, the squares and those that are not 0 are known."""
-    return Moments.of([x.size, 0, 0], *sums, jnp.min(x, initial=jnp.inf), jnp.max(x, initial=-jnp.inf))
-
-
-def _rows(x: Array, y: Array, recipe: Recipe) -> Rows:
-    axes, size = recipe.row, prod(y.shape[axis] for axis in recipe.row)
-    if recipe.rows_are == "softmax":  # from the scores, as logarithms in sums take as long as the rest of a small net
-        high, largest = jnp.max(x, axis=axes, keepdims=True), jnp.max(y, axis=axes)
-        lower = jnp.minimum(jnp.maximum(high, -_LARGE) - x, 200)  # exp(-200) is 0
-        entropy = jnp.sum(y * lower, axis=axes) - jnp.log(jnp.where(largest > 0, largest, 1))
-    else:
-        is_log = recipe.rows_are == "log_softmax"
-        p, logarithms = (jnp.exp(y), jnp.maximum(y, -_LARGE)) if is_log else (y, jnp.log(jnp.maximum(y, _TINY)))
-        entropy, largest = -jnp.sum(p * logarithms, axis=axes), jnp.max(p, axis=axes)
-    scale = jnp.log(jnp.float32(size)) if size > 1 else 1.0
-    return Rows.of(_number(entropy.size), jnp.sum(entropy / scale), _count(largest >= 1 - recipe.tolerance))
-
-
-def _others(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(axis for axis in range(x.ndim) if axis not in axes)
-
-
-def _nonzero(x: Array, axes: tuple[int, ...] | None = None) -> Array:
-    """How many finite numbers are not 0, by arithmetic, which takes half the time of a comparison."""
-    return jnp.sum(jnp.abs(jnp.sign(x)), axis=axes)
-
-
-def _flat(*parts: Any) -> Array:
-    return jnp.concatenate([jnp.ravel(jnp.asarray(part, jnp.float32)) for part in parts])
-
-
-def _number(value: int) -> Array:
-    return jnp.asarray(value, jnp.float32)
-
-
-def _count(mask: Array, axes: tuple[int, ...] | None = None) -> Array:
-    return jnp.sum(mask, axis=axes, dtype=jnp.float32)

@@ -19,7 +19,7 @@ from ._evaluate import Evaluation, Watched
 from ._graph import Graph, Value, read, scope_names, source_of
 from ._layers import Layers
 from ._recognise import Found, recognise
-from ._statistics import Recipe
+from ._sums import Recipe
 from ._switches import switches
 
 _NOT_TRACEABLE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.NonConcreteBooleanIndexError)

@@ -34,7 +34,7 @@ def test_only_statistics_are_bounded() -> None:
 
 def test_the_command_reports_all_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead, "NETS", {"MLP": overhead.mlp})
-    code = main(["overhead", "--rounds", "3", "--out", str(tmp_path)])
+    code = main(["overhead", "--rounds", "3", "--processes", "2", "--out", str(tmp_path)])
     stored = json.loads((tmp_path / "overhead.json").read_text())
     assert [row["step"] for row in stored["costs"]] == [STATISTICS, GRADIENTS]
     assert all(row["flops"] > 1 for row in stored["costs"])
