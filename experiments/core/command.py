@@ -28,9 +28,11 @@ def parse_settings(name: str, module: ModuleType, settings: type[C], arguments: 
 def command_provenance(
     name: str, config: Any, arguments: list[str], seconds: float, libraries: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The command line, the date, the device, and versions, those of `libraries` included."""
+    """The command line without its --out, the date, the device, and versions, those of `libraries` included."""
     facts: dict[str, Any] = {**provenance(name, config, "", seconds)}
     del facts["fingerprint"]
+    after_out = {index + 1 for index, word in enumerate(arguments) if word == "--out"}
+    arguments = [word for i, word in enumerate(arguments) if i not in after_out and word.partition("=")[0] != "--out"]
     shown = [Path(word).name if Path(word).is_absolute() else word for word in arguments]  # of no one's machine
     facts["command"] = shlex.join([*PROGRAM.split(), name, *shown])
     facts["date"] = time.strftime("%Y-%m-%d")

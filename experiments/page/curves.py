@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.core.markdown import records
 from experiments.core.progress import Progress
 from experiments.core.provenance import MEASURED
+from experiments.core.threads import on_all_cores
 from experiments.instruments.accuracy.implementations import Parameters, float32_parameters, ours, peer
 from experiments.instruments.accuracy.reference import approximate_moves, differences, nearest, truths
 from experiments.instruments.accuracy.ulps import Results, domain, errors, floor_spans, floors
@@ -56,10 +56,9 @@ def explorer_data(progress: Progress, names: Sequence[str] = ()) -> dict[str, An
     chosen = [facts for facts in CATALOGUE.values() if facts.elementwise and (not names or facts.name in names)]
     costs = _costs((MEASURED / "speed.md").read_text("utf-8"))
     functions = {}
-    for done, facts in enumerate(chosen):
-        progress(done / len(chosen), facts.name)
-        functions[facts.name] = function_data(facts) | {"cost": costs.get(facts.name, "")}
-        jax.clear_caches()
+    for facts, data in zip(chosen, on_all_cores(function_data, chosen), strict=True):  # nearly all is compilation
+        functions[facts.name] = data | {"cost": costs.get(facts.name, "")}
+        progress(len(functions) / len(chosen), f"{facts.name} computed")
     return {"x": GRID.tolist(), "functions": functions}
 
 

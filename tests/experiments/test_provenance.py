@@ -132,5 +132,6 @@ def test_an_answer_is_valid_until_data_files_change_or_go(tmp_path: Path) -> Non
 
 
 def test_the_command_of_a_report_names_no_folder_of_the_machine(tmp_path: Path) -> None:
-    facts = command_provenance("speed", speed.Config(), ["--timed", "--out", str(tmp_path / "here")], 1.0)
-    assert facts["command"] == "python -m experiments speed --timed --out here"
+    words = ["--timed", "--out", str(tmp_path / "here"), f"--out={tmp_path}", "--size", str(tmp_path / "there")]
+    facts = command_provenance("speed", speed.Config(), words, 1.0)
+    assert facts["command"] == "python -m experiments speed --timed --size there"

@@ -13,9 +13,7 @@ The exit code is 1 if a function of jaxact misses its bound.
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +24,7 @@ import tyro
 
 from experiments.core import checks
 from experiments.core.progress import Progress, part
+from experiments.core.threads import on_all_cores
 from jaxact import CATALOGUE, Facts
 
 from .implementations import (
@@ -220,14 +219,9 @@ def run(config: Config, progress: Progress) -> Measured:
     if config.step and "float32" in config.dtypes:
         results = [measure(facts, part(progress, i, len(todo))) for i, facts in enumerate(todo)]
     else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            try:
-                for i, result in enumerate(pool.map(lambda facts: measure(facts, lambda *_: None), todo)):
-                    results.append(result)
-                    progress((i + 1) / len(todo), f"{todo[i].name} measured")
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        for i, result in enumerate(on_all_cores(lambda facts: measure(facts, lambda *_: None), todo)):
+            results.append(result)
+            progress((i + 1) / len(todo), f"{todo[i].name} measured")
     measurements = [measurement for of_function, _ in results for measurement in of_function]
     return Measured(measurements, [reference for _, references in results for reference in references], remarks)
 

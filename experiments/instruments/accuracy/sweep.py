@@ -9,10 +9,8 @@ caches, with separate blocks for each core.
 import dataclasses
 import functools
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -25,6 +23,7 @@ from jax import Array, lax
 
 from experiments.core.progress import Progress
 from experiments.core.storage import write
+from experiments.core.threads import on_all_cores
 from experiments.core.typed import typed
 from jaxact import Facts
 
@@ -313,21 +312,16 @@ def run_sweep(
     """The tallies of all blocks, computed on all cores; after an interruption the next call goes on from the state."""
     done, tallies = _load_state(state, fingerprint, orders)
     saved = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            while done < blocks:
-                batch = range(done, min(done + BLOCKS_PER_CHECK, blocks))
-                for of_block in pool.map(block, batch):
-                    for total, part in zip(tallies, of_block, strict=True):
-                        total.add(part)
-                done = batch.stop
-                progress(done / blocks, f"{done / blocks * 2**32:.2e} inputs of 4.29e9")
-                if done == blocks or time.monotonic() - saved > SAVE_SECONDS:
-                    _save_state(state, fingerprint, done, tallies)
-                    saved = time.monotonic()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    while done < blocks:
+        batch = range(done, min(done + BLOCKS_PER_CHECK, blocks))
+        for of_block in on_all_cores(block, batch):
+            for total, part in zip(tallies, of_block, strict=True):
+                total.add(part)
+        done = batch.stop
+        progress(done / blocks, f"{done / blocks * 2**32:.2e} inputs of 4.29e9")
+        if done == blocks or time.monotonic() - saved > SAVE_SECONDS:
+            _save_state(state, fingerprint, done, tallies)
+            saved = time.monotonic()
     return tallies
 
 

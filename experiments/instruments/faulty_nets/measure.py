@@ -12,10 +12,8 @@ fixed nets do not learn either; those that do score nearer to 1 than to the best
 """
 
 import dataclasses
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 
 from experiments.core import checks
 from experiments.core.progress import Progress
+from experiments.core.threads import on_all_cores
 from jaxact import probe
 
 from . import cases, losses, training, vocabulary
@@ -202,14 +201,9 @@ def _nets(recipes: Sequence[Recipe], seeds: int, progress: Progress) -> list[Net
         return Net(recipe, len(task.built.weighted), task.early, baseline, list(_looks(task, seeds)))
 
     nets = list[Net | CaseError]()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for net in pool.map(measure, recipes):
-                nets.append(net)
-                progress(len(nets) / len(recipes), f"{len(nets)} of {len(recipes)} recipes")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for net in on_all_cores(measure, recipes):
+        nets.append(net)
+        progress(len(nets) / len(recipes), f"{len(nets)} of {len(recipes)} recipes")
     return nets
 
 
