@@ -36,6 +36,11 @@ CASES = [(facts, float32_parameters(facts, given)) for facts in ELEMENTWISE for 
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
 
 
+eight_devices = pytest.mark.skipif(
+    jax.device_count() < 8, reason=f"is about 8 devices, and here is {jax.device_count()} ({jax.default_backend()})"
+)
+"""A test that shards arrays: of a CPU, tests/conftest.py makes 8 devices; GPUs are as many as there are."""
+
 functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)
 elementwise = pytest.mark.parametrize("facts", ELEMENTWISE, ids=lambda facts: facts.name)
