@@ -38,11 +38,11 @@ def gelu_exact_curvature(x: Array) -> Array:
 @derivative(x=gelu_exact_curvature)
 def gelu_exact_slope(x: ArrayLike) -> Array:
     """The slope of gelu_exact: cdf(x) + x * pdf(x)."""
-    return _gelu_exact_slope(jnp.clip(jnp.asarray(x), -100, 100))
+    return _gelu_exact_slope(jnp.asarray(x))
 
 
 def _gelu_exact_slope(x: Array) -> Array:
-    cdf = _cdf(x)
+    cdf, x = _cdf(x), jnp.clip(x, -100, 100)  # the cdf of x itself, as in the value, is computed once for both
     return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # 0 where the cdf, a term of the sum, has underflowed
 
 
@@ -68,9 +68,10 @@ def _serf_parts(x: Array) -> tuple[Array, Array, Array]:
 
 
 def _serf_curvature(x: Array) -> Array:
-    """erf'(p) * (2*s + x * (s' - 2 * p * s**2)), where s' = s * sigmoid(-x)"""
+    """erf'(p) * (2*s + x * (s' - 2 * p * s**2)), where s' = s * sigmoid(-x), with two factors exp(-p*p/2)."""
     x, p, s = _serf_parts(x)
-    return erf_slope(p) * s * (2 + x * (logistic(-x) - 2 * p * s))
+    root = jnp.exp(-p * p / 2)
+    return 2 / sqrt(pi) * s * (2 + x * (logistic(-x) - 2 * p * s)) * root * root
 
 
 @derivative(x=_serf_curvature)
