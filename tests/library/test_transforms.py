@@ -12,6 +12,7 @@ from helpers import (
     CASE_IDS,
     CASES,
     ELEMENTWISE,
+    assert_same,
     call,
     common,
     eight_devices,
@@ -42,8 +43,8 @@ def loss(facts: Facts) -> Callable[[jax.Array], jax.Array]:
 @repeatable
 def test_eager_jit_and_vmap_agree(facts: Facts) -> None:
     f = call(facts)
-    np.testing.assert_array_equal(f(inputs(facts)), jax.jit(f)(inputs(facts)))
-    np.testing.assert_array_equal(f(inputs(facts)), jax.vmap(f)(inputs(facts)))
+    assert_same(f(inputs(facts)), jax.jit(f)(inputs(facts)))
+    assert_same(f(inputs(facts)), jax.vmap(f)(inputs(facts)))
 
 
 @common(REPEATABLE)
@@ -202,4 +203,4 @@ def test_scan_and_partial_and_ensemble(facts: Facts) -> None:
     row_by_row = jax.jit(lambda x: jax.lax.scan(lambda carry, row: (carry, f(row)), None, x)[1])
     nested = jax.vmap(jax.vmap(f))(inputs(facts)[None])[0]
     np.testing.assert_allclose(row_by_row(inputs(facts)), nested, rtol=2e-6, atol=1e-7)
-    np.testing.assert_array_equal(nested, f(inputs(facts)))
+    assert_same(nested, f(inputs(facts)))
