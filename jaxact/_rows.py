@@ -123,7 +123,7 @@ def shift_by_max(x: ArrayLike, maximum: Array, temperature: ArrayLike = 1.0) -> 
 def shift_by_infinite_max(x: Array, axes: tuple[int, ...], temperature: ArrayLike) -> Array:
     """shift_by_max, but -inf beside a score of inf.
 
-    It uses the maximum once only: of a row and two uses, as `infinity_factor` is, XLA on GPU makes three loops, not one.
+    It uses the maximum once: with the second use in `infinity_factor` XLA on GPU makes three loops of a row, not one.
     """
     maximum = lax.stop_gradient(at_least_float32(jnp.max(x, axes, keepdims=True, initial=-largest(x))))
     x = jnp.minimum(at_least_float32(x), largest(maximum))
