@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from ._activation import derivative
 from ._facts import activation
-from ._numerics import erf_slope, logistic, logistic_slope, sech, softplus_value
+from ._numerics import erf_slope, expm1, logistic, sech, softplus_value
 
 
 def _cdf(x: Array) -> Array:
@@ -29,19 +29,20 @@ def gelu_exact_value(x: Array) -> Array:
 
 
 def gelu_exact_curvature(x: Array) -> Array:
-    """The curvature of gelu_exact: (2 - x*x) * pdf(x)."""
+    """(2 - x*x) * pdf(x), with two factors exp(-x*x/4), which underflow later."""
     x = jnp.clip(x, -100, 100)
-    return (2 - x * x) * _pdf(x)
+    root = jnp.exp(-x * x / 4)
+    return (2 - x * x) / sqrt(2 * pi) * root * root
 
 
 @derivative(x=gelu_exact_curvature)
 def gelu_exact_slope(x: ArrayLike) -> Array:
     """The slope of gelu_exact: cdf(x) + x * pdf(x)."""
-    return _gelu_exact_slope(jnp.clip(jnp.asarray(x), -100, 100))
+    return _gelu_exact_slope(jnp.asarray(x))
 
 
 def _gelu_exact_slope(x: Array) -> Array:
-    cdf = _cdf(x)
+    cdf, x = _cdf(x), jnp.clip(x, -100, 100)  # the cdf of x itself, as in the value, is computed once for both
     return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # 0 where the cdf, a term of the sum, has underflowed
 
 
@@ -59,18 +60,25 @@ def gelu_exact(x: ArrayLike) -> Array:
 # x * erf(p), p = softplus(x), p' = s = sigmoid(x)
 
 
-def _serf_curvature(x: Array) -> Array:
+def _serf_parts(x: Array) -> tuple[Array, Array, Array]:
+    """x without infinities, p, and s = 1 - exp(-p), which underflows where p does; XLA's logistic does so earlier."""
     x = jnp.clip(x, -1000, 1000)
-    p, s = softplus_value(x), logistic(x)
-    return erf_slope(p) * (2 * s + x * (logistic_slope(x) - 2 * p * s * s))
+    p = softplus_value(x)
+    return x, p, -expm1(-p)
+
+
+def _serf_curvature(x: Array) -> Array:
+    """erf'(p) * (2*s + x * (s' - 2 * p * s**2)), where s' = s * sigmoid(-x), with two factors exp(-p*p/2)."""
+    x, p, s = _serf_parts(x)
+    root = jnp.exp(-p * p / 2)
+    return 2 / sqrt(pi) * s * (2 + x * (logistic(-x) - 2 * p * s)) * root * root
 
 
 @derivative(x=_serf_curvature)
 def serf_slope(x: ArrayLike) -> Array:
     """The slope of serf: erf(p) + x * sigmoid(x) * erf'(p) with p = log(1 + exp(x))."""
-    x = jnp.clip(jnp.asarray(x), -1000, 1000)
-    p = softplus_value(x)
-    return lax.erf(p) + x * logistic(x) * erf_slope(p)
+    x, p, s = _serf_parts(jnp.asarray(x))
+    return lax.erf(p) + x * s * erf_slope(p)
 
 
 @activation(
@@ -130,8 +138,10 @@ def _laplace_input(x: Array) -> Array:
 
 
 def _laplace_curvature(x: Array) -> Array:
+    """-4 * sqrt(pi) * t * exp(-t*t), with two factors exp(-t*t/2), which underflow later."""
     t = _laplace_input(x)
-    return -4 * sqrt(pi) * t * jnp.exp(-t * t)
+    root = jnp.exp(-t * t / 2)
+    return -4 * sqrt(pi) * t * root * root
 
 
 @derivative(x=_laplace_curvature)

@@ -3,7 +3,7 @@
 Their slopes are computed from x: y * (1 - y) and 1 - y * y have lost all digits where y is nearly 1.
 """
 
-from math import inf
+from math import inf, pi, sqrt
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -39,7 +39,14 @@ def tanh(x: ArrayLike) -> Array:
     return jnp.tanh(x)
 
 
-@derivative(x=lambda x: -2 * jnp.clip(x, -LARGE, LARGE) * erf_slope_value(x))
+def _erf_curvature(x: Array) -> Array:
+    """-4 / sqrt(pi) * x * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
+    x = jnp.clip(x, -LARGE, LARGE)
+    root = jnp.exp(-x * x / 2)
+    return -4 / sqrt(pi) * x * root * root
+
+
+@derivative(x=_erf_curvature)
 def erf_slope(x: ArrayLike) -> Array:
     """The slope of erf: 2 / sqrt(pi) * exp(-x*x)."""
     return erf_slope_value(jnp.asarray(x))

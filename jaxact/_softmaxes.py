@@ -16,10 +16,10 @@ from ._rows import (
     axes_of,
     axis_of,
     divide_by_temperature,
-    infinity_factor,
     masked,
     per_row,
     row_max,
+    shift_by_infinite_max,
     shift_by_max,
     shift_by_temperature,
     softmax_jvp,
@@ -82,9 +82,8 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: Mask = None, temperature: 
         temperature: as for `softmax`.
     """
     axes, x = axes_of("log_softmax", x, axis), masked("log_softmax", x, where)
-    maximum = row_max(x, axes)
-    shift = shift_by_max(x, maximum, per_row("log_softmax", "temperature", temperature, x, axes))
-    return shift * infinity_factor(maximum) - jnp.log(sum_of_exponentials(jnp.exp(shift), axes))
+    shift = shift_by_infinite_max(x, axes, per_row("log_softmax", "temperature", temperature, x, axes))
+    return shift - jnp.log(sum_of_exponentials(jnp.exp(shift), axes))
 
 
 @activation(bounds=(0, 1), source="https://docs.pytorch.org/docs/stable/nn.functional.html")

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from ._activation import derivative
 from ._facts import activation
-from ._numerics import LARGE, logistic, logistic_slope, sech
+from ._numerics import LARGE, logistic, sech
 from ._numerics import tanh as tanh_value
 
 # x * tanh(softplus(x)): with w = exp(x) and n = w * (w + 2), tanh(softplus(x)) = n / (n + 2)
@@ -26,10 +26,10 @@ def _w_and_n(x: Array) -> tuple[Array, Array]:
 def _mish_curvature(x: Array) -> Array:
     """sech(p)**2 * (2*s + x * (s' - 2 * s**2 * tanh(p))) with p = softplus(x) and s = p' = sigmoid(x)."""
     x = jnp.clip(x, -LARGE, LARGE)
-    s, h = logistic(x), logistic(-x)
+    s, h = logistic(x), logistic(-x)  # s' = s * h
     _, n = _w_and_n(x)
     tanh_p, sech_p = n / (n + 2), 2 * h / (1 + h * h)  # h = exp(-p)
-    return (2 * s + x * (logistic_slope(x) - 2 * s * s * tanh_p)) * sech_p * sech_p
+    return s * (2 + x * (h - 2 * s * tanh_p)) * sech_p * sech_p
 
 
 @derivative(x=_mish_curvature)
@@ -94,8 +94,8 @@ def telu(x: ArrayLike) -> Array:
 
 def _logish_parts(x: Array) -> tuple[Array, Array, Array]:
     """x without infinities, s, and r = s' / (1 + s), the slope of log(1 + s)."""
-    s = logistic(x)
-    return jnp.clip(x, -LARGE, LARGE), s, logistic_slope(x) / (1 + s)
+    s = logistic(x)  # in s' as well, so that on a GPU, whose exp underflows later, all terms of a sum vanish together
+    return jnp.clip(x, -LARGE, LARGE), s, s * logistic(-x) / (1 + s)
 
 
 def _logish_curvature(x: Array) -> Array:

@@ -39,9 +39,10 @@ def _gaussian_curvature(x: Array) -> Array:
 
 @derivative(x=_gaussian_curvature)
 def gaussian_slope(x: ArrayLike) -> Array:
-    """The slope of gaussian: -2*x * exp(-x*x)."""
+    """The slope of gaussian: -2*x * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
     x = jnp.clip(jnp.asarray(x), -LARGE, LARGE)
-    return -2 * x * jnp.exp(-x * x)
+    root = jnp.exp(-x * x / 2)
+    return -2 * x * root * root
 
 
 @activation(bounds=(0, 1), slopes_at_inf=(0, 0), source="https://arxiv.org/abs/2204.05735")
@@ -63,9 +64,9 @@ def _sinc_series(x: Array, weight: Callable[[int], int]) -> Array:
 
 
 def _away_from_zero(x: Array) -> tuple[Array, Array]:
-    """x, but 1 where the series is used; and one over it."""
-    v = jnp.where(jnp.abs(x) < 1, 1, finite(x))
-    return v, 1 / v
+    """x, but 1 where the series is used, and finite; and one over it, which is 0 where x is infinite."""
+    v = jnp.where(jnp.abs(x) < 1, 1, x)
+    return finite(v), 1 / v
 
 
 def _sinc_curvature(x: Array) -> Array:

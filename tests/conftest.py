@@ -16,6 +16,8 @@ import jax
 gc.set_threshold(100_000, 50, 100)  # tracing makes many objects that live: 7 % of the time is saved
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+if jax.default_backend() != "cpu":  # others round the factors of matrix products, to 11 bits of a float32 on a GPU
+    jax.config.update("jax_default_matmul_precision", "float32")
 
 TESTS = count(1)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -17,6 +17,7 @@ from experiments.instruments.accuracy.implementations import reverse as reverse
 from experiments.instruments.accuracy.reference import worst_exactly as worst_exactly
 from experiments.instruments.accuracy.rows import first as first
 from experiments.instruments.accuracy.sweep import moves_of, tiled
+from experiments.instruments.accuracy.ulps import AXIS_BOUNDS as AXIS_BOUNDS
 from experiments.instruments.accuracy.ulps import BOUNDS as BOUNDS
 from experiments.instruments.accuracy.ulps import LINEAR_BOUND as LINEAR_BOUND
 from experiments.instruments.accuracy.ulps import Error as Error
@@ -35,6 +36,20 @@ AXISWISE = [facts for facts in CATALOGUE.values() if not facts.elementwise]
 CASES = [(facts, float32_parameters(facts, given)) for facts in ELEMENTWISE for given in settings(facts)]
 CASE_IDS = ["-".join([facts.name, *(f"{k}={v}" for k, v in given.items())]) for facts, given in CASES]
 
+
+ON_CPU = jax.default_backend() == "cpu"
+
+
+def assert_same(got: Any, want: Any) -> None:
+    """Equal on a CPU; within the bound on a value elsewhere, where another program may sum a row in another order."""
+    bound = 0 if ON_CPU else AXIS_BOUNDS[0] * jnp.finfo("float32").eps
+    np.testing.assert_allclose(got, want, rtol=bound, atol=bound)
+
+
+eight_devices = pytest.mark.skipif(
+    jax.device_count() < 8, reason=f"is about 8 devices, and here is {jax.device_count()} ({jax.default_backend()})"
+)
+"""A test that shards arrays: of a CPU, tests/conftest.py makes 8 devices; GPUs are as many as there are."""
 
 functions = pytest.mark.parametrize("facts", CATALOGUE.values(), ids=lambda facts: facts.name)
 axiswise = pytest.mark.parametrize("facts", AXISWISE, ids=lambda facts: facts.name)

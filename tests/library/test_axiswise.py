@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import AXISWISE, axiswise, call, common, ulp
+from helpers import AXISWISE, ON_CPU, axiswise, call, common, ulp
 
 from experiments.instruments.accuracy.exact import exact_row
 from experiments.instruments.accuracy.rows import (
@@ -62,7 +62,8 @@ def jacobians(function: Callable[..., jax.Array]) -> Callable[..., list[jax.Arra
 def test_reverse_mode_is_the_transpose(function: Callable[..., jax.Array], row: str) -> None:
     x = jnp.asarray(np.resize(ROWS[row], 12))
     forward, reverse = jacobians(function)(x)
-    np.testing.assert_allclose(forward, reverse, rtol=1e-6, atol=1e-36)
+    bound = AXIS_BOUNDS[1] * jnp.finfo("float32").eps  # of a probability of 1: on a GPU 1 - p has its rounding error
+    np.testing.assert_allclose(forward, reverse, rtol=1e-6, atol=1e-36 if ON_CPU else bound)
 
 
 @pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 38), ("float32", 38), ("float64", 307)])

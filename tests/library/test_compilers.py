@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import ELEMENTWISE, call, common, elementwise, first, functions, inputs, required
+from helpers import ELEMENTWISE, call, common, eight_devices, elementwise, first, functions, inputs, required
 from jax import lax
 from jax.experimental import checkify
 from jax.experimental import pallas as pl
@@ -159,6 +159,7 @@ def sharded_by_rows(f: Function, x: jax.Array) -> bool:
         return len(seen) == 2 and all(spec[0] == "rows" for spec in seen)
 
 
+@eight_devices
 @functions
 def test_rows_may_be_explicitly_sharded(facts: Facts) -> None:
     assert sharded_by_rows(call(facts), inputs(facts))
@@ -192,12 +193,14 @@ def same_when_sharded(f: Function, x: jax.Array, devices: int, spec: PartitionSp
         np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6)
 
 
+@eight_devices
 @pytest.mark.parametrize("name", OVER_CLASSES)
 def test_classes_may_be_explicitly_sharded(name: str) -> None:
     """Each of four devices has 129 classes, which is not a multiple of the size of a vector register."""
     same_when_sharded(OVER_CLASSES[name], LOGITS, 4, PartitionSpec(None, "classes"))
 
 
+@eight_devices
 def test_random_slopes_are_the_same_when_rows_are_sharded() -> None:
     x = jnp.asarray(np.random.default_rng(2).normal(0, 3, (8, 6)).astype("float32"))
     same_when_sharded(lambda x: jaxact.rrelu(x, key=jax.random.key(3)), x, 8, PartitionSpec("rows", None))
@@ -312,6 +315,11 @@ def test_the_catalogue_is_copied() -> None:
 LEAKED: list[jax.Array] = []
 
 
+@eight_devices
+def test_rows_that_are_not_sharded_are_found() -> None:
+    assert not sharded_by_rows(lambda x: jnp.ones(x.shape), inputs(CATALOGUE["relu"]))
+
+
 @deprecated
 def test_each_check_fails_for_a_function_with_its_fault() -> None:
     hidden = lambda x: jnp.where(x > 0, jnp.log(x), 0.0)  # noqa: E731  # log(-1) is NaN, which does not reach the result
@@ -320,7 +328,6 @@ def test_each_check_fails_for_a_function_with_its_fault() -> None:
             lower_unless_lacking(lax.optimization_barrier, platform)
     with pytest.raises(Exception, match="comparison 'n' < '512' is inconclusive"):
         export(lambda x: x if x.shape[-1] < 512 else 2 * x, "b, n")
-    assert not sharded_by_rows(lambda x: jnp.ones(x.shape), inputs(CATALOGUE["relu"]))
     with jax.debug_nans(True), jax.disable_jit(), pytest.raises(FloatingPointError):
         hidden(ORDINARY)
     assert "log" in (nan_within(hidden, ORDINARY) or "")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import ELEMENTWISE, common
+from helpers import ELEMENTWISE, ON_CPU, common
 
 import jaxact
 from experiments.instruments import costs
@@ -33,7 +33,8 @@ def test_what_is_counted() -> None:
     assert not costs.piecewise_linear(jnp.square)
     assert costs.operations(jnp.sin)["transcendentals"] == 2
     assert costs.equations(lambda x: jax.jit(lambda x: x * x)(x) + 1)[0] == 2
-    assert costs.arrays_per_layer(jnp.tanh) == pytest.approx(17 / 16, abs=0.01)
+    if ON_CPU:  # XLA fuses other things on a GPU
+        assert costs.arrays_per_layer(jnp.tanh) == pytest.approx(17 / 16, abs=0.01)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

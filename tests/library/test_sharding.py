@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
-from helpers import ELEMENTWISE, X, call, required, ulp
+from helpers import ELEMENTWISE, X, call, eight_devices, required, ulp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jaxact
 
-pytestmark = pytest.mark.optimised  # as users compile
+pytestmark = [pytest.mark.optimised, eight_devices]  # compiled as users compile
 
 CLASSES = 262_144
 ALL_REDUCE = "all-reduce"

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import eight_devices
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxact
@@ -207,6 +208,7 @@ def test_flags_are_bools(make: Any, flag: str) -> None:
 
 
 @pytest.mark.slow
+@eight_devices
 @modules
 def test_batches_stay_on_their_devices(make: Callable[[], Any], x: jax.Array) -> None:
     model = changed(make())
@@ -222,6 +224,7 @@ def test_batches_stay_on_their_devices(make: Callable[[], Any], x: jax.Array) ->
 
 
 @pytest.mark.slow
+@eight_devices
 @elementwise
 def test_channels_stay_on_their_devices(kind: Any) -> None:
     mesh = Mesh(np.asarray(jax.devices()), ("channel",))

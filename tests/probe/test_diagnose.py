@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import eight_devices
 from sklearn.datasets import load_digits
 
 from jaxact import init
@@ -271,6 +272,7 @@ def test_plain_arrays_are_a_model():
 
 
 @pytest.mark.slow
+@eight_devices
 def test_batches_sharded_over_eight_devices_have_the_diagnosis_of_one():
     net = eqx.tree_at(lambda m: m.layers[0].bias, mlp(), jnp.where(jnp.arange(32) < 5, -70.0, 0.0))
     mesh = jax.make_mesh((8,), ("batch",), (jax.sharding.AxisType.Auto,))

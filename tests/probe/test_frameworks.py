@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import eight_devices
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -213,6 +214,7 @@ def test_rematted_transformer_block() -> None:
     assert all(site.output_cotangent is not None for site in with_gradients.values())
 
 
+@eight_devices
 def test_step_sharded_over_eight_devices() -> None:
     mesh = jax.make_mesh((8,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
     model = eqx.nn.MLP(6, 3, 16, 1, key=KEY)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import eight_devices
 from jax import lax
 from jax.experimental import pallas as pl
 from jax.sharding import PartitionSpec as P
@@ -326,13 +327,15 @@ def test_vmap_of_a_probe_has_statistics_for_each_member() -> None:
     np.testing.assert_allclose(sites["relu"].output.total, jax.nn.relu(X @ W).sum(1), rtol=1e-5)
 
 
-MESH = jax.make_mesh((8,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))
+def mesh() -> jax.sharding.Mesh:
+    return jax.make_mesh((8,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))
 
 
+@eight_devices
 def test_devices_of_a_shard_map_are_stacked() -> None:
     def fun(w: jax.Array, x: jax.Array) -> jax.Array:
         local = lambda x: lax.pmean(jnp.mean(jax.nn.relu(x @ w)), "devices")  # noqa: E731
-        return jax.shard_map(local, mesh=MESH, in_specs=P("devices"), out_specs=P())(x)
+        return jax.shard_map(local, mesh=mesh(), in_specs=P("devices"), out_specs=P())(x)
 
     out, sites = jax.jit(probe(fun, grad=True))(W, X)
     same(out, fun(W, X), 1e-6)
@@ -346,12 +349,13 @@ def test_devices_of_a_shard_map_are_stacked() -> None:
     np.testing.assert_allclose(merged.output_cotangent.squares, whole.output_cotangent.squares, rtol=1e-5)
 
 
+@eight_devices
 def test_devices_are_reduced_by_one_collective() -> None:
     arrays = eqx.filter(MLP, eqx.is_array)
     program = jax.jit(
         jax.shard_map(
             lambda p, x: all_reduce(probe(forward)(eqx.combine(p, MLP), x)[1], "devices"),
-            mesh=MESH,
+            mesh=mesh(),
             in_specs=(P(), P("devices")),
             out_specs=P(),
             check_vma=False,

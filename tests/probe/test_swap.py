@@ -24,7 +24,6 @@ W = jnp.asarray(RANDOM.normal(0, 0.4, (6, 6)).astype("float32"))
 MASK = jnp.arange(6) < 4
 MLP = eqx.nn.MLP(6, 3, 16, 2, key=KEY)
 GELU_MLP = eqx.nn.MLP(6, 3, 16, 2, activation=jaxact.gelu, key=KEY)
-MESH = jax.make_mesh((8,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))
 Activation = Callable[[jax.Array], jax.Array]
 
 
@@ -77,7 +76,8 @@ def with_rule_of_vjp(f: Activation, w: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def on_devices(f: Activation, w: jax.Array, x: jax.Array) -> jax.Array:
-    return jax.shard_map(lambda v: f(v @ w), mesh=MESH, in_specs=P("devices"), out_specs=P("devices"))(x)
+    mesh = jax.make_mesh((jax.device_count(),), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))
+    return jax.shard_map(lambda v: f(v @ w), mesh=mesh, in_specs=P("devices"), out_specs=P("devices"))(x)
 
 
 PROGRAMS: dict[str, Callable[[Activation, jax.Array, jax.Array], jax.Array]] = {

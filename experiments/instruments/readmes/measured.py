@@ -15,6 +15,9 @@ LIBRARIES = ("jaxact", "jax.nn", "torch")
 WELL_KNOWN = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "silu", "gelu", "gelu_exact", "softplus", "mish")
 """The functions of the first README's table."""
 
+TIMED = ("| alone", "| into a reduction", "| softmax family", "| train steps")
+"""How the lines of regimes begin whose times depend on the device."""
+
 Worst = dict[tuple[str, str, str, int], float]
 """The largest error by library, function, type and order; infinite where a result was bad."""
 
@@ -46,9 +49,9 @@ def largest_errors(table: str) -> Iterator[LargestError]:
 
 
 def worst_errors(folder: Path = MEASURED) -> Worst:
-    """The worst of all accuracy reports in a folder."""
+    """The worst of all accuracy reports in a folder but those of a GPU, which stand in tables of their own."""
     worst: Worst = {}
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(path for path in folder.glob("*.md") if "_gpu" not in path.stem):
         for library, function, dtype, order, _, error in largest_errors(path.read_text("utf-8")):
             key = library, function, dtype, order
             worst[key] = max(error, worst.get(key, 0.0))
@@ -103,6 +106,19 @@ def costs(report: str) -> str:
     regimes = markdown.table(list(summary[0]), (list(record.values()) for record in summary))
     calls = [line for line in report.splitlines() if line.startswith("- ") and not line.startswith("- Missed")]
     return "\n".join([*regimes, "", *calls, "", *markdown.folded("Function by function", markdown.table(head, rows))])
+
+
+def gpu(accuracy: str, *costs: str) -> str:
+    """What is missed on a GPU: of the bounds on errors, of those on times in two runs, and the cost of statistics."""
+    within = next(line for line in accuracy.splitlines() if "measurements of jaxact" in line)
+    count = next(sentence for sentence in within.split(". ") if "measurements of jaxact" in sentence)
+    missed = excerpt(accuracy, "- f").splitlines()
+    parts = [*missed[:2], f"{count}:", "", *missed[2:]]
+    for report in costs:
+        command, _, *table = excerpt(report, "|").splitlines()
+        timed = [line for line in table[2:] if line.startswith(TIMED)] or table[2:]
+        parts += ["", command, "", *table[:2], *timed]
+    return "\n".join(parts)
 
 
 def gains(report: str) -> str:

@@ -24,6 +24,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "costs": lambda: measured.costs(_reported("speed.md")),
     "peers": catalogue.peers,
     "modules": modules.modules,
+    "gpu": lambda: measured.gpu(
+        *map(_reported, ("accuracy_gpu.md", "speed_gpu.md", "speed_gpu_rows.md", "overhead_gpu.md"))
+    ),
     "gains": lambda: measured.gains(_reported("depth.md")),
     "faulty_nets": lambda: measured.excerpt(_reported("faulty_nets.md"), "- "),
     "overhead": lambda: measured.excerpt(_reported("overhead.md"), "|"),
