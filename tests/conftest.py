@@ -36,7 +36,7 @@ def compile_quickly(request: pytest.FixtureRequest) -> None:
 def forget_programs() -> Iterator[None]:
     """All programs of all tests together would take more memory than there is."""
     yield
-    if next(TESTS) % 50 == 0:
+    if next(TESTS) % 200 == 0:
         jax.clear_caches()
 
 

@@ -1,5 +1,6 @@
 """Confidence intervals and the verdicts that follow from them."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -157,8 +158,19 @@ def _middle(runs: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
 
 
 def _resampled_medians(runs: NDArray[np.float64], stream: int) -> NDArray[np.float64]:
-    picks = np.random.default_rng(stream).integers(len(runs), size=(RESAMPLES, len(runs)))
-    return _middle(runs[picks])
+    return _medians_of(tuple(runs.tolist()), stream)
+
+
+@functools.lru_cache(256)  # a report asks for the interval of the same runs in its verdict, table, figure and sentence
+def _medians_of(runs: tuple[float, ...], stream: int) -> NDArray[np.float64]:
+    medians = _middle(np.array(runs)[_picks(len(runs), stream)])
+    medians.flags.writeable = False
+    return medians
+
+
+@functools.lru_cache(64)
+def _picks(size: int, stream: int) -> NDArray[np.int64]:
+    return np.random.default_rng(stream).integers(size, size=(RESAMPLES, size))
 
 
 def _percentiles(value: float, resamples: NDArray[np.float64], confidence: float) -> Interval:

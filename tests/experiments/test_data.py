@@ -316,6 +316,7 @@ def test_without_a_folder_openml_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
         load("fashion")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(NOT_PUBLISHED)
 def test_a_question_can_be_asked_of_other_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write_idx(tmp_path)

@@ -157,6 +157,7 @@ def test_no_setting_is_beyond_all_bounds(question: Question) -> None:
     assert checked
 
 
+@pytest.mark.slow
 def test_elementwise_is_what_gives_every_number_its_own() -> None:
     x = np.array([0.3, -1.2, 2.0, 0.7, -0.1], np.float32)
     accepted = []

@@ -316,6 +316,7 @@ def test_a_log_that_cannot_be_written_any_more_ends_nothing(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_an_output_that_cannot_be_written_ends_in_a_sentence() -> None:
     with Path("/dev/full").open("w") as full:

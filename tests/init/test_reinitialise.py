@@ -77,6 +77,7 @@ def layer_at(model: Any, path: str) -> Any:
     return model
 
 
+@pytest.mark.slow
 def test_the_activation_after_each_layer_is_found() -> None:
     model = Mixed(KEY)
     draw = partial(init.reinitialise, model, example=IMAGES[0], distribution="uniform", bias=0.01)
@@ -139,6 +140,7 @@ def test_a_mixed_model_trains_from_new_weights() -> None:
         assert losses[-1] < 0.1 * losses[0]
 
 
+@pytest.mark.slow
 def test_lsuv_gives_every_layer_outputs_of_variance_1() -> None:
     """Measured layer by layer, without tracing."""
     widths = [20, 50, 10, 30]

@@ -293,6 +293,7 @@ with open(sys.argv[2], "wb") as file:
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_has_the_same_catalogue_and_slopes(tmp_path: Path) -> None:
     x = np.abs(ORDINARY)
     calls = [(of, required(facts)) for facts in ELEMENTWISE for of in slopes_of(facts)]

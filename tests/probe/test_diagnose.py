@@ -82,6 +82,7 @@ def test_batches_together_are_one_batch():
     np.testing.assert_allclose(whole.loss, halves.loss, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_units_dead_by_bias_are_found_and_revived():
     dead = [3, 7, 9, 10]
     net = mlp()
@@ -111,6 +112,7 @@ def test_dead_channels_of_a_convolution():
     assert (finding.where, finding.units) == ("conv", (2, 5))
 
 
+@pytest.mark.slow
 def test_a_sigmoid_stack_loses_the_gradient_and_relu_keeps_it():
     net = mlp(8, jax.nn.sigmoid)
     finding = the("vanishing_gradient", diagnose(cross_entropy, net, BATCH))
