@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -242,48 +241,6 @@ def test_other_settings_a_damaged_answer_and_fresh_are_run(
     assert "finished in" in _main(capsys, *tiny, "--fresh")
     page = (out / "report.html").read_text("utf-8")
     assert all(f'id="{name}"' in page for name in QUESTIONS)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_keeps_what_is_finished(
-    number: int, code: int, environment: dict[str, str], tmp_path: Path
-) -> None:
-    # exec resets a signal that is handled to its default; one that a background shell ignores would stay ignored.
-    launch = (
-        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "os.execv(sys.executable, sys.argv[1:])"
-    )
-    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(tmp_path)]
-    with subprocess.Popen(
-        [sys.executable, "-c", launch, *command],
-        cwd=ROOT,
-        env=environment | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for line in process.stdout:
-            if line.startswith("convergence: started"):
-                break
-        process.send_signal(number)
-        printed, problem = process.stdout.read(), process.stderr.read()
-        assert process.wait(60) == code, problem
-    assert "Interrupted" in printed
-    assert "born_dead and collapse" in printed
-    assert "Traceback" not in problem
-    assert load("collapse", tmp_path) is not None
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "born_dead.json",
-        "born_dead.svg",
-        "collapse.json",
-        "collapse.svg",
-        "log.txt",
-        "report.html",
-        "report.md",
-    ]
 
 
 def test_the_general_help_has_questions_and_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.core.result import load
+
 ROOT = Path(__file__).parents[2]
 PREAMBLE = """
 import gc, os, signal, sys, time
@@ -138,3 +140,43 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_keeps_what_is_finished(number: int, code: int, tmp_path: Path) -> None:
+    # exec resets a signal that is handled to its default; one that a background shell ignores would stay ignored.
+    launch = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "os.execv(sys.executable, sys.argv[1:])"
+    )
+    command = [sys.executable, "-m", "experiments", "--smallest", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [sys.executable, "-c", launch, *command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "PYTHONWARNINGS": "error"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if line.startswith("convergence: started"):
+                break
+        process.send_signal(number)
+        printed, problem = process.stdout.read(), process.stderr.read()
+        assert process.wait(60) == code, problem
+    assert "Interrupted" in printed
+    assert "born_dead and collapse" in printed
+    assert "Traceback" not in problem
+    assert load("collapse", tmp_path) is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "born_dead.json",
+        "born_dead.svg",
+        "collapse.json",
+        "collapse.svg",
+        "log.txt",
+        "report.html",
+        "report.md",
+    ]
