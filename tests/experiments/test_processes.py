@@ -194,3 +194,15 @@ def test_the_training_loop_communicates_nothing() -> None:
 
     with spread_over(8):
         assert collectives(summed_in_a_loop, "", jnp.ones((8, 2)))["in loops"] == 1
+
+
+@pytest.mark.parametrize("in_loop", [False, True])
+def test_a_branch_communicates_in_a_loop_only_if_it_is_in_one(in_loop: bool) -> None:
+    @each_net()
+    def summed(recipe: str, nets: jax.Array, chosen: jax.Array) -> jax.Array:
+        branch = lambda nets: jax.lax.cond(chosen, lambda x: jax.lax.psum(x, "nets"), lambda x: 2 * x, nets)  # noqa: E731
+        return jax.lax.fori_loop(0, 3, lambda _, nets: branch(nets), nets) if in_loop else branch(nets)
+
+    with spread_over(8):
+        counts = collectives(summed, "", jnp.ones((8, 2)), jnp.array(True))
+    assert counts == {"in loops": int(in_loop), "beside them": int(not in_loop)}
