@@ -48,7 +48,11 @@ def connect(coordinator: str = "", processes: int | None = None, index: int | No
     global _connected
     _connected = True
     jax.config.update("jax_enable_preemption_service", False)  # which makes nothing of SIGTERM
-    jax.distributed.initialize(coordinator or None, processes, index, heartbeat_timeout_seconds=WAIT)
+    try:
+        jax.distributed.initialize(coordinator or None, processes, index, heartbeat_timeout_seconds=WAIT)
+    except ValueError as problem:
+        _connected = False
+        raise ProcessError(f"JAX finds no cluster whose process this is ({str(problem).rstrip('.')}).") from problem
     threading.Thread(target=_follow, daemon=True).start()
 
 

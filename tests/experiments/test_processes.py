@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.command_line import main
 from experiments.core.data import digits
 from experiments.core.devices import collectives, each_net, spread_over
 from experiments.core.parts import SUFFIX, kept, parts_of
@@ -192,6 +193,34 @@ def test_after_kill_9_finished_parts_are_readable_and_the_command_goes_on(count:
     assert earlier is not None
     assert round(stored[0].provenance["seconds"]) == int(earlier[1]) > int(earlier[2])
     assert all(f"{name}: kept from an earlier run" in log for name in names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "interrupted"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+def test_after_a_signal_to_one_process_both_end_in_four_seconds_with_a_sentence(
+    number: int, interrupted: int, tmp_path: Path
+) -> None:
+    arguments = ["init_scale", "--smallest", "--seeds", "40"]
+    both = [_start([*arguments, *_connected(index)], tmp_path, 4) for index in (0, 1)]
+    try:
+        _wait_for_parts(both[0], tmp_path / f"init_scale{SUFFIX}")
+        both[interrupted].send_signal(number)
+        start = time.monotonic()
+        printed = [process.communicate(timeout=60)[0] for process in both]
+        assert time.monotonic() - start < 4 + 2  # two seconds for a busy machine
+    finally:
+        for process in both:
+            process.kill()
+    assert both[interrupted].returncode == 128 + number
+    assert "Interrupted." in printed[interrupted]
+    assert both[1 - interrupted].returncode == 2
+    ends = f"process {interrupted} has ended, and the others with it|another process is gone"
+    assert re.search(f"experiments: ({ends})", printed[1 - interrupted])
+
+
+def test_without_a_cluster_a_sentence_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collapse", "--devices", "all", "--cluster", "--out", str(tmp_path)]) == 2
+    assert "JAX finds no cluster whose process this is" in capsys.readouterr().err
 
 
 def test_the_training_loop_communicates_nothing() -> None:
