@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from experiments.command_line import main
+from experiments.core.storage import StorageError
 from experiments.instruments.pretrain import Config, Curve, train
 
 SMALL = Config(width=16, layers=2, heads=2, hidden=24, length=16, batch=8, steps=12, every=4, rate=0.01)
@@ -44,6 +45,9 @@ def test_a_restart_on_fewer_devices_continues_the_curve(tmp_path: Path) -> None:
     assert [step for step, _ in continued] == list(range(1, 13))
     np.testing.assert_allclose(*(np.array(curve)[:, 1] for curve in (continued, whole)), rtol=TOLERANCE)
     assert _train(SMALL, 2, tmp_path / "parts") == continued, "a finished run does nothing"
+    for other in (replace(SMALL, seed=1), replace(SMALL, width=32)):
+        with pytest.raises(StorageError, match=r"(seed is 1|width is 32), but the checkpoints in .* were made with"):
+            _train(other, 2, tmp_path / "parts")
 
 
 @pytest.mark.slow

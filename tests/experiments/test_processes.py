@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.command_line import main
 from experiments.core.data import digits
 from experiments.core.devices import collectives, each_net, spread_over
 from experiments.core.parts import SUFFIX, kept, parts_of
@@ -218,9 +217,12 @@ def test_after_a_signal_to_one_process_both_end_in_four_seconds_with_a_sentence(
     assert re.search(f"experiments: ({ends})", printed[1 - interrupted])
 
 
-def test_without_a_cluster_a_sentence_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["collapse", "--devices", "all", "--cluster", "--out", str(tmp_path)]) == 2
-    assert "JAX finds no cluster whose process this is" in capsys.readouterr().err
+@pytest.mark.slow
+def test_without_a_cluster_a_sentence_says_so(tmp_path: Path) -> None:
+    alone = _start([*SMALLEST, "--devices", "all", "--cluster"], tmp_path)
+    printed, _ = alone.communicate(timeout=100)
+    assert (alone.returncode, printed.count("\n")) == (2, 1)
+    assert printed.startswith("experiments: JAX finds no cluster whose process this is")
 
 
 def test_the_training_loop_communicates_nothing() -> None:
