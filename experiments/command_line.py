@@ -27,7 +27,7 @@ from experiments.core.progress import watched
 from experiments.core.provenance import fingerprint, provenance
 from experiments.core.questions import QUESTIONS, Question
 from experiments.core.refusals import missing, refuse
-from experiments.core.result import Result, load, save
+from experiments.core.result import Provenance, Result, load, save
 from experiments.core.storage import StorageError, prepare, remove
 from experiments.core.style import listed, svg
 from experiments.instruments import overhead, pretrain, scaling
@@ -171,8 +171,9 @@ def _fingerprints(todo: list[tuple[Question, Any]]) -> list[str]:
 
 def _assist(todo: list[tuple[Question, Any]], output: Output) -> int:
     """Compute, beside the first process, what it computes."""
+    before = _fingerprints(todo)
     with spread_over(output.devices), jax.default_matmul_precision("highest"):
-        for (question, config), own in zip(todo, _fingerprints(todo), strict=True):
+        for (question, config), own in zip(todo, before, strict=True):
             if processes.agreed(b""):
                 processes.agree_on(own)
                 with parts_of(Path(), own):
@@ -227,17 +228,20 @@ def _answer(question: Question, config: Any, current: str, output: Output, conso
         kept = output.out / f"{question.name}{PARTS}"
         if output.fresh:
             remove(kept)
-        with watched(question.name, console) as progress, parts_of(kept, current):
-            result, figure = question.answer(
-                config, progress, lambda: provenance(question.name, config, current, time.perf_counter() - start)
-            )
+
+        def facts() -> Provenance:
+            seconds = time.perf_counter() - start + parts.seconds_of_earlier_runs
+            return provenance(question.name, config, current, seconds)
+
+        with watched(question.name, console) as progress, parts_of(kept, current) as parts:
+            result, figure = question.answer(config, progress, facts)
         save(result, svg(figure), output.out)
         remove(kept)
         jax.clear_caches()  # compiled programs take memory maps, of which a process may have 65,530
-        _say(
-            f"{question.name}: finished in {result.provenance['seconds']:.0f} s, {verdict_counts_text(result.claims)}.",
-            console,
-        )
+        earlier = parts.seconds_of_earlier_runs
+        share = f" ({earlier:.0f} s of them in earlier runs)" if earlier else ""
+        seconds = f"{result.provenance['seconds']:.0f} s{share}"
+        _say(f"{question.name}: finished in {seconds}, {verdict_counts_text(result.claims)}.", console)
     rebuild.rebuild(output.out, explorer.stored_data(output.out))
     return result
 

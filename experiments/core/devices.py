@@ -16,6 +16,12 @@ from . import checks
 
 Devices = int | Literal["all"]
 R = TypeVar("R")
+_COMPUTATION = re.compile(r"(?:ENTRY )?%([\w.-]+) .*{\n")
+_NAME = re.compile(r"%([\w.-]+)")
+_LOOP = re.compile(r" while\(.*condition=%([\w.-]+), body=%([\w.-]+)")
+_COLLECTIVE = re.compile(
+    r" (?:all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(?:-start)?\("
+)
 _MESH: ContextVar[Mesh | None] = ContextVar("mesh", default=None)  # none stands for JAX's default device
 
 
@@ -96,7 +102,15 @@ def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]
 def collectives(function: Callable[..., Any], *arguments: Any) -> dict[str, int]:
     """How often the compiled program of a function of `each_net` communicates: in its loops, and beside them."""
     program = getattr(function, "program")(*arguments)  # noqa: B009
-    names = r" (all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(-start)?\("
-    entry = next(part for part in program.split("\n\n") if part.lstrip().startswith("ENTRY"))
-    beside = len(re.findall(names, entry))
-    return {"in loops": len(re.findall(names, program)) - beside, "beside them": beside}
+    own, called = dict[str, int](), dict[str, set[str]]()  # of each computation
+    for part in program.split("\n\n"):
+        if named := _COMPUTATION.match(part.lstrip()):
+            own[named[1]] = len(_COLLECTIVE.findall(part))
+            called[named[1]] = set(_NAME.findall(part.partition("\n")[2]))
+    in_loops, todo = set[str](), [name for names in _LOOP.findall(program) for name in names]
+    while todo:
+        if (name := todo.pop()) not in in_loops:
+            in_loops.add(name)
+            todo += called[name] & called.keys()
+    counts = [own[name] for name in in_loops]
+    return {"in loops": sum(counts), "beside them": sum(own.values()) - sum(counts)}

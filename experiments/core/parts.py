@@ -6,10 +6,11 @@ A question asks for each of its longer parts by `kept`. The file goes when the a
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .log import LOG
 from .processes import agreed, first
@@ -21,13 +22,24 @@ SUFFIX = ".parts.jsonl"
 _PARTS: ContextVar["Parts | None"] = ContextVar("parts", default=None)
 
 
+class Part(NamedTuple):
+    """What is kept of a part."""
+
+    name: str
+    seconds: float
+    """How long it was computed."""
+    runs: Runs
+
+
 class Parts:
     """The finished parts of one question, if they are of the same code and settings."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         """Read what there is; what else is in the file's place is replaced."""
         self.path = path
-        self.finished: dict[str, Runs] = {}
+        self.finished: dict[str, Part] = {}
+        self.seconds_of_earlier_runs = 0.0
+        """How long the parts were computed that this run does not compute again."""
         self.asked: set[str] = set()
         content = agreed(_read(path) if first() else b"")
         head, *lines = content.decode(errors="replace").splitlines() or [""]
@@ -35,18 +47,19 @@ class Parts:
         whole = [self.head]
         for line in lines if head == self.head else []:
             with contextlib.suppress(ValueError, RecursionError):  # a killed process may have left half a line
-                self.finished |= typed(json.loads(line), dict[str, Runs])
+                part = typed(json.loads(line), Part)
+                self.finished[part.name] = part
                 whole.append(line)
         if first() and content and (written := "".join(f"{line}\n" for line in whole).encode()) != content:
             write(path, written)
 
-    def keep(self, name: str, runs: Runs) -> Runs:
-        """Write the runs of a part, and return them as a later run would read them."""
-        line = json.dumps({name: jsonable(runs)}, allow_nan=False)
+    def keep(self, part: Part) -> Runs:
+        """Write a part, and return its runs as a later run would read them."""
+        line = json.dumps(jsonable(part), allow_nan=False)
         if first():
             self._append(line)
-        self.finished |= typed(json.loads(line), dict[str, Runs])
-        return self.finished[name]
+        self.finished[part.name] = typed(json.loads(line), Part)
+        return self.finished[part.name].runs
 
     def _append(self, line: str) -> None:
         if self.path.is_symlink() or not self.path.exists():
@@ -68,11 +81,12 @@ def _read(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def parts_of(path: Path, fingerprint: str) -> Iterator[None]:
+def parts_of(path: Path, fingerprint: str) -> Iterator[Parts]:
     """In this context `kept` keeps finished parts in this file."""
-    before = _PARTS.set(Parts(path, fingerprint))
+    parts = Parts(path, fingerprint)
+    before = _PARTS.set(parts)
     try:
-        yield
+        yield parts
     finally:
         _PARTS.reset(before)
 
@@ -86,6 +100,9 @@ def kept(name: str, compute: Callable[..., Runs], *arguments: Any) -> Runs:
         raise ValueError(f"two parts of a question are named {name!r}, but a name for each is expected.")
     parts.asked.add(name)
     if name not in parts.finished:
-        return parts.keep(name, compute(*arguments))
+        start = time.perf_counter()
+        runs = compute(*arguments)
+        return parts.keep(Part(name, round(time.perf_counter() - start, 3), runs))
     LOG.info("%s: kept from an earlier run", name)
-    return parts.finished[name]
+    parts.seconds_of_earlier_runs += parts.finished[name].seconds
+    return parts.finished[name].runs

@@ -4,18 +4,31 @@ Each process has all results, as every call of a function of many nets ends by s
 files and talks; the others compute.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import sys
+import threading
+import time
+from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from .refusals import refuse
+
 _connected = False
+_at_end = threading.Event()
 WAIT = 20
 """Seconds without a sign of life after which a process counts as dead, and the others end."""
+
+
+NOTICE = 3
+"""Seconds for which the first process waits for the others before it leaves: without it JAX aborts them. They look
+each second for one that has left."""
+_LEFT = "jaxact-experiments/left"
 
 
 def check(coordinator: str, processes: int | None, index: int | None, cluster: bool) -> None:
@@ -34,7 +47,32 @@ def connect(coordinator: str = "", processes: int | None = None, index: int | No
     """Connect with the other processes; without arguments SLURM, GKE, Open MPI or a Cloud TPU says which there are."""
     global _connected
     _connected = True
-    jax.distributed.initialize(coordinator or None, processes, index, heartbeat_timeout_seconds=WAIT)
+    jax.config.update("jax_enable_preemption_service", False)  # which makes nothing of SIGTERM
+    try:
+        jax.distributed.initialize(coordinator or None, processes, index, heartbeat_timeout_seconds=WAIT)
+    except ValueError as problem:
+        _connected = False
+        raise ProcessError(f"JAX finds no cluster whose process this is ({str(problem).rstrip('.')}).") from problem
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _notices() -> Any:
+    """What all processes can write to and read from. JAX has no public name for it."""
+    from jax._src import distributed
+
+    return distributed.global_state.client
+
+
+def _follow() -> None:
+    """End, with a sentence, soon after another process has left before its end."""
+    index = ""
+    while not index:
+        if _at_end.wait(1):
+            return
+        with contextlib.suppress(AttributeError, ImportError, jax.errors.JaxRuntimeError):
+            index = _notices().key_value_try_get(_LEFT)
+    if not _at_end.wait(NOTICE if first() else 0.5):  # it may end by itself, with a better sentence
+        os._exit(refuse(f"process {index} has ended, and the others with it; the same command goes on from there."))
 
 
 def lost(problem: BaseException) -> bool:
@@ -48,10 +86,14 @@ def first() -> bool:
 
 
 def leave(code: int) -> int:
-    """The exit code; a process among others ends at once, as JAX would wait minutes for them, and they end too."""
+    """The exit code; a process among others ends soon, as JAX would wait minutes for them, and they end too."""
+    _at_end.set()
     if _connected and code:
         sys.stdout.flush()
         sys.stderr.flush()
+        with contextlib.suppress(AttributeError, ImportError, jax.errors.JaxRuntimeError):
+            _notices().key_value_set(_LEFT, str(jax.process_index()))
+        time.sleep(NOTICE if first() else 0)
         os._exit(code)
     return code
 

@@ -30,8 +30,23 @@ MEASURED = ROOT / "experiments" / "measured"
 LIBRARIES = ("jax", "jaxlib", "numpy", "equinox", "optax", "scipy", "scikit-learn", "mnist1d", "python-flint")
 """What computes answers: other versions may have other numbers."""
 
-JAX_SETTINGS = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable", "jax_random_seed_offset")
+JAX_SETTINGS = (
+    "jax_enable_x64",
+    "jax_explicit_x64_dtypes",
+    "jax_default_prng_impl",
+    "jax_threefry_partitionable",
+    "jax_random_seed_offset",
+    "jax_default_matmul_precision",
+    "jax_disable_most_optimizations",
+    "jax_optimization_level",
+)
 """The settings of JAX that change numbers; users set them by environment variables."""
+
+FLAGS = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
+"""The variables of the environment that tell compilers and libraries below JAX how to compute."""
+
+NO_NUMBERS = ("--xla_force_host_platform_device_count", "--xla_dump_")
+"""How the flags begin that change no numbers: a run goes on with another number of devices."""
 
 
 def fingerprint(module: str, config: Any) -> str:
@@ -47,9 +62,15 @@ def fingerprint(module: str, config: Any) -> str:
     sources = [text if path in own_files else without_docstrings(text) for path, text in texts.items()]
     facts = [module, dataclasses.asdict(config), _data_files(config), sources, list(map(version, LIBRARIES))]
     facts += [platform.python_version()]  # which brings the text that transformers learn
-    facts += [jax.config.values[name] for name in JAX_SETTINGS]
+    facts += [str(jax.config.values.get(name)) for name in JAX_SETTINGS]
+    facts += [_flags(variable) for variable in FLAGS]
     facts += [jax.default_backend(), jax.devices()[0].device_kind]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _flags(variable: str) -> list[str]:
+    """The flags in a variable of the environment that may change numbers."""
+    return sorted(flag for flag in os.environ.get(variable, "").split() if not flag.startswith(NO_NUMBERS))
 
 
 def _data_files(config: Any) -> list[str]:

@@ -95,6 +95,7 @@ class Provenance(TypedDict):
     command: str
     """The command line that repeats it."""
     seconds: float
+    """How long it was computed, in the first process, parts that earlier runs computed included."""
     device: str
     versions: dict[str, str]
 

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import orbax.checkpoint as ocp
 from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
@@ -30,7 +29,7 @@ from experiments.core.data import Split
 from experiments.core.devices import chosen
 from experiments.core.options import Placement
 from experiments.core.progress import Progress, watched
-from experiments.core.storage import prepare, write
+from experiments.core.storage import StorageError, prepare, write
 from experiments.core.transformer import GATES, Attention, Transformer, count
 
 Curve = list[tuple[int, float]]
@@ -81,6 +80,12 @@ class Config(Placement):
             raise ValueError(f"width is {self.width}, but a multiple of heads, which is {self.heads}, is expected.")
 
     @property
+    def lasting(self) -> dict[str, Any]:
+        """The settings that stay the same when a run goes on."""
+        names = {field.name for field in fields(self)} - {field.name for field in fields(Placement)}
+        return {name: getattr(self, name) for name in sorted(names - {"steps", "every", "out"})}
+
+    @property
     def model(self) -> Transformer:
         """The net."""
         sizes = (self.length, self.width, self.layers, self.heads, self.hidden)
@@ -96,6 +101,8 @@ class State(NamedTuple):
 
 def train(config: Config, devices: list[Any], folder: Path, progress: Progress) -> Curve:
     """Train from the last checkpoint in the folder, or from the start; return the curve of all steps."""
+    import orbax.checkpoint as ocp  # not above, since it makes Python print the log of every command
+
     mesh = jax.make_mesh((len(devices),), ("batch",), (AxisType.Auto,), devices=devices)
     if config.batch % mesh.size:
         raise ValueError(f"batch is {config.batch}, but a multiple of the number of devices, {mesh.size}, is expected.")
@@ -109,9 +116,11 @@ def train(config: Config, devices: list[Any], folder: Path, progress: Progress) 
     with ocp.CheckpointManager(folder.absolute(), options=options) as checkpoints:
         first, curve = 0, Curve()
         if (last := checkpoints.latest_step()) is not None:
-            items = ocp.args.Composite(state=ocp.args.StandardRestore(state), curve=ocp.args.JsonRestore())
-            restored = checkpoints.restore(last, args=items)
-            first, state, curve = last, restored.state, [(int(at), float(loss)) for at, loss in restored.curve["curve"]]
+            kept = checkpoints.restore(last, args=ocp.args.Composite(curve=ocp.args.JsonRestore())).curve
+            _check_settings(config.lasting, kept.get("settings", {}), folder)
+            items = ocp.args.Composite(state=ocp.args.StandardRestore(state))
+            first, state = last, checkpoints.restore(last, args=items).state
+            curve = [(int(at), float(loss)) for at, loss in kept["curve"]]
         losses: list[Array] = []
         for now, batch in enumerate(batches(config, mesh, windows, first), first + 1):
             state, loss = step(state, *batch)
@@ -120,12 +129,20 @@ def train(config: Config, devices: list[Any], folder: Path, progress: Progress) 
                 curve += zip(range(now - len(losses) + 1, now + 1), map(float, losses), strict=True)
                 losses = []
                 progress(now / config.steps, f"loss {curve[-1][1]:.3f} at step {now}")
-                items = ocp.args.Composite(
-                    state=ocp.args.StandardSave(state), curve=ocp.args.JsonSave({"curve": curve})
-                )
+                kept = {"curve": curve, "settings": config.lasting}
+                items = ocp.args.Composite(state=ocp.args.StandardSave(state), curve=ocp.args.JsonSave(kept))
                 checkpoints.save(now, args=items, force=True)
         checkpoints.wait_until_finished()
     return curve
+
+
+def _check_settings(now: dict[str, Any], then: dict[str, Any], folder: Path) -> None:
+    if others := [name for name in now if now[name] != then.get(name)]:
+        name = others[0]
+        raise StorageError(
+            f"{name} is {now[name]}, but the checkpoints in {folder} were made with {then.get(name)}; give the new run "
+            "an --out of its own."
+        )
 
 
 def step_of(model: Transformer, optimiser: optax.GradientTransformation) -> Any:

@@ -54,7 +54,8 @@ def diagnose(
 
     Runs the loss and its gradient on each batch, and reads in the program what lies between the layers. Nothing is
     changed. Of a model with several outputs the last one is compared with the targets. Programs are compiled once for
-    a loss and arguments of the same shapes, as by jax.jit, so that what the loss closes over must not change.
+    a loss and arguments of the same shapes, as by jax.jit, so that what the loss closes over must not change. Arrays
+    may be split among devices; if several processes share them, all processes have to call diagnose.
 
     Args:
         loss: loss(model, *batch) is one float. The model may be of Equinox or Flax, or a pytree of plain arrays.

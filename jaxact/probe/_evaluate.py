@@ -1,6 +1,6 @@
 """The evaluation of a program that records something at its activation sites, through calls, loops and branches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -242,7 +242,7 @@ def _shard_map(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accum
     def run(operands: Sequence[Any], accumulators: Records) -> Inner:
         own = jax.tree.map(lambda leaf: leaf[0], accumulators)
         results, records = e._run_scope(body, operands, place, "argument", own)
-        return tuple(results), jax.tree.map(lambda leaf: _varying(leaf, axes)[None], records)
+        return tuple(results), jax.tree.map(lambda leaf: varying(leaf, axes)[None], records)
 
     mapped = jax.shard_map(
         run,
@@ -255,10 +255,16 @@ def _shard_map(e: Evaluation, eqn: Any, operands: list[Any], place: Place, accum
     return mapped(tuple(operands), accumulators)
 
 
-def _varying(leaf: Any, axes: tuple[str, ...]) -> Any:
-    """The array marked as one that differs between devices."""
-    missing = tuple(axis for axis in axes if axis not in getattr(jax.typeof(leaf), "vma", axes))
+def varying(leaf: Any, axes: Iterable[str]) -> Any:
+    """The array marked, within shard_map, as one that differs between devices along these axes of the mesh."""
+    missing = tuple(axis for axis in axes if axis not in varying_axes(jax.typeof(leaf)))
     return lax.pcast(leaf, missing, to="varying") if missing else leaf
+
+
+def varying_axes(shape: Any) -> frozenset[str]:
+    """The axes of a mesh along which an array of this type, or shape, differs between devices."""
+    manual = getattr(shape, "manual_axis_type", None)
+    return getattr(shape, "vma", None) or getattr(manual, "varying", frozenset())
 
 
 _INNER: dict[str, Callable[..., Inner]] = {

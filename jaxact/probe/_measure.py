@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.extend.core import jaxpr_as_fun
 from scipy import optimize
 
@@ -142,9 +143,9 @@ def measure(
     """Measure all that the checks of a diagnosis look at."""
     programs = [_compiled(loss, model, batch, tolerance) for batch in batches]
     arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
-    results = [program.run(inputs) for program, inputs in zip(programs, arrays, strict=True)]
+    results = [_whole(program.run(inputs)) for program, inputs in zip(programs, arrays, strict=True)]
     traced, structure = programs[0].traced, programs[0].structure
-    parameters = {v: np.asarray(arrays[0][v.number]) for v in traced.graph.inputs if _is_parameter(traced, v)}
+    parameters = {v: np.asarray(_whole(arrays[0][v.number])) for v in traced.graph.inputs if _is_parameter(traced, v)}
     sites, sums, gradients = (
         functools.reduce(merge, (r[of] for r in results)) for of in ("sites", "moments", "gradients")
     )
@@ -169,7 +170,9 @@ def measure(
         },
         inputs=inputs,
         output=output,
-        targets=[np.concatenate([np.atleast_1d(_wide(a[v.number])) for a in arrays]) for v in structure.targets],
+        targets=[
+            np.concatenate([np.atleast_1d(_wide(_whole(a[v.number]))) for a in arrays]) for v in structure.targets
+        ],
         batches=batches,
         losses=np.asarray([] if losses is None else losses, float),
     )
@@ -181,6 +184,17 @@ def measure(
     if optimiser is not None:
         measured.trial = _try_training(programs, arrays, optimiser, trial_steps)
     return measured
+
+
+def _whole(tree: Any) -> Any:
+    """The arrays; those that several processes share are gathered, so that all processes have to ask for them."""
+
+    def whole(x: Any) -> Any:
+        if not isinstance(x, jax.Array) or x.is_fully_addressable:
+            return x
+        return np.asarray(x) if x.is_fully_replicated else process_allgather(x, tiled=True)
+
+    return jax.tree.map(whole, tree)
 
 
 def _wide(x: Any) -> np.ndarray:
@@ -304,7 +318,7 @@ def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) ->
                 starts.append(rows.mean(0, dtype=float))
 
     def objective(c: np.ndarray) -> tuple[float, np.ndarray]:
-        parts = [program.constant_loss(jnp.asarray(c * scale, jnp.float32), inputs) for inputs in same]
+        parts = [_whole(program.constant_loss(np.asarray(c * scale, np.float32), inputs)) for inputs in same]
         value = float(np.mean([float(part[0]) for part in parts]))
         slope = np.mean([np.asarray(part[1], float) for part in parts], 0) * scale
         return (value, slope) if np.isfinite(value) and np.isfinite(slope).all() else (1e30, np.zeros_like(slope))
@@ -327,7 +341,7 @@ def _first_not_finite(traced: Traced, arrays: list[Any], loss: float) -> Value |
         return bad(y).any()
 
     evaluation = Evaluation({n: Watched(v, v, None) for n, v in enumerate(values)}, record=record)
-    flags = jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays)
+    flags = _whole(jax.jit(lambda arrays: evaluation.run(traced.closed, arrays, {})[1])(arrays))
     is_bad = {value: bool(flags.get(number, False)) for number, value in enumerate(values)}
     first = (
         v for v in values if is_bad[v] and v.inputs and not any(is_bad.get(x) or _is_infinite(x) for x in v.inputs)
@@ -377,7 +391,9 @@ def _try_training(programs: list[Compiled], arrays: list[list[Any]], optimiser: 
         parameters, state, value, updates = programs[which].step(optimiser)(parameters, state, arrays[which])
         values.append(float(value))
         if number == 0:
-            sizes = [(root_mean_square(p), root_mean_square(u)) for p, u in zip(before, updates, strict=True)]
+            sizes = [
+                (root_mean_square(p), root_mean_square(u)) for p, u in zip(_whole(before), _whole(updates), strict=True)
+            ]
             ratios = {v: change / size for v, (size, change) in zip(floats, sizes, strict=True) if size > 0}
     return Trial(np.asarray(values), ratios)
 

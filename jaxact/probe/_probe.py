@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from .._checks import shown
+from ._evaluate import varying, varying_axes
 from ._graph import Value, source_of
 from ._sites import Site, Sites
 from ._statistics import Cotangent
@@ -177,12 +178,13 @@ def empty_cotangents(traced: Traced) -> dict[int, Any]:
     sites = jax.eval_shape(lambda inputs: _run(traced, inputs, {}, False, TOLERANCE)[1], traced.inputs)
 
     def empty(number: int, which: Value) -> Cotangent:
-        leading = sites[traced.names[number]].moments_and_units.shape[:-1]
+        record = sites[traced.names[number]].moments_and_units
+        leading, axes = record.shape[:-1], varying_axes(record)
         one = jax.eval_shape(
             functools.partial(cotangent, axes=traced.layers.unit_axes(which)),
             jax.ShapeDtypeStruct(which.shape, jnp.float32),
         )
-        return jax.tree.map(lambda leaf: jnp.zeros((*leading, *leaf.shape), leaf.dtype), one)
+        return jax.tree.map(lambda leaf: varying(jnp.zeros((*leading, *leaf.shape), leaf.dtype), axes), one)
 
     return {n: (empty(n, site.start), empty(n, site.end)) for n, site in enumerate(traced.found)}
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -261,14 +262,35 @@ def nothing(shapes: T) -> T:
 
 
 def all_reduce(statistics: T, axis_name: Any) -> T:
-    """The statistics of all devices together, by one collective; within `jax.shard_map` or `vmap(axis_name=...)`."""
-    leaves, structure = jax.tree.flatten(statistics)
-    flat = jnp.concatenate([leaf.ravel().astype(jnp.float32) for leaf in leaves])
-    gathered = jax.lax.all_gather(flat, axis_name).reshape(-1, flat.size)
-    ends = list(itertools.accumulate(leaf.size for leaf in leaves))
-    parts = jnp.split(gathered, ends[:-1], axis=1)
-    stacked = [part.reshape(-1, *leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return merge_axis(jax.tree.unflatten(structure, stacked))
+    """The statistics of all devices together, within `jax.shard_map` or `jax.vmap` with a name for its axis.
+
+    It takes two collectives, whose size does not depend on the number of devices: one for sums, one for extremes. Each
+    device records the gradients of its own loss: where that is the mean over its share of a batch, the gradient by an
+    example is as many times larger than that of the mean over the batch as there are devices. Arrays are stacked.
+    """
+    paths, structure = jax.tree_util.tree_flatten_with_path(statistics)
+    reduced = [jax.lax.all_gather(x, axis_name) if _is_array(path) else x for path, x in paths]
+    sums = [number for number, (path, _) in enumerate(paths) if not _is_array(path)]
+    ends = [number for number in sums if _has_extremes(paths[number][0])]
+    for number, total in zip(sums, _at_once(jax.lax.psum, [reduced[n] for n in sums], axis_name), strict=True):
+        reduced[number] = total
+    columns = [_columns_of_extremes(paths[number][0]) for number in ends]
+    own = [_mirrored(paths[number][1][..., column]) for number, column in zip(ends, columns, strict=True)]
+    for number, column, high in zip(ends, columns, _at_once(jax.lax.pmax, own, axis_name), strict=True):
+        reduced[number] = reduced[number].at[..., column].set(_mirrored(high))
+    return jax.tree.unflatten(structure, reduced)
+
+
+def _mirrored(extremes: Array) -> Array:
+    """Lowest and highest numbers with the lowest negated, so that a maximum is taken of both; and back again."""
+    return jnp.stack([-extremes[..., 0], extremes[..., 1]], axis=-1)
+
+
+def _at_once(collective: Callable[..., Array], arrays: list[Array], axis_name: Any) -> list[Array]:
+    """The arrays, reduced by one collective."""
+    ends = list(itertools.accumulate(array.size for array in arrays))
+    parts = jnp.split(collective(flat(*arrays), axis_name), ends[:-1]) if arrays else []
+    return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
 
 def flat(*parts: Any) -> Array:
@@ -280,11 +302,16 @@ def _has_extremes(path: Any) -> bool:
     return _field(path) in ("sums_and_extremes", "moments_and_units")
 
 
+def _columns_of_extremes(path: Any) -> np.ndarray:
+    """The columns of the lowest and the highest number of each array, one row for each."""
+    arrays = 2 if _field(path) == "moments_and_units" else 1
+    return _MOMENTS * np.arange(arrays)[:, None] + [_MOMENTS - 2, _MOMENTS - 1]
+
+
 def _with_extremes(path: Any, sums: Array, low: Any, high: Any) -> Array:
     """The sums, with the lowest and the highest number in their columns of the moments."""
-    columns, arrays = np.arange(sums.shape[-1]), 2 if _field(path) == "moments_and_units" else 1
-    column = np.where(columns < arrays * _MOMENTS, columns % _MOMENTS, 0)
-    return jnp.where(column == _MOMENTS - 2, low, jnp.where(column == _MOMENTS - 1, high, sums))
+    columns, (lows, highs) = np.arange(sums.shape[-1]), _columns_of_extremes(path).T
+    return jnp.where(np.isin(columns, lows), low, jnp.where(np.isin(columns, highs), high, sums))
 
 
 def _field(path: Any) -> str:

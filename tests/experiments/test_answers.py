@@ -83,6 +83,7 @@ def answered(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("finished in") == len(QUESTIONS)
+    assert "INFO" not in process.stderr  # the log is a file
     return out
 
 

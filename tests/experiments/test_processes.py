@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -113,7 +114,7 @@ def test_a_part_is_computed_once_until_code_or_settings_change(tmp_path: Path) -
             assert repr(kept("a", rows, "a")) == repr([{"name": "a", "loss": np.inf, "steps": [1.0, np.nan]}])
     assert calls == ["a", "a"]
     with path.open("a") as file:
-        file.write('{"b": [{"na')  # a process was killed here
+        file.write('["b", 0.1, [{"na')  # a process was killed here
     with parts_of(path, "one"):
         kept("b", rows, "b")
         kept("a", rows, "a")
@@ -128,6 +129,15 @@ def test_a_part_is_computed_once_until_code_or_settings_change(tmp_path: Path) -
     assert calls == ["a", "a", "b", "a"]
 
 
+def test_the_seconds_of_a_part_are_kept_with_it(tmp_path: Path) -> None:
+    path = tmp_path / f"x{SUFFIX}"
+    for name, earlier in (("a", 0.0), ("b", 0.05)):
+        with parts_of(path, "one") as parts:
+            for part in {"a", name}:
+                kept(part, lambda: [{"slept": time.sleep(0.05)}])
+            assert earlier <= parts.seconds_of_earlier_runs <= 10 * earlier
+
+
 def test_a_link_in_the_place_of_the_parts_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("precious")
@@ -136,12 +146,12 @@ def test_a_link_in_the_place_of_the_parts_is_not_followed(tmp_path: Path) -> Non
     with parts_of(path, "one"):
         kept("a", lambda: [{"n": 1}])
     assert precious.read_text() == "precious"
-    assert path.read_text().splitlines() == ['"one"', '{"a": [{"n": 1}]}']
+    assert path.read_text().splitlines() == ['"one"', '["a", 0.0, [{"n": 1}]]']
 
 
 def test_damaged_parts_are_computed_again(tmp_path: Path) -> None:
     path = tmp_path / f"x{SUFFIX}"
-    path.write_text('"one"\n' + "[" * 200_000 + '\n{"a": 1}\n{"b": [{"n": 2}]}\n')
+    path.write_text('"one"\n' + "[" * 200_000 + '\n["a", 1]\n["b", 1.5, [{"n": 2}]]\n')
     with parts_of(path, "one"):
         assert kept("a", lambda: [{"n": 3}]) == [{"n": 3}]
         assert kept("b", lambda: [{"n": 3}]) == [{"n": 2}]
@@ -152,7 +162,7 @@ def _wait_for_parts(process: subprocess.Popen[str], file: Path) -> list[str]:
     while process.poll() is None and not (file.exists() and file.read_text().count("\n") >= 2):
         time.sleep(0.02)
     _, *parts = file.read_text().splitlines()
-    return [name for part in parts for name in json.loads(part)]
+    return [json.loads(part)[0] for part in parts]
 
 
 @pytest.mark.slow
@@ -176,8 +186,43 @@ def test_after_kill_9_finished_parts_are_readable_and_the_command_goes_on(count:
     assert "finished in" in printed
     log = (tmp_path / "log.txt").read_text()
     assert not file.exists()
-    assert load("init_scale", tmp_path) is not None
+    stored = load("init_scale", tmp_path)
+    assert stored is not None
+    earlier = re.search(r"finished in (\d+) s \((\d+) s of them in earlier runs\)", printed)
+    assert earlier is not None
+    assert round(stored[0].provenance["seconds"]) == int(earlier[1]) > int(earlier[2])
     assert all(f"{name}: kept from an earlier run" in log for name in names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "interrupted"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+def test_after_a_signal_to_one_process_both_end_in_four_seconds_with_a_sentence(
+    number: int, interrupted: int, tmp_path: Path
+) -> None:
+    arguments = ["init_scale", "--smallest", "--seeds", "40"]
+    both = [_start([*arguments, *_connected(index)], tmp_path, 4) for index in (0, 1)]
+    try:
+        _wait_for_parts(both[0], tmp_path / f"init_scale{SUFFIX}")
+        both[interrupted].send_signal(number)
+        start = time.monotonic()
+        printed = [process.communicate(timeout=60)[0] for process in both]
+        assert time.monotonic() - start < 4 + 2  # two seconds for a busy machine
+    finally:
+        for process in both:
+            process.kill()
+    assert both[interrupted].returncode == 128 + number
+    assert "Interrupted." in printed[interrupted]
+    assert both[1 - interrupted].returncode == 2
+    ends = f"process {interrupted} has ended, and the others with it|another process is gone"
+    assert re.search(f"experiments: ({ends})", printed[1 - interrupted])
+
+
+@pytest.mark.slow
+def test_without_a_cluster_a_sentence_says_so(tmp_path: Path) -> None:
+    alone = _start([*SMALLEST, "--devices", "all", "--cluster"], tmp_path)
+    printed, _ = alone.communicate(timeout=100)
+    assert (alone.returncode, printed.count("\n")) == (2, 1)
+    assert printed.startswith("experiments: JAX finds no cluster whose process this is")
 
 
 def test_the_training_loop_communicates_nothing() -> None:
@@ -194,3 +239,15 @@ def test_the_training_loop_communicates_nothing() -> None:
 
     with spread_over(8):
         assert collectives(summed_in_a_loop, "", jnp.ones((8, 2)))["in loops"] == 1
+
+
+@pytest.mark.parametrize("in_loop", [False, True])
+def test_a_branch_communicates_in_a_loop_only_if_it_is_in_one(in_loop: bool) -> None:
+    @each_net()
+    def summed(recipe: str, nets: jax.Array, chosen: jax.Array) -> jax.Array:
+        branch = lambda nets: jax.lax.cond(chosen, lambda x: jax.lax.psum(x, "nets"), lambda x: 2 * x, nets)  # noqa: E731
+        return jax.lax.fori_loop(0, 3, lambda _, nets: branch(nets), nets) if in_loop else branch(nets)
+
+    with spread_over(8):
+        counts = collectives(summed, "", jnp.ones((8, 2)), jnp.array(True))
+    assert counts == {"in loops": int(in_loop), "beside them": int(not in_loop)}

@@ -4,6 +4,7 @@ import ast
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -106,7 +107,13 @@ def test_every_library_that_computes_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("jax_enable_x64", True), ("jax_default_prng_impl", "rbg"), ("jax_threefry_partitionable", False)],
+    [
+        ("jax_enable_x64", True),
+        ("jax_default_prng_impl", "rbg"),
+        ("jax_threefry_partitionable", False),
+        ("jax_default_matmul_precision", "bfloat16"),
+        ("jax_disable_most_optimizations", False),
+    ],
 )
 def test_an_answer_is_valid_until_jax_computes_otherwise(setting: str, value: object) -> None:
     before, usual = _collapse(), jax.config.values[setting]
@@ -115,6 +122,34 @@ def test_an_answer_is_valid_until_jax_computes_otherwise(setting: str, value: ob
         assert _collapse() != before
     finally:
         jax.config.update(setting, usual)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "valid"),
+    [
+        ("XLA_FLAGS", "--xla_cpu_enable_fast_math=true", False),
+        ("XLA_FLAGS", "--xla_force_host_platform_device_count=3 --xla_dump_to=folder", True),
+        ("LIBTPU_INIT_ARGS", "--xla_tpu_enable_bf16", False),
+        ("NVIDIA_TF32_OVERRIDE", "0", False),
+    ],
+)
+def test_an_answer_is_valid_until_flags_change_numbers(
+    variable: str, value: str, valid: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    before = _collapse()
+    monkeypatch.setenv(variable, value)
+    assert (_collapse() == before) is valid
+
+
+@pytest.mark.parametrize(("name", "attribute"), [("default_backend", None), ("devices", "device_kind")])
+def test_an_answer_is_valid_until_another_kind_of_device_computes(
+    name: str, attribute: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _collapse()
+    other = [SimpleNamespace(**{attribute: "another"})] if attribute else "another"
+    monkeypatch.setattr(jax, name, lambda: other)
+    assert _collapse() != before
 
 
 def test_an_answer_is_valid_until_data_files_change_or_go(tmp_path: Path) -> None:

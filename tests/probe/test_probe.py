@@ -350,24 +350,32 @@ def test_devices_of_a_shard_map_are_stacked() -> None:
 
 
 @eight_devices
-def test_devices_are_reduced_by_one_collective() -> None:
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_devices_are_reduced_by_two_collectives(check_vma: bool) -> None:
     arrays = eqx.filter(MLP, eqx.is_array)
-    program = jax.jit(
-        jax.shard_map(
-            lambda p, x: all_reduce(probe(forward)(eqx.combine(p, MLP), x)[1], "devices"),
-            mesh=mesh(),
-            in_specs=(P(), P("devices")),
-            out_specs=P(),
-            check_vma=False,
-        )
-    ).lower(arrays, X)
-    compiled = program.compile()
+    whole_loss = lambda model, x: jnp.mean(forward(model, x) ** 2)  # noqa: E731
+    loss = lambda model, x: lax.pmean(whole_loss(model, x), "devices") if check_vma else whole_loss(model, x)  # noqa: E731
+
+    def reduced(arrays: Any, x: jax.Array) -> Any:
+        return all_reduce(value_and_grad(loss)(eqx.combine(arrays, MLP), x)[1], "devices")
+
+    specs = {"in_specs": (P(), P("devices")), "out_specs": P(), "check_vma": check_vma}
+    compiled = jax.jit(jax.shard_map(reduced, mesh=mesh(), **specs)).lower(arrays, X).compile()
     text = compiled.as_text() or ""
     collectives = [line for line in text.splitlines() if "all-gather(" in line or "all-reduce(" in line]
-    assert len(collectives) == 1
-    whole, got = run(forward, MLP, X)[1], compiled(arrays, X)
+    assert len(collectives) == 2
+    whole, got = run(whole_loss, MLP, X, grad=True)[1], compiled(arrays, X)
     for name, site in whole.items():
         same((got[name].input, got[name].units), (site.input, site.units), 1e-5)
+        times = 1 if check_vma else mesh().size  # each device's loss is the mean over its own share
+        assert site.output_cotangent is not None
+        same(got[name].output_cotangent.norm, times * site.output_cotangent.norm, 1e-4)
+
+
+def test_arrays_of_devices_are_stacked() -> None:
+    reduced = jax.vmap(lambda x: all_reduce(probe(jax.nn.relu, arrays=True)(x)[1], "rows"), axis_name="rows")(X)
+    same(jax.tree.map(lambda each: each[0], reduced["relu"].arrays), (X, jax.nn.relu(X)), 0)
+    np.testing.assert_allclose(reduced["relu"].output.total[0], jax.nn.relu(X).sum(), rtol=1e-5)
 
 
 def convolution(format: tuple[str, str, str]) -> Callable[..., Any]:

@@ -6,7 +6,8 @@ next character of a text, by Adam at a constant rate. Between the nets of a seed
 the MLPs, and what follows from it: gated linear units (https://arxiv.org/abs/2002.05202) have three matrices in place
 of two and two thirds of the units, so that all nets have equally many parameters. MLPs have no biases. The weights
 behind the activation are drawn with the activation's gain, so that all MLPs start with outputs of one size; all other
-weights are the same, as is the order of the windows of text.
+weights are the same, as is the order of the windows of text. Larger nets, one at a time, each batch split among all
+devices, are trained by `python -m experiments pretrain`.
 
 The text is Python's language reference, the topics that `help()` shows, each paragraph once; of ten pieces of 2,048
 characters eight are trained on, one gives the validation loss and one the test loss. It differs between versions of
