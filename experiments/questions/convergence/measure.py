@@ -115,7 +115,7 @@ class Config:
     """Published initial weights of the convolutional net, in which ReLU, tanh and sigmoid are compared."""
     convnet_threshold: float = 0.25
     """The convolutional net's training error for verdicts and tuning; the published one."""
-    convnet_steps: int = 4000
+    convnet_steps: int = 3000
     """Maximum of steps of the convolutional net."""
     convnet_tuning_seeds: int = 2
     """Seeds on which learning rate and initial gain are chosen for the convolutional net."""

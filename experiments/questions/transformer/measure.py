@@ -85,8 +85,8 @@ class Config:
     tuning_seeds: int = 2
     """Seeds, never reported, on which the learning rate is chosen by validation loss."""
     rate: float = 0.016
-    """Learning rate in the first tuning window, the third of four, the same for every activation."""
-    rates: int = 4
+    """Learning rate in the middle of the first tuning window, the same for every activation."""
+    rates: int = 3
     """Learning rates per tuning window, a factor 2 apart."""
     windows: int = 3
     """Maximum of tuning windows; a window moves until its best rate lies inside."""
@@ -120,7 +120,7 @@ def smallest() -> Config:
 
 
 def full() -> Config:
-    """Wider and deeper nets on longer windows, three times the steps, more seeds: about a quarter of an hour."""
+    """Wider and deeper nets on longer windows, four times the steps, more seeds: about a quarter of an hour."""
     sizes: Any = {"width": 32, "layers": 3, "hidden": 96, "length": 48, "batch": 16, "held_out": 192}
     return Config(**sizes, steps=720, turn=24, check_every=72, seeds=12)
 
