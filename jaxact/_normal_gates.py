@@ -38,11 +38,11 @@ def gelu_exact_curvature(x: Array) -> Array:
 @derivative(x=gelu_exact_curvature)
 def gelu_exact_slope(x: ArrayLike) -> Array:
     """The slope of gelu_exact: cdf(x) + x * pdf(x)."""
-    return _gelu_exact_slope(jnp.asarray(x))
+    return _gelu_exact_slope(jnp.clip(jnp.asarray(x), -100, 100))
 
 
 def _gelu_exact_slope(x: Array) -> Array:
-    cdf, x = _cdf(x), jnp.clip(x, -100, 100)  # the cdf of x itself, as in the value, is computed once for both
+    cdf = _cdf(x)  # of the clipped x: if it were the value's, XLA would keep it for the backward pass
     return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # 0 where the cdf, a term of the sum, has underflowed
 
 
