@@ -38,11 +38,12 @@ def gelu_exact_curvature(x: Array) -> Array:
 @derivative(x=gelu_exact_curvature)
 def gelu_exact_slope(x: ArrayLike) -> Array:
     """The slope of gelu_exact: cdf(x) + x * pdf(x)."""
-    return _gelu_exact_slope(jnp.clip(jnp.asarray(x), -100, 100))
+    x = jnp.clip(jnp.asarray(x), -100, 100)  # before the cdf: else XLA on CPU keeps the value's for the backward pass
+    return _gelu_exact_slope(x)
 
 
 def _gelu_exact_slope(x: Array) -> Array:
-    cdf = _cdf(x)  # of the clipped x: if it were the value's, XLA would keep it for the backward pass
+    cdf = _cdf(x)
     return jnp.where(cdf == 0, 0, cdf + x * _pdf(x))  # 0 where the cdf, a term of the sum, has underflowed
 
 
