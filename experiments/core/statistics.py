@@ -82,10 +82,15 @@ def interquartile_interval(strata: Sequence[ArrayLike], confidence: float) -> In
     together = np.concatenate(runs)
     if min(map(len, runs)) < 2 or not np.isfinite(together).all():
         return Interval(math.nan, -math.inf, math.inf)
+    resamples = _middle_halves_of(tuple(tuple(stratum.tolist()) for stratum in runs))
+    return _percentiles(stats.trim_mean(together, 0.25), resamples, confidence)
+
+
+@functools.lru_cache(64)
+def _middle_halves_of(strata: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
     rng = np.random.default_rng(3)
-    drawn = [stratum[rng.integers(len(stratum), size=(RESAMPLES, len(stratum)))] for stratum in runs]
-    middle = stats.trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
-    return _percentiles(stats.trim_mean(together, 0.25), middle, confidence)
+    drawn = [np.array(runs)[rng.integers(len(runs), size=(RESAMPLES, len(runs)))] for runs in strata]
+    return stats.trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
 
 
 def wilson_interval(successes: int, trials: int, confidence: float) -> Interval:

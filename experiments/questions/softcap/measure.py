@@ -99,7 +99,7 @@ class Config:
     """Steps of Adam."""
     held_out: int = 128
     """Windows that give the validation loss, and as many for the test loss and the entropy."""
-    seeds: int = 6
+    seeds: int = 8
     """Fresh seeds reported per cure and rate."""
     tuning_seeds: int = 2
     """Seeds, never reported, on which the tuned rate is chosen by validation loss."""
