@@ -42,7 +42,7 @@ ON_CPU = jax.default_backend() == "cpu"
 
 def assert_same(got: Any, want: Any) -> None:
     """Equal on a CPU; within the bound on a value elsewhere, where another program may sum a row in another order."""
-    bound = 0 if ON_CPU else AXIS_BOUNDS[0] * jnp.finfo("float32").eps
+    bound = 0.0 if ON_CPU else AXIS_BOUNDS[0] * float(jnp.finfo("float32").eps)
     np.testing.assert_allclose(got, want, rtol=bound, atol=bound)
 
 

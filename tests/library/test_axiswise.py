@@ -62,7 +62,7 @@ def jacobians(function: Callable[..., jax.Array]) -> Callable[..., list[jax.Arra
 def test_reverse_mode_is_the_transpose(function: Callable[..., jax.Array], row: str) -> None:
     x = jnp.asarray(np.resize(ROWS[row], 12))
     forward, reverse = jacobians(function)(x)
-    bound = AXIS_BOUNDS[1] * jnp.finfo("float32").eps  # of a probability of 1: on a GPU 1 - p has its rounding error
+    bound = AXIS_BOUNDS[1] * float(jnp.finfo("float32").eps)  # of a probability of 1, for a GPU's 1 - p
     np.testing.assert_allclose(forward, reverse, rtol=1e-6, atol=1e-36 if ON_CPU else bound)
 
 
