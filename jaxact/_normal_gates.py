@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from ._activation import derivative
 from ._facts import activation
-from ._numerics import erf_slope, expm1, logistic, sech, softplus_value
+from ._numerics import erf_slope, expm1, logistic, sech, softplus_value, times_exp
 
 
 def _cdf(x: Array) -> Array:
@@ -29,10 +29,9 @@ def gelu_exact_value(x: Array) -> Array:
 
 
 def gelu_exact_curvature(x: Array) -> Array:
-    """(2 - x*x) * pdf(x), with two factors exp(-x*x/4), which underflow later."""
+    """The curvature of gelu_exact: (2 - x*x) * pdf(x)."""
     x = jnp.clip(x, -100, 100)
-    root = jnp.exp(-x * x / 4)
-    return (2 - x * x) / sqrt(2 * pi) * root * root
+    return times_exp((2 - x * x) / sqrt(2 * pi), -x * x / 2)
 
 
 @derivative(x=gelu_exact_curvature)
@@ -69,10 +68,9 @@ def _serf_parts(x: Array) -> tuple[Array, Array, Array]:
 
 
 def _serf_curvature(x: Array) -> Array:
-    """erf'(p) * (2*s + x * (s' - 2 * p * s**2)), where s' = s * sigmoid(-x), with two factors exp(-p*p/2)."""
+    """erf'(p) * (2*s + x * (s' - 2 * p * s**2)), where s' = s * sigmoid(-x)"""
     x, p, s = _serf_parts(x)
-    root = jnp.exp(-p * p / 2)
-    return 2 / sqrt(pi) * s * (2 + x * (logistic(-x) - 2 * p * s)) * root * root
+    return times_exp(2 / sqrt(pi) * s * (2 + x * (logistic(-x) - 2 * p * s)), -p * p)
 
 
 @derivative(x=_serf_curvature)
@@ -139,10 +137,9 @@ def _laplace_input(x: Array) -> Array:
 
 
 def _laplace_curvature(x: Array) -> Array:
-    """-4 * sqrt(pi) * t * exp(-t*t), with two factors exp(-t*t/2), which underflow later."""
+    """-4 * sqrt(pi) * t * exp(-t*t)"""
     t = _laplace_input(x)
-    root = jnp.exp(-t * t / 2)
-    return -4 * sqrt(pi) * t * root * root
+    return times_exp(-4 * sqrt(pi) * t, -t * t)
 
 
 @derivative(x=_laplace_curvature)

@@ -77,6 +77,12 @@ def erf_slope(x: Array) -> Array:
     return 2 / sqrt(pi) * jnp.exp(-x * x)
 
 
+def times_exp(factor: Array, exponent: Array) -> Array:
+    """factor * exp(exponent), by two factors exp(exponent / 2), which underflow later."""
+    root = jnp.exp(exponent / 2)
+    return factor * root * root
+
+
 @jax.custom_jvp
 def softplus_value(x: Array) -> Array:
     """log(1 + exp(x)), without overflow or cancellation."""

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._arguments import Operand, Positive, PositiveFinite, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, largest_factor, logistic_slope, sech, x_minus_tanh
+from ._numerics import LARGE, largest_factor, logistic_slope, sech, times_exp, x_minus_tanh
 from ._numerics import erf_slope as erf_slope_value
 from ._numerics import tanh as tanh_value
 
@@ -40,10 +40,9 @@ def tanh(x: ArrayLike) -> Array:
 
 
 def _erf_curvature(x: Array) -> Array:
-    """-4 / sqrt(pi) * x * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
+    """-4 / sqrt(pi) * x * exp(-x*x)"""
     x = jnp.clip(x, -LARGE, LARGE)
-    root = jnp.exp(-x * x / 2)
-    return -4 / sqrt(pi) * x * root * root
+    return times_exp(-4 / sqrt(pi) * x, -x * x)
 
 
 @derivative(x=_erf_curvature)

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from ._activation import derivative
 from ._arguments import Operand, PositiveFinite, as_arrays
 from ._facts import activation
-from ._numerics import LARGE, finite
+from ._numerics import LARGE, finite, times_exp
 
 
 @derivative(x=lambda x: -jnp.sin(x))
@@ -31,18 +31,16 @@ def sine(x: ArrayLike) -> Array:
 
 
 def _gaussian_curvature(x: Array) -> Array:
-    """(4*x*x - 2) * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
+    """(4*x*x - 2) * exp(-x*x)"""
     x = jnp.clip(x, -100, 100)
-    root = jnp.exp(-x * x / 2)
-    return (4 * x * x - 2) * root * root
+    return times_exp(4 * x * x - 2, -x * x)
 
 
 @derivative(x=_gaussian_curvature)
 def gaussian_slope(x: ArrayLike) -> Array:
-    """The slope of gaussian: -2*x * exp(-x*x), with two factors exp(-x*x/2), which underflow later."""
+    """The slope of gaussian: -2*x * exp(-x*x)."""
     x = jnp.clip(jnp.asarray(x), -LARGE, LARGE)
-    root = jnp.exp(-x * x / 2)
-    return -2 * x * root * root
+    return times_exp(-2 * x, -x * x)
 
 
 @activation(bounds=(0, 1), slopes_at_inf=(0, 0), source="https://arxiv.org/abs/2204.05735")
