@@ -4,25 +4,22 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.multihost_utils import process_allgather
-from jax.extend.core import jaxpr_as_fun
 from scipy import optimize
 
 from ._elementwise import number_of
 from ._evaluate import Evaluation, Watched
 from ._graph import Value
-from ._probe import check_loss, empty_cotangents, recorder, sites_of, watcher, with_cotangents
+from ._programs import Compiled, compiled, constant_shape, watched_values
 from ._sites import Sites
-from ._statistics import Moments, merge, merge_axis
-from ._structure import Layer, Structure, path_of, structure_of
-from ._sums import moments
-from ._trace import Traced, is_array, is_float_array, trace
+from ._statistics import Moments, merge
+from ._structure import Layer, Structure, path_of
+from ._trace import Traced, is_array, is_float_array
 
 
 @dataclass
@@ -81,56 +78,6 @@ class Trial:
     """For each weight the root mean square of its first update, over that of the weight."""
 
 
-class Compiled:
-    """What is compiled for one loss and batches of one shape."""
-
-    def __init__(self, loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float):
-        self.traced = trace("diagnose", loss, (model, *batch), {})
-        check_loss("diagnose", loss, self.traced)
-        self.structure = structure_of(self.traced)
-        self.run = jax.jit(_pass(self.traced, self.structure, tolerance))
-        self.constant_loss = jax.jit(jax.value_and_grad(_loss_of_constant(self.traced, self.structure)))
-        self._steps: dict[int, tuple[Any, Any]] = {}
-
-    def step(self, optimiser: Any) -> Callable[..., Any]:
-        """One step of training: the parameters, the state, the loss and the updates behind it."""
-        if id(optimiser) not in self._steps:
-
-            @jax.jit
-            def step(parameters: list[Any], state: Any, arrays: list[Any]) -> Any:
-                value, gradient = jax.value_and_grad(lambda p: self._loss(p, arrays))(parameters)
-                updates, state = optimiser.update(gradient, state, parameters)
-                new = [(p + u).astype(p.dtype) for p, u in zip(parameters, updates, strict=True)]
-                return new, state, value, updates
-
-            self._steps[id(optimiser)] = (step, optimiser)
-        return self._steps[id(optimiser)][0]
-
-    def _loss(self, parameters: list[Any], arrays: list[Any]) -> Any:
-        return jaxpr_as_fun(self.traced.closed)(*self.traced.with_parameters(arrays, parameters))[0]
-
-
-_COMPILED: WeakKeyDictionary[Any, dict[Any, Compiled]] = WeakKeyDictionary()
-
-
-def _compiled(loss: Callable[..., Any], model: Any, batch: tuple[Any, ...], tolerance: float) -> Compiled:
-    """The programs of a loss, which are compiled once for arguments of the same structure and shapes."""
-    arrays, constant = eqx.partition((model, batch), is_array)
-    leaves, structure = jax.tree.flatten(arrays)
-    shapes = tuple((np.shape(leaf), str(leaf.dtype), getattr(leaf, "weak_type", False)) for leaf in leaves)
-    try:
-        known = _COMPILED.setdefault(loss, {})
-        constants = tuple((type(leaf), leaf) for leaf in jax.tree.leaves(constant))  # True is not 1
-        key = (structure, shapes, constants, jax.tree.structure(constant), tolerance)
-        if key not in known:
-            known[key] = Compiled(loss, model, batch, tolerance)
-        return known[key]
-    except TypeError as error:
-        if "hash" not in str(error) and "weak reference" not in str(error):
-            raise
-        return Compiled(loss, model, batch, tolerance)
-
-
 def measure(
     loss: Callable[..., Any],
     model: Any,
@@ -141,7 +88,7 @@ def measure(
     trial_steps: int,
 ) -> Measured:
     """Measure all that the checks of a diagnosis look at."""
-    programs = [_compiled(loss, model, batch, tolerance) for batch in batches]
+    programs = [compiled(loss, model, batch, tolerance) for batch in batches]
     arrays = [[leaf for leaf in jax.tree.leaves((model, batch)) if is_array(leaf)] for batch in batches]
     results = [_whole(program.run(inputs)) for program, inputs in zip(programs, arrays, strict=True)]
     traced, structure = programs[0].traced, programs[0].structure
@@ -163,7 +110,7 @@ def measure(
         batch_losses=values,
         examples=sum(_batch_size(program.traced, inputs) for program, inputs in zip(programs, arrays, strict=True)),
         sites=sites.merged,
-        moments=dict(zip(_watched(structure), sums, strict=True)),
+        moments=dict(zip(watched_values(structure), sums, strict=True)),
         parameters=parameters,
         gradients={
             v: np.asarray(g, np.float64) / len(results) for v, g in zip(traced.parameters, gradients, strict=True)
@@ -215,51 +162,6 @@ def _floats(x: Any) -> np.ndarray:
     return np.asarray(x, np.float32)
 
 
-def _watched(structure: Structure) -> list[Value]:
-    values = [v for layer in structure.layers for v in (layer.data, layer.result)]
-    return list(dict.fromkeys([*values, *structure.masked]))
-
-
-def _pass(traced: Traced, structure: Structure, tolerance: float) -> Callable[[list[Any]], dict[str, Any]]:
-    """A function of the arrays of the model and a batch: the loss, its gradients and all records."""
-    found = len(traced.found)
-    sites = map(traced.watched, range(found))
-    watched = _watched(structure)
-    kept = [*[layer.data for layer in structure.first], *([structure.output] if structure.output is not None else [])]
-    extras = [Watched(value, value, None) for value in (*watched, *kept)]
-    at_site = recorder(traced, False, tolerance)
-
-    def record(number: int, x: Any, y: Any, operands: Any) -> Any:
-        if number < found:
-            return at_site(number, x, y, operands)
-        y = y.astype(jnp.float32) if y.dtype == bool else jax.lax.stop_gradient(y)
-        return moments(y) if number < found + len(watched) else y
-
-    evaluation = Evaluation(dict(enumerate([*sites, *extras])), record=record, watch=watcher(traced))
-    accumulators = empty_cotangents(traced)
-
-    def run(arrays: list[Any]) -> dict[str, Any]:
-        def loss(parameters: list[Any], accumulators: Any) -> tuple[Any, Any]:
-            outputs, records = evaluation.run(traced.closed, traced.with_parameters(arrays, parameters), accumulators)
-            return outputs[0], records
-
-        parameters = [arrays[v.number] for v in traced.parameters]
-        (value, records), gradients = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(parameters, accumulators)
-        extra = [records[number] for number in range(found, found + len(extras))]
-        for i in range(len(watched)):
-            while np.ndim(extra[i].count):
-                extra[i] = merge_axis(extra[i])
-        return {
-            "loss": value,
-            "gradients": gradients[0],
-            "sites": with_cotangents(sites_of(traced, records), traced, gradients[1]),
-            "moments": extra[: len(watched)],
-            "kept": extra[len(watched) :],
-        }
-
-    return run
-
-
 def _rows(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(-1, 1)
 
@@ -276,32 +178,12 @@ def _batch_size(traced: Traced, arrays: list[Any]) -> int:
     return max(sizes, default=1)
 
 
-def _loss_of_constant(traced: Traced, structure: Structure) -> Callable[[Any, list[Any]], Any]:
-    """The loss if the last layer's result, before its activation, is the same for all examples."""
-
-    def loss(constant: Any, inputs: list[Any]) -> Any:
-        assert structure.last is not None
-        value = structure.last.result
-        filled = jnp.broadcast_to(constant.reshape(_constant_shape(traced, value)), value.shape).astype(
-            value.type.dtype
-        )
-        evaluation = Evaluation({0: Watched(value, value, None)}, replace=lambda number, x, y, operands: filled)
-        return evaluation.run(traced.closed, inputs, {})[0][0].astype(jnp.float32)
-
-    return loss
-
-
-def _constant_shape(traced: Traced, value: Value) -> list[int]:
-    axes = traced.layers.unit_axes(value)
-    return [value.shape[axis] if axis in axes else 1 for axis in range(len(value.shape))]
-
-
 def _baseline(measured: Measured, program: Compiled, arrays: list[list[Any]]) -> float:
     """The least loss of an output that is the same for all examples."""
     last = measured.structure.last
     if last is None or measured.output is None or last.result.scope:
         return float("nan")
-    size = int(np.prod(_constant_shape(measured.traced, last.result)))
+    size = int(np.prod(constant_shape(measured.traced, last.result)))
     if size > 4096:
         return float("nan")
     shapes = [np.shape(x) for x in arrays[0]]

@@ -69,7 +69,7 @@ def statistics(recipe: Recipe, x: Array, y: Array) -> dict[str, Any]:
 
     if is_small:
         numbers = [wide_x, wide_x * wide_x, _is_nonzero(wide_x), wide_y, wide_y * wide_y, _is_nonzero(wide_y)]
-        at_once = _sums_at_once([*numbers, *_is_on_if_finite(recipe, x, y)], others)
+        at_once = _sums_at_once([*numbers, *_is_on_if_finite(recipe, x, wide_x, y)], others)
         squares, is_finite = at_once[4], jnp.all(jnp.isfinite(at_once))
 
         def sums() -> tuple[Array, Array]:
@@ -80,7 +80,7 @@ def statistics(recipe: Recipe, x: Array, y: Array) -> dict[str, Any]:
         is_finite = jnp.isfinite(squares_of_x) & jnp.all(jnp.isfinite(squares))
 
         def sums() -> tuple[Array, Array]:
-            more = [_is_nonzero(wide_y), *_is_on_if_finite(recipe, x, y)]
+            more = [_is_nonzero(wide_y), *_is_on_if_finite(recipe, x, wide_x, y)]
             return (
                 jnp.stack([jnp.sum(wide_x), squares_of_x, jnp.sum(_is_nonzero(wide_x))]),
                 jnp.stack([jnp.sum(wide_y, axis=others), squares, *(_count(numbers, others) for numbers in more)]),
@@ -126,11 +126,11 @@ def _is_on(recipe: Recipe, x: Array, y: Array) -> Array:
     return y != 0 if recipe.slope is None else jnp.abs(recipe.slope(x)) >= recipe.tolerance
 
 
-def _is_on_if_finite(recipe: Recipe, x: Array, y: Array) -> list[Array]:
+def _is_on_if_finite(recipe: Recipe, x: Array, wide_x: Array, y: Array) -> list[Array]:
     """Where it is on, for finite numbers; nothing if that is where it is not 0."""
     if recipe.slope is None or (recipe.switches and recipe.switches.off_is_zero):
         return []
-    return [recipe.switches.on(jnp.asarray(x, jnp.float32)) if recipe.switches else _is_on(recipe, x, y)]
+    return [recipe.switches.on(wide_x) if recipe.switches else _is_on(recipe, x, y)]
 
 
 def moments(x: Array) -> Moments:
