@@ -20,7 +20,8 @@ _COMPUTATION = re.compile(r"(?:ENTRY )?%([\w.-]+) .*{\n")
 _NAME = re.compile(r"%([\w.-]+)")
 _LOOP = re.compile(r" while\(.*condition=%([\w.-]+), body=%([\w.-]+)")
 _COLLECTIVE = re.compile(
-    r" (?:all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(?:-start)?\("
+    r" (all-reduce|all-gather|all-to-all|ragged-all-to-all|collective-permute|collective-broadcast|reduce-scatter)"
+    r"(?:-start)?\("
 )
 _MESH: ContextVar[Mesh | None] = ContextVar("mesh", default=None)  # none stands for JAX's default device
 
@@ -99,13 +100,18 @@ def each_net(batched: int = 1) -> Callable[[Callable[..., R]], Callable[..., R]]
     return decorated
 
 
+def collective_operations(program: str) -> list[str]:
+    """The name of every collective in the text of a compiled program."""
+    return _COLLECTIVE.findall(program)
+
+
 def collectives(function: Callable[..., Any], *arguments: Any) -> dict[str, int]:
     """How often the compiled program of a function of `each_net` communicates: in its loops, and beside them."""
     program = getattr(function, "program")(*arguments)  # noqa: B009
     own, called = dict[str, int](), dict[str, set[str]]()  # of each computation
     for part in program.split("\n\n"):
         if named := _COMPUTATION.match(part.lstrip()):
-            own[named[1]] = len(_COLLECTIVE.findall(part))
+            own[named[1]] = len(collective_operations(part))
             called[named[1]] = set(_NAME.findall(part.partition("\n")[2]))
     in_loops, todo = set[str](), [name for names in _LOOP.findall(program) for name in names]
     while todo:

@@ -24,11 +24,12 @@ _at_end = threading.Event()
 WAIT = 20
 """Seconds without a sign of life after which a process counts as dead, and the others end."""
 
-
 NOTICE = 3
 """Seconds for which the first process waits for the others before it leaves: without it JAX aborts them. They look
 each second for one that has left."""
 _LEFT = "jaxact-experiments/left"
+_NO_NOTICE = AttributeError, ImportError, jax.errors.JaxRuntimeError
+"""What is raised where there is no notice, or no way to give one."""
 
 
 def check(coordinator: str, processes: int | None, index: int | None, cluster: bool) -> None:
@@ -69,7 +70,7 @@ def _follow() -> None:
     while not index:
         if _at_end.wait(1):
             return
-        with contextlib.suppress(AttributeError, ImportError, jax.errors.JaxRuntimeError):
+        with contextlib.suppress(*_NO_NOTICE):
             index = _notices().key_value_try_get(_LEFT)
     if not _at_end.wait(NOTICE if first() else 0.5):  # it may end by itself, with a better sentence
         os._exit(refuse(f"process {index} has ended, and the others with it; the same command goes on from there."))
@@ -91,7 +92,7 @@ def leave(code: int) -> int:
     if _connected and code:
         sys.stdout.flush()
         sys.stderr.flush()
-        with contextlib.suppress(AttributeError, ImportError, jax.errors.JaxRuntimeError):
+        with contextlib.suppress(*_NO_NOTICE):
             _notices().key_value_set(_LEFT, str(jax.process_index()))
         time.sleep(NOTICE if first() else 0)
         os._exit(code)

@@ -137,12 +137,12 @@ def train(config: Config, devices: list[Any], folder: Path, progress: Progress) 
 
 
 def _check_settings(now: dict[str, Any], then: dict[str, Any], folder: Path) -> None:
-    if others := [name for name in now if now[name] != then.get(name)]:
-        name = others[0]
-        raise StorageError(
-            f"{name} is {now[name]}, but the checkpoints in {folder} were made with {then.get(name)}; give the new run "
-            "an --out of its own."
-        )
+    for name, value in now.items():
+        if value != then.get(name):
+            raise StorageError(
+                f"{name} is {value}, but the checkpoints in {folder} were made with {then.get(name)}; give the new run "
+                "an --out of its own."
+            )
 
 
 def step_of(model: Transformer, optimiser: optax.GradientTransformation) -> Any:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import CASE_IDS, CASES, FLOATS, elementwise, first, functions, orders, required, reverse, value
+from helpers import CASE_IDS, CASES, FLOATS, ON_CPU, elementwise, first, functions, orders, required, reverse, value
 
 import jaxact
 from experiments.instruments.accuracy.exact import exact
@@ -114,8 +114,8 @@ def test_subnormal_inputs_count_as_themselves_or_as_zero(case: Case) -> None:
     for points in TINY[: 1 if case.facts.domain[0] == 0 else 2]:
         for order in range(3):
             tiny, zero, normal = case.at(points, "float32", order)
-            itself = float(exact(case.facts, points[0], case.given)[order].mid())
-            assert np.isclose(tiny, [zero, normal, itself], rtol=1e-6, atol=1e-36).any()
+            itself = [] if ON_CPU else [float(exact(case.facts, points[0], case.given)[order].mid())]
+            assert np.isclose(tiny, [zero, normal, *itself], rtol=1e-6, atol=1e-36).any()
 
 
 @pytest.mark.slow
@@ -182,7 +182,9 @@ def test_factors_of_zero_and_infinity(facts: Facts) -> None:
                 continue
             y, dy = _value_and_slope(facts, name, number)
             if number == np.inf and (facts.name, name) in LIMITS:
-                np.testing.assert_allclose(y, LIMITS[facts.name, name][0].astype("float32"), rtol=0, atol=1e-36)
+                np.testing.assert_allclose(
+                    y, LIMITS[facts.name, name][0].astype("float32"), rtol=0, atol=0 if ON_CPU else 1e-36
+                )
                 np.testing.assert_array_equal(dy, LIMITS[facts.name, name][1])
             allowed = np.asarray(SPECIAL) == NAN_AT.get((facts.name, name)) if number == 0 else np.zeros(9, bool)
             assert not (np.isnan(y) | np.isnan(dy))[~allowed].any()

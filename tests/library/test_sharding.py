@@ -1,6 +1,5 @@
 """Arrays that are sharded over devices: what is communicated is read from the compiled program."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from helpers import ELEMENTWISE, X, call, eight_devices, required, ulp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jaxact
+from experiments.core.devices import collective_operations
 
 pytestmark = [pytest.mark.optimised, eight_devices]  # compiled as users compile
 
@@ -27,8 +27,7 @@ def mesh() -> jax.sharding.Mesh:
 def collectives(f: Callable[..., Any], *arguments: Any) -> list[str]:
     """The name of every collective in the compiled program."""
     program = jax.jit(f).lower(*arguments).compile().as_text() or ""
-    names = "all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter|ragged-all-to-all"
-    return re.findall(rf" ({names})(?:-start)?\(", program)
+    return collective_operations(program)
 
 
 def sharded(x: Any, spec: PartitionSpec) -> jax.Array:

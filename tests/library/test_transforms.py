@@ -169,6 +169,7 @@ def test_shard_map_over_eight_devices(facts: Facts) -> None:
     mapped = jax.shard_map(jax.grad(loss(facts)), mesh=mesh, in_specs=rows, out_specs=rows)
     want = jax.jit(jax.grad(loss(facts)))(inputs(facts))
     np.testing.assert_allclose(jax.jit(mapped)(sharded), want, rtol=2e-6, atol=1e-7)
+    assert len(jax.devices()) == 8
 
 
 @common(CATALOGUE.values())

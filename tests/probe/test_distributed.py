@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from experiments.core.devices import collective_operations
 from jaxact import probe
 
 PROCESSES, DEVICES = 2, 4
@@ -71,8 +71,7 @@ def plain_step(arrays: Any, x: jax.Array, y: jax.Array) -> Any:
 
 
 def collectives(step: Any, *arguments: Any) -> dict[str, int]:
-    names = "all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter"
-    return Counter(re.findall(rf" ({names})(?:-start)?\(", step.lower(*arguments).compile().as_text() or ""))
+    return Counter(collective_operations(step.lower(*arguments).compile().as_text() or ""))
 
 
 def numbers(sites: probe.Sites) -> dict[str, list[float]]:
